@@ -1,0 +1,5 @@
+//! Settings.
+
+mod sections;
+
+pub use sections::*;

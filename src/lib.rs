@@ -1,0 +1,5 @@
+//! AI Chat Orchestrator.
+
+pub mod config;
+pub mod models;
+pub mod utils;

@@ -1,0 +1,4 @@
+//! Wire types, one file per domain. They are never database rows.
+
+pub mod ids;
+pub mod money;

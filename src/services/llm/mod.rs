@@ -1,0 +1,107 @@
+//! Calling language models: one interface, and what stands behind it.
+//!
+//! - [`litellm_client`]: LiteLLM or any other OpenAI-compatible server, over HTTP
+//! - [`demo`]: the built-in model of a development installation
+//!
+//! A model is asked for an answer ([`ChatCall`]) and gives either a stream of chunks, still in the bytes the
+//! model sent, or one whole completion. Retries and fallbacks happen inside, and only before the first chunk.
+//! What a chunk means is read by [`chunk`]; what becomes of an answer is the generation engine's business.
+
+pub mod chunk;
+mod error;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use http::HeaderValue;
+
+pub use chunk::{Chunk, Usage};
+pub use error::{ModelError, ModelErrorKind, TimeoutStage};
+
+use crate::models::ids::UserId;
+use crate::models::money::Money;
+use crate::utils::json::RawObject;
+
+/// One answer that is wanted from a model.
+#[derive(Debug, Clone)]
+pub struct ChatCall {
+    /// The id of the request that asks, for the upstream's logs.
+    pub request_id: Arc<str>,
+    /// On whose behalf.
+    pub user: UserId,
+    /// The model that is asked for.
+    pub model: Arc<str>,
+    /// OpenAI's chat-completions request. The client sets `model`, `user`, `stream` and `stream_options` in it
+    /// and passes everything else on as it stands.
+    pub body: RawObject,
+    /// The trace that the call belongs to.
+    pub traceparent: Option<HeaderValue>,
+}
+
+/// A model's answer while it is being produced. The first chunk has arrived.
+pub struct ModelStream {
+    /// The model that answers: the one asked for, or a fallback.
+    pub model: Arc<str>,
+    /// What the upstream's headers say the answer costs.
+    pub header_cost: Option<Money>,
+    /// Time spent waiting for upstreams until the first chunk, over all attempts.
+    pub waited: Duration,
+    /// What arrives. After an error nothing more does.
+    pub events: BoxStream<'static, Result<ModelEvent, ModelError>>,
+}
+
+/// What a model's stream brings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ModelEvent {
+    /// The JSON of one `chat.completion.chunk`, in the bytes that the model sent. It was seen to be a JSON
+    /// object without an `error`.
+    Chunk(Bytes),
+    /// `[DONE]`.
+    Done,
+}
+
+/// A model's whole answer.
+#[derive(Debug, Clone)]
+pub struct Completion {
+    /// The model that answered: the one asked for, or a fallback.
+    pub model: Arc<str>,
+    /// The `chat.completion` object in the bytes that the model sent.
+    pub body: Bytes,
+    /// What the model says it used.
+    pub usage: Option<Usage>,
+    /// What the upstream says the answer costs.
+    pub cost: Option<Money>,
+    /// Time spent waiting for upstreams, over all attempts.
+    pub waited: Duration,
+}
+
+/// A server of language models.
+#[async_trait]
+pub trait Model: Send + Sync + 'static {
+    /// What it is, for `/info` and `/health`: `litellm` or `demo`.
+    fn name(&self) -> &'static str;
+
+    /// Whether it is known without asking that there is no such model.
+    fn surely_lacks(&self, model: &str) -> bool;
+
+    /// Asks for an answer and returns once its first chunk is there.
+    ///
+    /// # Errors
+    /// What the last attempt failed with, none of it having shown a chunk.
+    async fn stream(&self, call: &ChatCall) -> Result<ModelStream, ModelError>;
+
+    /// Asks for a whole answer.
+    ///
+    /// # Errors
+    /// What the last attempt failed with.
+    async fn complete(&self, call: &ChatCall) -> Result<Completion, ModelError>;
+
+    /// Asks whether the server could answer, without asking a model.
+    ///
+    /// # Errors
+    /// Why it could not.
+    async fn check(&self) -> Result<(), ModelError>;
+}

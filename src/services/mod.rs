@@ -1,0 +1,1 @@
+//! What the service does, free of HTTP: routers call these, and these call nothing above them.

@@ -1,0 +1,464 @@
+//! Every metric family of the service, in a registry of its own.
+//!
+//! A family is registered at start, with its help text, so that it is present from the first scrape. Labels
+//! are closed enums, route templates, or texts that pass through a [`LabelLimit`]: no family grows without end.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use prometheus::core::Collector;
+use prometheus::{
+    CounterVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry, TextEncoder,
+};
+
+use super::errors::ErrorCode;
+
+/// Seconds, from 0.5 ms to 120 s.
+const BUCKETS: &[f64] = &[
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0,
+];
+
+/// Distinct models named in labels; the rest is `other`.
+const MODEL_LABEL_LIMIT: usize = 200;
+
+/// The label value for what is over a limit.
+const OTHER: &str = "other";
+
+/// The families. Handles are resolved where they are used often; vectors are looked up by label otherwise.
+#[derive(Debug)]
+#[expect(
+    missing_docs,
+    reason = "the help text of each family, below, is its documentation"
+)]
+pub struct Metrics {
+    registry: Registry,
+    models: LabelLimit,
+    users: LabelLimit,
+    pub http_requests: IntCounterVec,
+    pub http_request_duration: HistogramVec,
+    pub http_requests_in_flight: IntGauge,
+    pub http_rejections: IntCounterVec,
+    pub chat_completions: IntCounterVec,
+    pub chat_tokens: IntCounterVec,
+    pub chat_completion_duration: HistogramVec,
+    pub chat_time_to_first_token: HistogramVec,
+    pub chat_overhead: Histogram,
+    pub active_streams: IntGauge,
+    pub stream_subscribers: IntGauge,
+    pub stream_resumes: IntCounter,
+    pub stream_disconnects: IntCounter,
+    pub generations_recovered: IntCounter,
+    pub outbox_pending: IntGauge,
+    pub outbox_oldest_seconds: IntGauge,
+    pub conversations: IntCounterVec,
+    pub messages: IntCounterVec,
+    pub revenue_usd: CounterVec,
+    pub unpriced_completions: IntCounter,
+    pub upstream_requests: IntCounterVec,
+    pub upstream_request_duration: HistogramVec,
+    pub upstream_retries: IntCounterVec,
+    pub circuit_breaker_state: IntGaugeVec,
+    pub errors: IntCounterVec,
+    pub best_effort_failures: IntCounterVec,
+    pub db_pool_connections: IntGaugeVec,
+    pub cache_operations: IntCounterVec,
+    pub cache_entries: IntGaugeVec,
+}
+
+impl Metrics {
+    /// Registers all families. `user_label_limit` is how many users appear by id; 0 leaves the label empty.
+    ///
+    /// # Errors
+    /// If two families had one name, which a test rules out.
+    pub fn new(user_label_limit: usize) -> Result<Self, prometheus::Error> {
+        let r = Registry::new();
+        let metrics = Self {
+            models: LabelLimit::new(MODEL_LABEL_LIMIT),
+            users: LabelLimit::new(user_label_limit),
+            http_requests: counters(
+                &r,
+                "http_requests_total",
+                "HTTP requests answered",
+                &["method", "endpoint", "status"],
+            )?,
+            http_request_duration: histograms(
+                &r,
+                "http_request_duration_seconds",
+                "Time from the request's head to the end of the response's body",
+                &["method", "endpoint"],
+            )?,
+            http_requests_in_flight: gauge(
+                &r,
+                "http_requests_in_flight",
+                "Requests whose response is not finished",
+            )?,
+            http_rejections: counters(
+                &r,
+                "http_rejections_total",
+                "Requests refused before any work was done",
+                &["reason"],
+            )?,
+            chat_completions: counters(
+                &r,
+                "chat_completions_total",
+                "Answers by how they ended",
+                &["model", "user", "status", "stream"],
+            )?,
+            chat_tokens: counters(
+                &r,
+                "chat_tokens_total",
+                "Tokens that models read and wrote",
+                &["model", "type"],
+            )?,
+            chat_completion_duration: histograms(
+                &r,
+                "chat_completion_duration_seconds",
+                "Time from the start of an answer to its end",
+                &["model"],
+            )?,
+            chat_time_to_first_token: histograms(
+                &r,
+                "chat_time_to_first_token_seconds",
+                "Time from the start of an answer to its first token",
+                &["model"],
+            )?,
+            chat_overhead: registered(
+                &r,
+                Histogram::with_opts(
+                    HistogramOpts::new(
+                        "chat_overhead_seconds",
+                        "Our own time before the first token: request time minus time waiting for upstreams",
+                    )
+                    .buckets(BUCKETS.to_vec()),
+                )?,
+            )?,
+            active_streams: gauge(&r, "active_streams_current", "Answers being produced")?,
+            stream_subscribers: gauge(&r, "stream_subscribers_current", "Connections reading an answer")?,
+            stream_resumes: counter(&r, "stream_resumes_total", "Streams that a client came back to")?,
+            stream_disconnects: counter(
+                &r,
+                "stream_disconnects_total",
+                "Readers that left before the end of an answer",
+            )?,
+            generations_recovered: counter(
+                &r,
+                "generations_recovered_total",
+                "Answers that a stopped process had left unfinished and that were closed",
+            )?,
+            outbox_pending: gauge(&r, "outbox_pending", "Answers waiting to be stored")?,
+            outbox_oldest_seconds: gauge(
+                &r,
+                "outbox_oldest_seconds",
+                "Age of the oldest answer waiting to be stored",
+            )?,
+            conversations: counters(
+                &r,
+                "conversations_total",
+                "Operations on conversations",
+                &["operation"],
+            )?,
+            messages: counters(&r, "messages_total", "Messages stored", &["role"])?,
+            revenue_usd: registered(
+                &r,
+                CounterVec::new(
+                    Opts::new("revenue_total_usd", "What answers cost, in US dollars"),
+                    &["model"],
+                )?,
+            )?,
+            unpriced_completions: counter(
+                &r,
+                "unpriced_completions_total",
+                "Answers whose cost nobody could tell",
+            )?,
+            upstream_requests: counters(
+                &r,
+                "upstream_requests_total",
+                "Calls to upstreams by how they ended",
+                &["upstream", "operation", "result"],
+            )?,
+            upstream_request_duration: histograms(
+                &r,
+                "upstream_request_duration_seconds",
+                "Time until an upstream answered",
+                &["upstream", "operation"],
+            )?,
+            upstream_retries: counters(
+                &r,
+                "upstream_retries_total",
+                "Calls repeated",
+                &["upstream", "operation"],
+            )?,
+            circuit_breaker_state: gauges(
+                &r,
+                "circuit_breaker_state",
+                "0 closed, 1 half-open, 2 open",
+                &["upstream"],
+            )?,
+            errors: counters(
+                &r,
+                "errors_total",
+                "Errors answered, by code",
+                &["type", "service"],
+            )?,
+            best_effort_failures: counters(
+                &r,
+                "best_effort_failures_total",
+                "Work that may fail without failing a request, and did",
+                &["operation"],
+            )?,
+            db_pool_connections: gauges(&r, "db_pool_connections", "Database connections", &["state"])?,
+            cache_operations: counters(
+                &r,
+                "cache_operations_total",
+                "Cache operations",
+                &["operation", "namespace", "backend", "result"],
+            )?,
+            cache_entries: gauges(&r, "cache_entries", "Entries held", &["backend"])?,
+            registry: r,
+        };
+        metrics.start_at_zero();
+        Ok(metrics)
+    }
+
+    /// A labelled family shows nothing until a label is used: touch each closed label once.
+    fn start_at_zero(&self) {
+        for code in ErrorCode::ALL {
+            self.errors.with_label_values(&[code.as_str(), SERVICE]);
+        }
+        for reason in Rejection::ALL {
+            self.http_rejections.with_label_values(&[reason.as_str()]);
+        }
+        for role in ["user", "assistant", "system", "tool"] {
+            self.messages.with_label_values(&[role]);
+        }
+        self.conversations.with_label_values(&["created"]);
+        for state in ["idle", "used"] {
+            self.db_pool_connections.with_label_values(&[state]);
+        }
+        for operation in ["chat", "models", "health"] {
+            self.upstream_requests
+                .with_label_values(&["llm", operation, "ok"]);
+            self.upstream_request_duration
+                .with_label_values(&["llm", operation]);
+            self.upstream_retries.with_label_values(&["llm", operation]);
+        }
+        self.circuit_breaker_state.with_label_values(&["llm"]);
+        for result in ["hit", "miss"] {
+            self.cache_operations
+                .with_label_values(&["get", "claims", "memory", result]);
+        }
+        self.cache_entries.with_label_values(&["memory"]);
+        self.best_effort_failures.with_label_values(&["checkpoint"]);
+        self.http_requests
+            .with_label_values(&["GET", "/live", "200"])
+            .inc_by(0);
+        self.http_request_duration.with_label_values(&["GET", "/live"]);
+        self.chat_completions
+            .with_label_values(&[OTHER, OTHER, "completed", "true"]);
+        for kind in ["input", "output", "cached", "reasoning"] {
+            self.chat_tokens.with_label_values(&[OTHER, kind]);
+        }
+        self.chat_completion_duration.with_label_values(&[OTHER]);
+        self.chat_time_to_first_token.with_label_values(&[OTHER]);
+        self.revenue_usd.with_label_values(&[OTHER]);
+    }
+
+    /// Adds the families that every process on Linux can tell, and what was built.
+    ///
+    /// # Errors
+    /// If they were added before.
+    pub fn register_process(
+        &self,
+        version: &str,
+        commit: &str,
+        rustc: &str,
+    ) -> Result<(), prometheus::Error> {
+        let build = gauges(
+            &self.registry,
+            "build_info",
+            "What is running",
+            &["version", "commit", "rustc"],
+        )?;
+        build.with_label_values(&[version, commit, rustc]).set(1);
+        self.registry.register(Box::new(
+            prometheus::process_collector::ProcessCollector::for_self(),
+        ))
+    }
+
+    /// The text that Prometheus scrapes (exposition format 0.0.4).
+    ///
+    /// # Errors
+    /// If a family cannot be written, which would be a fault in the registry.
+    pub fn render(&self) -> Result<String, prometheus::Error> {
+        TextEncoder::new().encode_to_string(&self.registry.gather())
+    }
+
+    /// The label for a model: its id, or `other` past the limit.
+    pub fn model_label<'a>(&self, model: &'a str) -> &'a str {
+        self.models.admit(model)
+    }
+
+    /// The label for a user: the id, or `other` past the limit, or nothing where the limit is 0.
+    pub fn user_label<'a>(&self, user: &'a str) -> &'a str {
+        if self.users.limit == 0 {
+            ""
+        } else {
+            self.users.admit(user)
+        }
+    }
+
+    /// Counts one call to an upstream.
+    pub fn upstream_call(&self, upstream: &str, operation: &str, result: &str, took: Duration) {
+        self.upstream_requests
+            .with_label_values(&[upstream, operation, result])
+            .inc();
+        self.upstream_request_duration
+            .with_label_values(&[upstream, operation])
+            .observe(took.as_secs_f64());
+    }
+
+    /// Counts an error that was answered, in a status or in a stream.
+    pub fn error(&self, code: ErrorCode) {
+        self.errors.with_label_values(&[code.as_str(), SERVICE]).inc();
+    }
+
+    /// Counts a request that was refused before any work was done.
+    pub fn rejection(&self, reason: Rejection) {
+        self.http_rejections.with_label_values(&[reason.as_str()]).inc();
+    }
+}
+
+/// The `service` label of `errors_total`.
+const SERVICE: &str = "orchestrator";
+
+/// Why a request was refused before any work was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejection {
+    /// Not signed in.
+    Auth,
+    /// A field is not valid, or the body is not JSON.
+    Validation,
+    /// Too many requests or streams of one caller.
+    RateLimit,
+    /// Too many requests in all.
+    Overload,
+    /// The body is too large.
+    TooLarge,
+}
+
+impl Rejection {
+    /// All reasons.
+    pub const ALL: &'static [Self] = &[
+        Self::Auth,
+        Self::Validation,
+        Self::RateLimit,
+        Self::Overload,
+        Self::TooLarge,
+    ];
+
+    /// The label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+            Self::Validation => "validation",
+            Self::RateLimit => "rate_limit",
+            Self::Overload => "overload",
+            Self::TooLarge => "too_large",
+        }
+    }
+}
+
+/// Lets the first `limit` distinct values of a label through and calls the rest `other`.
+#[derive(Debug)]
+pub struct LabelLimit {
+    limit: usize,
+    seen: Mutex<HashSet<Box<str>>>,
+}
+
+impl LabelLimit {
+    /// A limit on distinct values.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            seen: Mutex::new(HashSet::new()),
+        }
+    }
+
+    /// The value itself, or `other` once the limit is used up by other values.
+    pub fn admit<'a>(&self, value: &'a str) -> &'a str {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.contains(value) {
+            return value;
+        }
+        if seen.len() >= self.limit {
+            return OTHER;
+        }
+        seen.insert(value.into());
+        value
+    }
+}
+
+fn registered<C: Collector + Clone + 'static>(
+    registry: &Registry,
+    family: C,
+) -> Result<C, prometheus::Error> {
+    registry.register(Box::new(family.clone()))?;
+    Ok(family)
+}
+
+fn counter(registry: &Registry, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
+    registered(registry, IntCounter::new(name, help)?)
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
+    registered(registry, IntGauge::new(name, help)?)
+}
+
+fn counters(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> Result<IntCounterVec, prometheus::Error> {
+    registered(registry, IntCounterVec::new(Opts::new(name, help), labels)?)
+}
+
+fn gauges(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> Result<IntGaugeVec, prometheus::Error> {
+    registered(registry, IntGaugeVec::new(Opts::new(name, help), labels)?)
+}
+
+fn histograms(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> Result<HistogramVec, prometheus::Error> {
+    registered(
+        registry,
+        HistogramVec::new(HistogramOpts::new(name, help).buckets(BUCKETS.to_vec()), labels)?,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_stop_growing() {
+        let metrics = Metrics::new(100).expect("families");
+        for n in 0..10_000 {
+            metrics.model_label(&format!("model-{n}"));
+        }
+        assert_eq!(metrics.model_label("model-3"), "model-3");
+        assert_eq!(metrics.model_label("model-9999"), OTHER);
+    }
+}

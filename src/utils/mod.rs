@@ -1,0 +1,6 @@
+//! What every layer may use and what knows of no service: errors, SSE, metrics, logging, time.
+
+pub mod clock;
+pub mod errors;
+pub mod json;
+pub mod metrics;

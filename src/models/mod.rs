@@ -1,4 +1,7 @@
 //! Wire types, one file per domain. They are never database rows.
 
+pub mod branch;
+pub mod conversation;
 pub mod ids;
+pub mod message;
 pub mod money;

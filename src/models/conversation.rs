@@ -1,0 +1,125 @@
+//! Conversations as the API shows and takes them.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use super::branch::Branch;
+use super::ids::{BranchId, ConversationId, MessageId, UserId};
+use super::message::Message;
+use super::money::Money;
+
+/// Whether a conversation is in use or put away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ConversationStatus {
+    /// In use.
+    Active,
+    /// Put away.
+    Archived,
+}
+
+/// A conversation.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Conversation {
+    /// Its id.
+    pub id: ConversationId,
+    /// Given, or the beginning of the first answer; null until there is either.
+    #[schema(example = "Quantum computing")]
+    pub title: Option<String>,
+    /// The model that answers unless a message names another.
+    pub model: Option<String>,
+    /// Whether it is in use or put away.
+    pub status: ConversationStatus,
+    /// What the model is told before the first message.
+    pub system_message: Option<String>,
+    /// Data of the client's own.
+    #[schema(value_type = Object)]
+    pub metadata: Box<RawValue>,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// The branch that new messages go to unless said otherwise.
+    pub active_branch_id: BranchId,
+    /// Messages on all branches.
+    pub message_count: u64,
+    /// Branches.
+    pub branch_count: u64,
+    /// Tokens that its answers used.
+    pub total_tokens: u64,
+    /// What its answers cost, in US dollars, as far as the costs are known.
+    #[schema(value_type = f64, example = 0.0125)]
+    pub total_cost: Money,
+    /// The beginning of the first user message, at most 200 characters.
+    pub preview: Option<String>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+    /// When the newest message was stored.
+    pub last_message_at: Option<DateTime<Utc>>,
+}
+
+/// A conversation with its branches.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ConversationDetail {
+    /// The conversation.
+    #[serde(flatten)]
+    pub conversation: Conversation,
+    /// All branches, the oldest first.
+    pub branches: Vec<Branch>,
+}
+
+/// A conversation with everything in it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct FullConversation {
+    /// The conversation.
+    pub conversation: Conversation,
+    /// All branches, the oldest first.
+    pub branches: Vec<Branch>,
+    /// Every message once, the oldest first.
+    pub messages: Vec<Message>,
+    /// The same messages as trees of ids, roots first.
+    #[schema(value_type = Vec<TreeNode>)]
+    pub tree: Box<RawValue>,
+}
+
+/// A message's place in the tree.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TreeNode {
+    /// The message.
+    pub id: MessageId,
+    /// What follows it.
+    #[schema(no_recursion)]
+    pub children: Vec<Self>,
+}
+
+/// What a new conversation starts with; everything may be left out.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+pub struct CreateConversationRequest {
+    /// At most 200 characters.
+    #[schema(example = "Quantum computing", max_length = 200)]
+    pub title: Option<String>,
+    /// At most 100 characters.
+    #[schema(example = "gpt-4o-mini", max_length = 100)]
+    pub model: Option<String>,
+    /// At most 8,000 characters.
+    #[schema(max_length = 8000)]
+    pub system_message: Option<String>,
+    /// An object of at most 10,000 bytes.
+    #[schema(value_type = Option<Object>)]
+    pub metadata: Option<Box<RawValue>>,
+}
+
+/// Which conversations a list shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ConversationFilter {
+    /// Those in use.
+    #[default]
+    Active,
+    /// Those put away.
+    Archived,
+    /// Both.
+    All,
+}

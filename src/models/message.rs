@@ -1,0 +1,203 @@
+//! Messages as the API shows them.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use super::ids::{BranchId, ConversationId, MessageId};
+use super::money::Money;
+
+/// Who speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// The person.
+    User,
+    /// The model.
+    Assistant,
+    /// Instructions.
+    System,
+    /// The result of a tool call.
+    Tool,
+}
+
+impl Role {
+    /// The name, as stored and as sent to a model.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Assistant => "assistant",
+            Self::System => "system",
+            Self::Tool => "tool",
+        }
+    }
+
+    /// The role of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::User, Self::Assistant, Self::System, Self::Tool].into_iter().find(|role| role.as_str() == name)
+    }
+}
+
+/// How complete a message is. All but answers are `completed`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum MessageStatus {
+    /// All of it is there.
+    Completed,
+    /// It is being produced.
+    Streaming,
+    /// Its reader stopped it.
+    Cancelled,
+    /// It stopped arriving before it was complete.
+    Interrupted,
+    /// The model failed.
+    Failed,
+}
+
+impl MessageStatus {
+    /// The name, as stored and as a metric label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Streaming => "streaming",
+            Self::Cancelled => "cancelled",
+            Self::Interrupted => "interrupted",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// The status of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Completed, Self::Streaming, Self::Cancelled, Self::Interrupted, Self::Failed]
+            .into_iter()
+            .find(|status| status.as_str() == name)
+    }
+}
+
+/// What an answer used and cost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct MessageUsage {
+    /// Tokens that the model read.
+    pub prompt_tokens: u64,
+    /// Tokens that the model wrote.
+    pub completion_tokens: u64,
+    /// Both together.
+    pub total_tokens: u64,
+    /// US dollars; null where nobody could tell.
+    #[schema(value_type = Option<f64>, example = 0.0000135)]
+    pub cost_usd: Option<Money>,
+    /// Counted by this service, because the model did not say.
+    pub estimated: bool,
+}
+
+/// One message in the tree of a conversation.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Message {
+    /// Its id.
+    pub id: MessageId,
+    /// The conversation it belongs to.
+    pub conversation_id: ConversationId,
+    /// The branch it was written on; other branches may share it.
+    pub branch_id: BranchId,
+    /// The message before it; null at a root.
+    pub parent_id: Option<MessageId>,
+    /// Who speaks.
+    pub role: Role,
+    /// The text, or the `OpenAI` content parts of a message that is more than text.
+    #[schema(value_type = MessageContent)]
+    pub content: Box<RawValue>,
+    /// The model that wrote it, or that was asked.
+    pub model: Option<String>,
+    /// How complete it is.
+    pub status: MessageStatus,
+    /// Why the model stopped: as it said, or `cancelled`.
+    pub finish_reason: Option<String>,
+    /// What it used and cost; null for what no model wrote.
+    pub usage: Option<MessageUsage>,
+    /// Milliseconds from the start of the answer to its end.
+    pub latency_ms: Option<u64>,
+    /// Milliseconds from the start of the answer to its first token.
+    pub time_to_first_token_ms: Option<u64>,
+    /// The tools that the model wants called, as `OpenAI` writes them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<Object>>)]
+    pub tool_calls: Option<Box<RawValue>>,
+    /// The call that a tool message answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool_call_id: Option<String>,
+    /// What the model thought before it answered, where it tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<String>,
+    /// Data of the client's own.
+    #[schema(value_type = Object)]
+    pub metadata: Box<RawValue>,
+    /// The messages that follow it directly.
+    pub children: Vec<MessageId>,
+    /// Whether more than one message follows it.
+    pub has_branches: bool,
+    /// Whether its text was changed after it was written.
+    pub edited: bool,
+    /// When it was stored.
+    pub created_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// Text, or parts of which some are text and some are images.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum MessageContent {
+    /// Plain text.
+    Text(String),
+    /// Parts, in order.
+    Parts(Vec<ContentPart>),
+}
+
+/// One part of a message, as `OpenAI` writes it.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ContentPart {
+    /// Text.
+    Text {
+        /// The text.
+        text: String,
+    },
+    /// An image.
+    ImageUrl {
+        /// Where it is.
+        image_url: ImageUrl,
+    },
+}
+
+/// Where an image is.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ImageUrl {
+    /// `https://…`, or the image itself as a `data:` URL.
+    pub url: String,
+    /// `low`, `high` or `auto`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+impl MessageContent {
+    /// The text of it all: what is searched, previewed and counted. Parts are joined by a newline.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Parts(parts) => parts
+                .iter()
+                .filter_map(|part| match part {
+                    ContentPart::Text { text } => Some(text.as_str()),
+                    ContentPart::ImageUrl { .. } => None,
+                })
+                .collect::<Vec<_>>()
+                .join("\n"),
+        }
+    }
+}

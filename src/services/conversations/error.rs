@@ -1,0 +1,78 @@
+//! Why a store did not do what it was asked.
+
+use std::time::Duration;
+
+use crate::models::ids::StreamId;
+use crate::services::sql::SqlError;
+use crate::utils::errors::{ApiError, ErrorCode};
+
+/// Why a store did not do what it was asked. Nothing has changed then.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no such conversation, or it is someone else's.
+    #[error("the conversation does not exist")]
+    ConversationNotFound,
+    /// There is no such branch in the conversation.
+    #[error("the branch does not exist")]
+    BranchNotFound,
+    /// There is no such message in the conversation.
+    #[error("the message does not exist")]
+    MessageNotFound,
+    /// There may be no more of them.
+    #[error("there may be no more than {limit} {what}")]
+    LimitReached {
+        /// Of what, in the plural.
+        what: &'static str,
+        /// How many there may be.
+        limit: u32,
+        /// How many there are.
+        current: u64,
+    },
+    /// An answer to the same place is being written.
+    #[error("an answer is being written there")]
+    GenerationInProgress {
+        /// Its stream.
+        stream_id: StreamId,
+    },
+    /// The tool results do not answer the parent's calls.
+    #[error("{0}")]
+    InvalidToolResults(String),
+    /// The store does not answer, or refuses for reasons of its own.
+    #[error(transparent)]
+    Database(#[from] SqlError),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::ConversationNotFound => {
+                Self::new(ErrorCode::ConversationNotFound, "The conversation does not exist.")
+            }
+            StoreError::BranchNotFound => Self::new(ErrorCode::BranchNotFound, "The branch does not exist."),
+            StoreError::MessageNotFound => Self::new(ErrorCode::MessageNotFound, "The message does not exist."),
+            StoreError::LimitReached { what, limit, current } => {
+                Self::new(ErrorCode::LimitReached, format!("There may be no more than {limit} {what}."))
+                    .with_detail("limit", limit)
+                    .with_detail("current", current)
+            }
+            StoreError::GenerationInProgress { stream_id } => Self::new(
+                ErrorCode::GenerationInProgress,
+                "An answer is being written there. Wait for it, or cancel it.",
+            )
+            .with_detail("stream_id", stream_id.to_string()),
+            StoreError::InvalidToolResults(message) => Self::invalid_field("tool_results", message),
+            StoreError::Database(error @ SqlError::Corrupt(_)) => Self::internal(error),
+            StoreError::Database(error) => {
+                Self::new(ErrorCode::StoreUnavailable, "The conversation store does not answer. Try again shortly.")
+                    .with_retry_after(Duration::from_secs(1))
+                    .with_source(error)
+            }
+        }
+    }
+}

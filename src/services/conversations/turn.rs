@@ -1,0 +1,159 @@
+//! One turn of a conversation: what is asked, and how the answer ends.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::ContextMessage;
+use crate::models::ids::{BranchId, ConversationId, MessageId, StreamId, UserId};
+use crate::models::message::{MessageContent, MessageStatus};
+use crate::models::money::Money;
+
+/// What a turn brings into the conversation.
+#[derive(Debug, Clone)]
+pub enum TurnInput {
+    /// The user says something.
+    Message(MessageContent),
+    /// The client answers the tool calls of the parent message.
+    ToolResults(Vec<ToolResult>),
+}
+
+/// The answer to one tool call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolResult {
+    /// The call's id, as the model gave it.
+    pub tool_call_id: String,
+    /// What the tool returned.
+    pub content: String,
+}
+
+/// Where a turn goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TurnTarget {
+    /// Into a conversation that is made for it.
+    NewConversation,
+    /// Into this one.
+    Existing {
+        /// The conversation.
+        conversation_id: ConversationId,
+        /// The branch; its active one if absent.
+        branch_id: Option<BranchId>,
+        /// The message to follow; the branch's head if absent. A branch is forked where it is not the head.
+        parent_message_id: Option<MessageId>,
+    },
+}
+
+/// A turn that is to be appended.
+#[derive(Debug, Clone)]
+pub struct NewTurn {
+    /// Where it goes.
+    pub target: TurnTarget,
+    /// What it brings.
+    pub input: TurnInput,
+    /// The stream that will produce the answer.
+    pub stream_id: StreamId,
+    /// The model that will be asked.
+    pub model: Arc<str>,
+    /// The request that brought it.
+    pub request_id: Arc<str>,
+    /// Whether the client reads the answer as a stream.
+    pub streamed: bool,
+}
+
+/// A turn that was appended: everything a model needs to answer it.
+#[derive(Debug, Clone)]
+pub struct Turn {
+    /// The conversation.
+    pub conversation_id: ConversationId,
+    /// Whether it was made for this turn.
+    pub new_conversation: bool,
+    /// The branch.
+    pub branch_id: BranchId,
+    /// Whether it was forked for this turn.
+    pub forked: bool,
+    /// The stored message of the user (the last tool result, if there were several).
+    pub user_message_id: MessageId,
+    /// The place of the answer.
+    pub message_id: MessageId,
+    /// What the conversation tells the model first.
+    pub system_message: Option<String>,
+    /// The path up to and including this turn, oldest first, at most the newest
+    /// [`context_messages`](super::StoreLimits::context_messages).
+    pub context: Vec<ContextMessage>,
+}
+
+/// What becomes of the answer's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnswerOutcome {
+    /// The message ends with this status.
+    Stored(MessageStatus),
+    /// Nobody ever saw anything of it: the place is removed, the user's message stays.
+    Withdrawn,
+}
+
+/// An answer that has ended, whole: what [`save_answer`](super::ConversationStore::save_answer) writes and what
+/// the outbox keeps.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FinishedAnswer {
+    /// The stream that produced it.
+    pub stream_id: StreamId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// The request that asked for it.
+    pub request_id: Arc<str>,
+    /// The conversation.
+    pub conversation_id: ConversationId,
+    /// The branch.
+    pub branch_id: BranchId,
+    /// What it answers.
+    pub user_message_id: MessageId,
+    /// Its place.
+    pub message_id: MessageId,
+    /// The model that answered.
+    pub model: Arc<str>,
+    /// Whether the client read it as a stream.
+    pub streamed: bool,
+    /// What becomes of its place.
+    pub outcome: AnswerOutcome,
+    /// The text.
+    pub content: String,
+    /// What the model thought.
+    pub reasoning: Option<String>,
+    /// The tools that the model wants called.
+    pub tool_calls: Option<Box<RawValue>>,
+    /// Why the model stopped.
+    pub finish_reason: Option<String>,
+    /// What it used.
+    pub usage: AnswerUsage,
+    /// Milliseconds from the start to the end; unknown where the process stopped in between.
+    pub latency_ms: Option<u64>,
+    /// Milliseconds from the start to the first token.
+    pub first_token_ms: Option<u64>,
+}
+
+/// Tokens and cost of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct AnswerUsage {
+    /// Tokens that the model read.
+    pub prompt_tokens: u64,
+    /// Tokens that the model wrote.
+    pub completion_tokens: u64,
+    /// Of the read ones, those from the provider's cache.
+    pub cached_tokens: Option<u64>,
+    /// Of the written ones, those of its reasoning.
+    pub reasoning_tokens: Option<u64>,
+    /// Counted by this service, because the model did not say.
+    pub estimated: bool,
+    /// Nano-dollars; `None` where nobody could tell.
+    pub cost: Option<Money>,
+}
+
+impl AnswerUsage {
+    /// Both kinds together.
+    #[must_use]
+    pub const fn total_tokens(&self) -> u64 {
+        self.prompt_tokens.saturating_add(self.completion_tokens)
+    }
+}

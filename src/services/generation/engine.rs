@@ -1,0 +1,421 @@
+//! The engine: starts answers, finds them again, and keeps what they need.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use chrono::TimeDelta;
+use tokio::time::Instant;
+use tracing::Instrument;
+
+use super::frames::{self, Naming, TurnIds};
+use super::handle::{DisconnectPolicy, Generation, Kind, NewGeneration, Subscription};
+use super::records::{Checkpoint, GenerationRecord, GenerationRecords};
+use super::registry::{Admission, Registry};
+use super::replay::{ReplayBudget, ReplayLog};
+use super::task::{self, ModelJob};
+use crate::models::ids::{ConversationId, MessageId, StreamId, UserId};
+use crate::models::message::MessageStatus;
+use crate::services::conversations::{AnswerUsage, ConversationStore};
+use crate::services::lifecycle::Lifecycle;
+use crate::services::llm::Model;
+use crate::services::outbox::Outbox;
+use crate::utils::clock::Clock;
+use crate::utils::errors::{ApiError, ErrorCode};
+use crate::utils::metrics::Metrics;
+use crate::utils::sse::write_frame;
+
+/// How often expired logs are looked for.
+const JANITOR_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How often ended answers are swept from the records, and how long they stay there.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(3_600);
+const RECORDS_KEPT: TimeDelta = TimeDelta::days(1);
+
+/// Trims of one log before the writer goes on although the budget is exceeded: enough to empty it.
+const MAX_TRIMS: u32 = 24;
+
+/// The engine's settings.
+#[derive(Debug, Clone)]
+pub struct EngineSettings {
+    /// `MAX_CONCURRENT_STREAMS_PER_USER`.
+    pub max_streams_per_user: usize,
+    /// `STREAM_TIMEOUT`.
+    pub stream_timeout: Duration,
+    /// `STREAM_RETENTION_SECONDS`.
+    pub stream_retention: Duration,
+    /// `REPLAY_MAX_BYTES`.
+    pub replay_max_bytes: usize,
+    /// `CHECKPOINT_SECONDS`.
+    pub checkpoint_interval: Duration,
+}
+
+/// What the engine works with.
+pub struct EngineParts {
+    /// The model server.
+    pub model: Arc<dyn Model>,
+    /// Where conversations are kept.
+    pub store: Arc<dyn ConversationStore>,
+    /// Where running answers are recorded.
+    pub records: Arc<dyn GenerationRecords>,
+    /// Where answers go that cannot be stored.
+    pub outbox: Outbox,
+    /// The metrics.
+    pub metrics: Arc<Metrics>,
+    /// The life of the process.
+    pub lifecycle: Lifecycle,
+    /// Time and ids.
+    pub clock: Clock,
+    /// Its settings.
+    pub settings: EngineSettings,
+}
+
+/// Produces answers. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine(Arc<EngineInner>);
+
+pub(super) struct EngineInner {
+    pub(super) model: Arc<dyn Model>,
+    pub(super) store: Arc<dyn ConversationStore>,
+    pub(super) records: Arc<dyn GenerationRecords>,
+    pub(super) outbox: Outbox,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) lifecycle: Lifecycle,
+    pub(super) clock: Clock,
+    pub(super) settings: EngineSettings,
+    pub(super) registry: Arc<Registry>,
+    pub(super) budget: Arc<ReplayBudget>,
+}
+
+/// An answer that is to be begun.
+pub struct StartGeneration {
+    /// Its id.
+    pub id: StreamId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// What it is for.
+    pub kind: Kind,
+    /// Whether the client reads it as a stream.
+    pub streamed: bool,
+    /// Whether it can be read again from its start.
+    pub keep_log: bool,
+    /// What becomes of it when nobody reads it.
+    pub policy: DisconnectPolicy,
+    /// What the model is to be asked.
+    pub job: ModelJob,
+    /// The user's place.
+    pub admission: Admission,
+}
+
+/// A stream that somebody asks for.
+#[derive(Debug)]
+pub enum Found {
+    /// It is in memory, running or ended.
+    Live(Subscription),
+    /// Its process stopped: all that is known of it, as it goes over the wire.
+    Recovered(Bytes),
+    /// It ended longer ago than it is kept; its message can be read.
+    Gone(MessageId),
+    /// There is no such stream, or it is someone else's.
+    Nothing,
+}
+
+/// One answer for the metrics.
+pub(crate) struct AnswerCount<'a> {
+    pub(crate) model: &'a str,
+    pub(crate) user: UserId,
+    pub(crate) status: MessageStatus,
+    pub(crate) streamed: bool,
+    pub(crate) usage: &'a AnswerUsage,
+    pub(crate) took: Duration,
+}
+
+impl Engine {
+    /// An engine; its background work is started with [`run_background`](Self::run_background).
+    #[must_use]
+    pub fn new(parts: EngineParts) -> Self {
+        let budget = Arc::new(ReplayBudget::new(parts.settings.replay_max_bytes));
+        Self(Arc::new(EngineInner {
+            model: parts.model,
+            store: parts.store,
+            records: parts.records,
+            outbox: parts.outbox,
+            metrics: parts.metrics,
+            lifecycle: parts.lifecycle,
+            clock: parts.clock,
+            settings: parts.settings,
+            registry: Arc::default(),
+            budget,
+        }))
+    }
+
+    /// The model server that it asks.
+    #[must_use]
+    pub fn model(&self) -> &Arc<dyn Model> {
+        &self.0.model
+    }
+
+    /// Takes a place for one answer of this user.
+    ///
+    /// # Errors
+    /// `DRAINING`, `RATE_LIMIT_EXCEEDED` past the user's limit, `OVERLOADED` when the logs of running answers fill
+    /// the memory that all logs may use.
+    pub fn admit(&self, user: UserId) -> Result<Admission, ApiError> {
+        let inner = &self.0;
+        if inner.lifecycle.is_draining() {
+            return Err(ApiError::new(ErrorCode::Draining, "This instance is about to stop. Try again."));
+        }
+        while inner.budget.is_exceeded() {
+            if !inner.registry.forget_oldest() {
+                return Err(ApiError::new(ErrorCode::Overloaded, "Too many answers are being written at once."));
+            }
+        }
+        let limit = inner.settings.max_streams_per_user;
+        inner.registry.admit(user, limit).ok_or_else(|| {
+            ApiError::new(ErrorCode::RateLimitExceeded, "Too many of your answers are being written at once.")
+                .with_detail("limit", limit)
+        })
+    }
+
+    /// Begins an answer and attaches its first reader.
+    #[must_use]
+    pub fn start(&self, start: StartGeneration) -> Subscription {
+        let inner = &self.0;
+        let generation = Arc::new(Generation::new(NewGeneration {
+            id: start.id,
+            user_id: start.user_id,
+            request_id: start.job.call.request_id.clone(),
+            kind: start.kind,
+            streamed: start.streamed,
+            created: inner.clock.now(),
+            policy: start.policy,
+            log: ReplayLog::new(start.keep_log, inner.budget.clone()),
+            metrics: inner.metrics.clone(),
+        }));
+        task::open_log(&generation, &start.job.call.model);
+        if start.keep_log {
+            inner.registry.insert(&generation);
+        }
+        let reader = generation.subscribe(0);
+        let span = tracing::info_span!(
+            "generation",
+            request_id = &*generation.request_id,
+            user_id = %generation.user_id,
+            stream_id = %generation.id,
+        );
+        let task = task::run(inner.clone(), generation, start.job, start.admission);
+        // On the heap: the task's state is large, and it is moved about by whoever runs it.
+        inner.lifecycle.spawn(Box::pin(task.instrument(span)));
+        reader
+    }
+
+    /// Finds a stream of this user, to be read from the event after `after`.
+    ///
+    /// # Errors
+    /// A failing database.
+    pub async fn find(&self, user: UserId, id: StreamId, after: u64) -> Result<Found, ApiError> {
+        let inner = &self.0;
+        if let Some(generation) = inner.registry.get(user, id) {
+            inner.metrics.stream_resumes.inc();
+            generation.open();
+            return Ok(Found::Live(generation.subscribe(after)));
+        }
+        let Some(record) = inner.records.generation(user, id).await.map_err(unavailable)? else {
+            return Ok(Found::Nothing);
+        };
+        let kept = chrono::Duration::from_std(inner.settings.stream_retention).unwrap_or(TimeDelta::MAX);
+        let recent = record.ended_at.is_some_and(|ended| inner.clock.now().signed_duration_since(ended) < kept);
+        if record.status == MessageStatus::Interrupted && recent {
+            let checkpoints = inner.records.checkpoints(id).await.map_err(unavailable)?;
+            inner.metrics.stream_resumes.inc();
+            return Ok(Found::Recovered(recovered(&record, &checkpoints, after)));
+        }
+        Ok(Found::Gone(record.turn.message_id))
+    }
+
+    /// The running answer of a conversation, if there is one.
+    #[must_use]
+    pub fn running_in(&self, user: UserId, conversation: ConversationId, after: u64) -> Option<Subscription> {
+        let generation = self.0.registry.running_in(user, conversation)?;
+        self.0.metrics.stream_resumes.inc();
+        generation.open();
+        Some(generation.subscribe(after))
+    }
+
+    /// Stops an answer and waits until it is stored, at most so long. Tells how it ended and which message it is;
+    /// `None` if there is no such answer.
+    ///
+    /// # Errors
+    /// A failing database.
+    pub async fn cancel(
+        &self,
+        user: UserId,
+        id: StreamId,
+        patience: Duration,
+    ) -> Result<Option<(MessageStatus, Option<MessageId>)>, ApiError> {
+        let Some(generation) = self.0.registry.get(user, id) else {
+            let record = self.0.records.generation(user, id).await.map_err(unavailable)?;
+            return Ok(record.map(|record| (record.status, Some(record.turn.message_id))));
+        };
+        generation.cancel();
+        let status = match tokio::time::timeout(patience, generation.ended()).await {
+            Ok(ending) => ending?.status,
+            Err(_) => MessageStatus::Streaming,
+        };
+        Ok(Some((status, generation.turn().map(|turn| turn.message_id))))
+    }
+
+    /// Counts an answer that was not produced here, as the ones that were.
+    pub(crate) fn count_answer(&self, answer: &AnswerCount<'_>) {
+        self.0.count_answer(answer);
+    }
+
+    /// The background work of the engine, until `stop` is cancelled: checkpoints, and forgetting what is old.
+    pub async fn run_background(self, stop: tokio_util::sync::CancellationToken) {
+        tokio::join!(
+            super::checkpointer::run(&self.0, &stop),
+            every(JANITOR_INTERVAL, &stop, || async {
+                self.0.registry.forget_expired(self.0.settings.stream_retention);
+            }),
+            every(SWEEP_INTERVAL, &stop, || self.0.sweep()),
+        );
+    }
+
+    /// Closes what a stopped process left unfinished; tells how many answers that were.
+    ///
+    /// # Errors
+    /// A failing database.
+    pub async fn recover(&self) -> Result<usize, ApiError> {
+        super::recovery::recover(&self.0).await
+    }
+}
+
+impl EngineInner {
+    /// Brings the logs back into their budget: ended ones go first, then the oldest events of this one.
+    pub(super) fn make_room(&self, log: &ReplayLog) {
+        while self.budget.is_exceeded() && self.registry.forget_oldest() {}
+        for _ in 0..MAX_TRIMS {
+            if !self.budget.is_exceeded() {
+                break;
+            }
+            log.trim();
+        }
+    }
+
+    /// Writes checkpoints; a failure is counted and the text stays unsaved, to be tried again.
+    pub(super) async fn checkpoint(&self, checkpoints: Vec<Checkpoint>) -> bool {
+        match self.records.append_checkpoints(checkpoints).await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(%error, "a checkpoint could not be written");
+                self.metrics.best_effort_failures.with_label_values(&["checkpoint"]).inc();
+                false
+            }
+        }
+    }
+
+    pub(super) fn count_answer(&self, answer: &AnswerCount<'_>) {
+        let metrics = &self.metrics;
+        let model = metrics.model_label(answer.model);
+        let user = answer.user.to_string();
+        let user = metrics.user_label(&user);
+        let stream = if answer.streamed { "true" } else { "false" };
+        metrics.chat_completions.with_label_values(&[model, user, answer.status.as_str(), stream]).inc();
+        metrics.chat_completion_duration.with_label_values(&[model]).observe(answer.took.as_secs_f64());
+        let usage = answer.usage;
+        for (kind, tokens) in [
+            ("input", usage.prompt_tokens),
+            ("output", usage.completion_tokens),
+            ("cached", usage.cached_tokens.unwrap_or_default()),
+            ("reasoning", usage.reasoning_tokens.unwrap_or_default()),
+        ] {
+            metrics.chat_tokens.with_label_values(&[model, kind]).inc_by(tokens);
+        }
+        match usage.cost {
+            Some(cost) => {
+                #[expect(clippy::cast_precision_loss, reason = "a metric, not an account: the ledger is exact")]
+                let dollars = cost.nano() as f64 / 1e9;
+                metrics.revenue_usd.with_label_values(&[model]).inc_by(dollars);
+            }
+            None => metrics.unpriced_completions.inc(),
+        }
+    }
+
+    async fn sweep(&self) {
+        loop {
+            match self.records.forget_ended(self.clock.now() - RECORDS_KEPT).await {
+                Ok(0) => return,
+                Ok(count) => tracing::debug!(count, "forgot ended answers"),
+                Err(error) => {
+                    tracing::warn!(%error, "ended answers could not be swept");
+                    self.metrics.best_effort_failures.with_label_values(&["sweep"]).inc();
+                    return;
+                }
+            }
+        }
+    }
+}
+
+async fn every<F: Future<Output = ()>>(
+    interval: Duration,
+    stop: &tokio_util::sync::CancellationToken,
+    mut work: impl FnMut() -> F,
+) {
+    let mut next = Instant::now() + interval;
+    while tokio::time::timeout_at(next, stop.cancelled()).await.is_err() {
+        work().await;
+        next = Instant::now() + interval;
+    }
+}
+
+pub(super) fn unavailable(error: crate::services::sql::SqlError) -> ApiError {
+    crate::services::conversations::StoreError::from(error).into()
+}
+
+/// What is known of an answer whose process stopped, from the event after `after` on, with the ids that its
+/// events had.
+fn recovered(record: &GenerationRecord, checkpoints: &[Checkpoint], after: u64) -> Bytes {
+    let id = format!("chatcmpl-{}", record.turn.stream_id);
+    let naming = Naming { id: &id, model: &record.model, created: record.started_at };
+    let mut out = BytesMut::new();
+    let mut next = 1;
+    if after == 0 {
+        write_frame(&mut out, next, &frames::opening(naming, record.turn));
+    }
+    for checkpoint in checkpoints {
+        replay(&mut out, naming, checkpoint, after);
+        next = checkpoint.end();
+    }
+    next = next.max(after.saturating_add(1)).max(2);
+    write_frame(&mut out, next, &frames::error(&interrupted(&record.turn), ""));
+    write_frame(&mut out, next.saturating_add(1), frames::DONE);
+    out.freeze()
+}
+
+fn replay(out: &mut BytesMut, naming: Naming<'_>, checkpoint: &Checkpoint, after: u64) {
+    let (mut content, mut reasoning) = (checkpoint.content.as_str(), checkpoint.reasoning.as_str());
+    for (offset, (content_bytes, reasoning_bytes)) in checkpoint.marks.iter().enumerate() {
+        let id = checkpoint.first_event + offset as u64;
+        let text = take(&mut content, *content_bytes);
+        let thought = take(&mut reasoning, *reasoning_bytes);
+        if id > after && !(text.is_empty() && thought.is_empty()) {
+            write_frame(out, id, &frames::recovered(naming, text, thought));
+        }
+    }
+}
+
+/// Takes so many bytes off the front; nothing, if they are not there or would cut a character.
+fn take<'a>(text: &mut &'a str, bytes: u32) -> &'a str {
+    let (taken, rest) = text.split_at_checked(bytes as usize).unwrap_or(("", text));
+    *text = rest;
+    taken
+}
+
+fn interrupted(turn: &TurnIds) -> ApiError {
+    ApiError::new(
+        ErrorCode::StreamInterrupted,
+        "The service stopped before the answer was complete. What was produced is stored.",
+    )
+    .with_detail("message_id", turn.message_id.to_string())
+    .with_detail("retry_after_ms", 1_000)
+}

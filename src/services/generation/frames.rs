@@ -1,0 +1,157 @@
+//! The events that the service itself puts into a stream, around those of the model.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Value, json};
+
+use super::handle::{Generation, Kind};
+use crate::models::ids::{BranchId, ConversationId, MessageId, StreamId};
+use crate::services::conversations::AnswerUsage;
+use crate::services::llm::Usage;
+use crate::utils::errors::ApiError;
+
+/// The payload of the last event of every stream.
+pub(super) const DONE: &[u8] = b"[DONE]";
+
+/// A `chat.completion.chunk` of the service's own.
+#[derive(Debug, Serialize)]
+struct OwnChunk<'a> {
+    id: &'a str,
+    object: &'static str,
+    created: i64,
+    model: &'a str,
+    choices: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<Box<RawValue>>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    ids: Option<TurnIds>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pending: bool,
+}
+
+/// The ids that tell a client of conversation chat where it is.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct TurnIds {
+    /// The conversation.
+    pub conversation_id: ConversationId,
+    /// The branch.
+    pub branch_id: BranchId,
+    /// The user's message.
+    pub user_message_id: MessageId,
+    /// The answer.
+    pub message_id: MessageId,
+    /// The stream.
+    pub stream_id: StreamId,
+}
+
+/// How the service's own chunks name the answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Naming<'a> {
+    pub(super) id: &'a str,
+    pub(super) model: &'a str,
+    pub(super) created: DateTime<Utc>,
+}
+
+impl Naming<'_> {
+    fn chunk(&self, choices: Value) -> OwnChunk<'_> {
+        OwnChunk {
+            id: self.id,
+            object: "chat.completion.chunk",
+            created: self.created.timestamp(),
+            model: self.model,
+            choices,
+            usage: None,
+            ids: None,
+            pending: false,
+        }
+    }
+}
+
+/// The first event of conversation chat.
+pub(super) fn opening(naming: Naming<'_>, ids: TurnIds) -> Vec<u8> {
+    let choices = json!([{"index": 0, "delta": {"role": "assistant"}, "finish_reason": null}]);
+    bytes(&OwnChunk { ids: Some(ids), ..naming.chunk(choices) })
+}
+
+/// Tells readers that an answer was stopped on request.
+pub(super) fn cancelled(naming: Naming<'_>) -> Vec<u8> {
+    bytes(&naming.chunk(json!([{"index": 0, "delta": {}, "finish_reason": "cancelled"}])))
+}
+
+/// Known text of an answer whose own events are gone.
+pub(super) fn recovered(naming: Naming<'_>, content: &str, reasoning: &str) -> Vec<u8> {
+    let mut delta = json!({});
+    if !content.is_empty() {
+        delta["content"] = content.into();
+    }
+    if !reasoning.is_empty() {
+        delta["reasoning_content"] = reasoning.into();
+    }
+    bytes(&naming.chunk(json!([{"index": 0, "delta": delta, "finish_reason": null}])))
+}
+
+/// The chunk with the usage, after all of the model's. In OpenAI-compatible chat the usage is what the model
+/// `reported`, to the letter, where it did.
+pub(super) fn closing(
+    naming: Naming<'_>,
+    generation: &Generation,
+    usage: &AnswerUsage,
+    reported: Option<&RawValue>,
+    pending: bool,
+) -> Vec<u8> {
+    let mut tokens = json!({
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.total_tokens(),
+    });
+    let ids = match &generation.kind {
+        Kind::Conversation(ids) => {
+            tokens["cost_usd"] = cost(usage);
+            if usage.estimated {
+                tokens["estimated"] = true.into();
+            }
+            Some(*ids)
+        }
+        Kind::Stateless { .. } => None,
+    };
+    let own = to_raw_value(&tokens).ok();
+    let usage = match generation.kind {
+        Kind::Stateless { .. } => reported.map(ToOwned::to_owned).or(own),
+        Kind::Conversation(_) => own,
+    };
+    bytes(&OwnChunk { usage, ids, pending, ..naming.chunk(json!([])) })
+}
+
+/// The cost as an exact JSON number, or null.
+pub(super) fn cost(usage: &AnswerUsage) -> Value {
+    usage.cost.and_then(|cost| cost.to_string().parse().ok()).map_or(Value::Null, Value::Number)
+}
+
+/// An error in a stream.
+pub(super) fn error(error: &ApiError, request_id: &str) -> Vec<u8> {
+    bytes(&json!({"error": error.object(request_id)}))
+}
+
+/// What was used: as the model says, and where it does not, estimated from what went to and fro.
+pub(super) fn usage(reported: Option<Usage>, sent_bytes: usize, written_bytes: usize) -> AnswerUsage {
+    let reported = reported.unwrap_or_default();
+    AnswerUsage {
+        prompt_tokens: reported.prompt_tokens.unwrap_or_else(|| estimate_tokens(sent_bytes)),
+        completion_tokens: reported.completion_tokens.unwrap_or_else(|| estimate_tokens(written_bytes)),
+        cached_tokens: reported.cached_tokens,
+        reasoning_tokens: reported.reasoning_tokens,
+        estimated: reported.prompt_tokens.is_none() || reported.completion_tokens.is_none(),
+        cost: reported.cost,
+    }
+}
+
+/// About four bytes of text make a token, in English and with the tokenisers of 2026.
+fn estimate_tokens(bytes: usize) -> u64 {
+    (bytes as u64).div_ceil(4)
+}
+
+fn bytes<T: Serialize>(value: &T) -> Vec<u8> {
+    // Texts, numbers and ids always serialise; an empty event would tell otherwise.
+    serde_json::to_vec(value).unwrap_or_default()
+}

@@ -1,0 +1,346 @@
+//! One answer being produced, as everybody else sees it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::draft::Draft;
+use super::frames::TurnIds;
+use super::replay::{Read, ReplayLog};
+use crate::config::OnDisconnect;
+use crate::models::ids::{StreamId, UserId};
+use crate::models::message::MessageStatus;
+use crate::services::conversations::AnswerUsage;
+use crate::utils::errors::{ApiError, ErrorCode};
+use crate::utils::metrics::Metrics;
+
+/// What an answer is for.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// A message of a conversation.
+    Conversation(TurnIds),
+    /// OpenAI-compatible chat: nothing is stored but the usage.
+    Stateless {
+        /// Whether the client asked for the usage in the stream.
+        shows_usage: bool,
+    },
+}
+
+/// What becomes of an answer that nobody reads any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DisconnectPolicy {
+    /// Go on, or stop.
+    pub action: OnDisconnect,
+    /// How long a reader may take to come back.
+    pub grace: Duration,
+}
+
+/// Whether the response to the request that asked has begun.
+#[derive(Debug, Clone)]
+enum Opening {
+    /// Not yet: a failure is still an ordinary error with its own status.
+    Waiting,
+    /// It has: a failure is an event in the stream.
+    Open,
+    /// It will not: this is the answer.
+    Refused(ApiError),
+}
+
+/// How an answer ended.
+#[derive(Debug, Clone)]
+pub struct Ending {
+    /// The status of the message.
+    pub status: MessageStatus,
+    /// Why it is not complete, if the model or the service failed.
+    pub error: Option<ApiError>,
+    /// The model that answered.
+    pub model: Arc<str>,
+    /// The answer's id, as the model gave it or as the service named it.
+    pub completion_id: String,
+    /// Why the model stopped.
+    pub finish_reason: Option<String>,
+    /// What it used.
+    pub usage: AnswerUsage,
+    /// It waits in the outbox and cannot be read in the conversation yet.
+    pub pending: bool,
+}
+
+/// The answer. Shared by the task that produces it, by its readers and by the engine.
+#[derive(Debug)]
+pub struct Generation {
+    /// Its id.
+    pub id: StreamId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// The request that asked for it.
+    pub request_id: Arc<str>,
+    /// What it is for.
+    pub kind: Kind,
+    /// Whether the client reads it as a stream.
+    pub streamed: bool,
+    /// When it was begun.
+    pub created: DateTime<Utc>,
+    pub(super) policy: DisconnectPolicy,
+    pub(super) log: ReplayLog,
+    pub(super) cancel: CancellationToken,
+    draft: Mutex<Draft>,
+    opening: watch::Sender<Opening>,
+    readers: watch::Sender<usize>,
+    ending: watch::Sender<Option<Arc<Ending>>>,
+    metrics: Arc<Metrics>,
+}
+
+/// What a new [`Generation`] is made of.
+pub(super) struct NewGeneration {
+    pub(super) id: StreamId,
+    pub(super) user_id: UserId,
+    pub(super) request_id: Arc<str>,
+    pub(super) kind: Kind,
+    pub(super) streamed: bool,
+    pub(super) created: DateTime<Utc>,
+    pub(super) policy: DisconnectPolicy,
+    pub(super) log: ReplayLog,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+impl Generation {
+    pub(super) fn new(new: NewGeneration) -> Self {
+        Self {
+            id: new.id,
+            user_id: new.user_id,
+            request_id: new.request_id,
+            kind: new.kind,
+            streamed: new.streamed,
+            created: new.created,
+            policy: new.policy,
+            log: new.log,
+            cancel: CancellationToken::new(),
+            draft: Mutex::default(),
+            opening: watch::Sender::new(Opening::Waiting),
+            readers: watch::Sender::new(0),
+            ending: watch::Sender::new(None),
+            metrics: new.metrics,
+        }
+    }
+
+    /// The text so far. Held for as long as a push takes, never across an await.
+    pub(super) fn draft(&self) -> MutexGuard<'_, Draft> {
+        self.draft.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The answer's text, reasoning and tool calls so far.
+    #[must_use]
+    pub fn text(&self) -> AnswerText {
+        let draft = self.draft();
+        AnswerText {
+            content: draft.content.clone(),
+            reasoning: draft.reasoning.clone(),
+            tool_calls: draft.tool_calls(),
+        }
+    }
+
+    /// The ids of the turn, in conversation chat.
+    #[must_use]
+    pub const fn turn(&self) -> Option<&TurnIds> {
+        match &self.kind {
+            Kind::Conversation(ids) => Some(ids),
+            Kind::Stateless { .. } => None,
+        }
+    }
+
+    /// Says that readers see the stream from now on.
+    pub(super) fn open(&self) {
+        self.opening.send_if_modified(|opening| {
+            let waiting = matches!(opening, Opening::Waiting);
+            if waiting {
+                *opening = Opening::Open;
+            }
+            waiting
+        });
+    }
+
+    /// Whether nobody has seen anything of it, so that it can still be refused.
+    pub(super) fn is_unseen(&self) -> bool {
+        matches!(&*self.opening.borrow(), Opening::Waiting)
+    }
+
+    /// Refuses it, unless somebody has seen something of it meanwhile: false then.
+    pub(super) fn refuse(&self, error: &ApiError) -> bool {
+        self.opening.send_if_modified(|opening| {
+            let waiting = matches!(opening, Opening::Waiting);
+            if waiting {
+                *opening = Opening::Refused(error.clone());
+            }
+            waiting
+        })
+    }
+
+    /// Whether it was refused.
+    pub(super) fn is_refused(&self) -> bool {
+        matches!(&*self.opening.borrow(), Opening::Refused(_))
+    }
+
+    /// Waits for the model's first chunk, at most so long; the stream is open then.
+    ///
+    /// # Errors
+    /// Why there will be no answer.
+    pub async fn opened(&self, limit: Duration) -> Result<(), ApiError> {
+        let mut opening = self.opening.subscribe();
+        let decided = opening.wait_for(|opening| !matches!(opening, Opening::Waiting));
+        if tokio::time::timeout(limit, decided).await.is_err() {
+            self.open();
+        }
+        match &*self.opening.borrow() {
+            Opening::Refused(error) => Err(error.clone()),
+            Opening::Waiting | Opening::Open => Ok(()),
+        }
+    }
+
+    pub(super) fn end(&self, ending: Ending) {
+        self.ending.send_replace(Some(Arc::new(ending)));
+    }
+
+    /// How it ended, if it has.
+    #[must_use]
+    pub fn ending(&self) -> Option<Arc<Ending>> {
+        self.ending.borrow().clone()
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// `STREAM_INTERRUPTED` if its task died, which would be a fault of ours.
+    pub async fn ended(&self) -> Result<Arc<Ending>, ApiError> {
+        let mut ending = self.ending.subscribe();
+        let ended = ending.wait_for(Option::is_some).await;
+        ended
+            .ok()
+            .and_then(|ending| ending.clone())
+            .ok_or_else(|| ApiError::new(ErrorCode::StreamInterrupted, "The answer was lost."))
+    }
+
+    /// Asks it to stop; it stores what it has.
+    pub fn cancel(&self) {
+        self.cancel.cancel();
+    }
+
+    /// Attaches a reader that starts after the event `after` (0: at the start).
+    #[must_use]
+    pub fn subscribe(self: &Arc<Self>, after: u64) -> Subscription {
+        self.readers.send_modify(|readers| *readers += 1);
+        self.metrics.stream_subscribers.inc();
+        Subscription { progress: self.log.watch(), generation: self.clone(), next: after.saturating_add(1), done: false }
+    }
+
+    /// Completes when nobody has been reading for the policy's grace; never, if the policy is to go on.
+    pub(super) async fn abandoned(&self) {
+        if self.policy.action == OnDisconnect::Continue {
+            return std::future::pending().await;
+        }
+        let mut readers = self.readers.subscribe();
+        loop {
+            // The sender lives as long as `self`.
+            if readers.wait_for(|readers| *readers == 0).await.is_err() {
+                return;
+            }
+            let back = tokio::time::timeout(self.policy.grace, readers.wait_for(|readers| *readers > 0));
+            if back.await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// The text of an answer.
+#[derive(Debug, Clone)]
+pub struct AnswerText {
+    /// What it says.
+    pub content: String,
+    /// What the model thought.
+    pub reasoning: String,
+    /// The tools that it wants called.
+    pub tool_calls: Option<Box<serde_json::value::RawValue>>,
+}
+
+/// One reader of an answer. Dropping it before the end is a disconnect.
+#[derive(Debug)]
+pub struct Subscription {
+    generation: Arc<Generation>,
+    progress: watch::Receiver<u64>,
+    next: u64,
+    done: bool,
+}
+
+/// What a reader gets next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Whole events, as they go over the wire.
+    Events(bytes::Bytes),
+    /// Nothing came for as long as it was willing to wait.
+    Silence,
+    /// The stream is over.
+    End,
+}
+
+impl Subscription {
+    /// The answer that is read.
+    #[must_use]
+    pub const fn generation(&self) -> &Arc<Generation> {
+        &self.generation
+    }
+
+    /// The next events, at once if there are any, else when there are, but no later than `patience` from now.
+    pub async fn next(&mut self, patience: Duration) -> Next {
+        let deadline = Instant::now() + patience;
+        loop {
+            // Marked as seen first: what is appended from here on wakes the wait below.
+            self.progress.borrow_and_update();
+            match self.generation.log.read(self.next) {
+                Read::Events(bytes, next) => {
+                    self.next = next;
+                    return Next::Events(bytes);
+                }
+                Read::End => {
+                    self.done = true;
+                    return Next::End;
+                }
+                Read::Lost => return self.lost(),
+                Read::Pending => {}
+            }
+            if tokio::time::timeout_at(deadline, self.progress.changed()).await.is_err() {
+                return Next::Silence;
+            }
+        }
+    }
+
+    /// Ends a reader whose place in the log had to be given up for want of memory.
+    fn lost(&mut self) -> Next {
+        if self.done {
+            return Next::End;
+        }
+        self.done = true;
+        let error = ApiError::new(
+            ErrorCode::StreamInterrupted,
+            "This part of the stream is no longer kept. The whole answer is stored when it is complete.",
+        );
+        let mut events = bytes::BytesMut::new();
+        let object = super::frames::error(&error, &self.generation.request_id);
+        crate::utils::sse::write_frame(&mut events, self.next, &object);
+        crate::utils::sse::write_frame(&mut events, self.next + 1, super::frames::DONE);
+        Next::Events(events.freeze())
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.generation.readers.send_modify(|readers| *readers -= 1);
+        self.generation.metrics.stream_subscribers.dec();
+        if !self.done && !self.generation.log.has_ended() {
+            self.generation.metrics.stream_disconnects.inc();
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! The generation engine: an answer belongs to the server, not to a connection.
+//!
+//! Each answer is a task of its own ([`task`]). It reads the model's stream, passes the bytes of each chunk on
+//! into a replay log ([`replay`]) and adds them up to a draft ([`draft`]). Connections are readers of the log
+//! ([`handle`]): they come, go and come back as they like. What the draft gained is checkpointed every second
+//! ([`checkpointer`]); how it ended is stored and accounted for before readers are told ([`finish`]); what a
+//! dead process left behind is closed at the next start ([`recovery`]).
+//!
+//! Invariants:
+//! - nothing on the path of a chunk waits for the database or holds a lock across an await
+//! - a stream ends with exactly one `[DONE]`, after the answer can be read in its conversation
+//! - each answer is stored once and entered into the ledger once, however it ends
+
+mod checkpointer;
+mod draft;
+mod engine;
+mod finish;
+mod frames;
+mod handle;
+mod records;
+mod recovery;
+mod registry;
+mod replay;
+mod task;
+
+pub use engine::{Engine, EngineParts, EngineSettings, Found, StartGeneration};
+pub use frames::TurnIds;
+pub use handle::{AnswerText, DisconnectPolicy, Ending, Generation, Kind, Next, Subscription};
+pub use records::{Checkpoint, GenerationRecord, GenerationRecords, UnfinishedGeneration};
+pub use registry::Admission;
+pub use replay::{Read, ReplayBudget, ReplayLog};
+pub use task::{ModelJob, Shorten};

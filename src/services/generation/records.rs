@@ -1,0 +1,92 @@
+//! What is durable about running answers: who is producing what, and the text so far.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::frames::TurnIds;
+use crate::models::ids::{StreamId, UserId};
+use crate::models::message::MessageStatus;
+use crate::services::conversations::FinishedAnswer;
+use crate::services::sql::SqlError;
+
+/// Text that a running answer gained since its last checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The answer.
+    pub stream_id: StreamId,
+    /// The id of the first event that it covers.
+    pub first_event: u64,
+    /// The text of all of them.
+    pub content: String,
+    /// The reasoning of all of them.
+    pub reasoning: String,
+    /// For each event, how many bytes of `content` and of `reasoning` it brought.
+    pub marks: Vec<(u32, u32)>,
+    /// The tool calls so far, whole, as a JSON array; `None` where they did not change.
+    pub tool_calls: Option<String>,
+}
+
+impl Checkpoint {
+    /// The id after that of the last event that it covers.
+    #[must_use]
+    pub const fn end(&self) -> u64 {
+        self.first_event + self.marks.len() as u64
+    }
+}
+
+/// An answer that a stopped process left unfinished.
+#[derive(Debug, Clone)]
+pub struct UnfinishedGeneration {
+    /// The answer as far as the generation's row tells; text and usage are empty.
+    pub answer: FinishedAnswer,
+}
+
+/// What is known of an answer after its stream has left the memory.
+#[derive(Debug, Clone)]
+pub struct GenerationRecord {
+    /// Where it stands.
+    pub turn: TurnIds,
+    /// The model that was asked.
+    pub model: String,
+    /// How it ended, or `streaming`.
+    pub status: MessageStatus,
+    /// When it was begun.
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    pub ended_at: Option<DateTime<Utc>>,
+}
+
+/// Where running answers are recorded. The row of an answer is made by `append_turn` and ended by `save_answer`,
+/// in their transactions.
+#[async_trait]
+pub trait GenerationRecords: Send + Sync + 'static {
+    /// Appends what running answers gained, all in one transaction.
+    ///
+    /// # Errors
+    /// A failing database; nothing is written then.
+    async fn append_checkpoints(&self, checkpoints: Vec<Checkpoint>) -> Result<(), SqlError>;
+
+    /// The checkpoints of an answer, in order.
+    ///
+    /// # Errors
+    /// A failing database.
+    async fn checkpoints(&self, stream: StreamId) -> Result<Vec<Checkpoint>, SqlError>;
+
+    /// Every answer that is recorded as running.
+    ///
+    /// # Errors
+    /// A failing database.
+    async fn unfinished(&self) -> Result<Vec<UnfinishedGeneration>, SqlError>;
+
+    /// What is known of an answer of this user.
+    ///
+    /// # Errors
+    /// A failing database.
+    async fn generation(&self, user: UserId, stream: StreamId) -> Result<Option<GenerationRecord>, SqlError>;
+
+    /// Forgets answers that ended before then, with their checkpoints; tells how many. Bounded per call.
+    ///
+    /// # Errors
+    /// A failing database.
+    async fn forget_ended(&self, before: DateTime<Utc>) -> Result<u64, SqlError>;
+}

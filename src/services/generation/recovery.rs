@@ -1,0 +1,43 @@
+//! Closing, at start, what a stopped process left unfinished.
+//!
+//! An answer that is still recorded as running has no one who could go on with it: what was checkpointed of it
+//! becomes the message, with the status `interrupted`. Doing it twice is the same as once.
+
+use super::engine::{EngineInner, unavailable};
+use super::frames;
+use super::records::Checkpoint;
+use crate::services::conversations::FinishedAnswer;
+use crate::utils::errors::ApiError;
+
+pub(super) async fn recover(engine: &EngineInner) -> Result<usize, ApiError> {
+    let unfinished = engine.records.unfinished().await.map_err(unavailable)?;
+    for generation in &unfinished {
+        let checkpoints = engine.records.checkpoints(generation.answer.stream_id).await.map_err(unavailable)?;
+        let answer = with_text(generation.answer.clone(), &checkpoints);
+        engine.store.save_answer(&answer).await?;
+        engine.metrics.generations_recovered.inc();
+        tracing::warn!(
+            stream_id = %answer.stream_id,
+            message_id = %answer.message_id,
+            bytes = answer.content.len(),
+            "closed an answer that a stopped process left unfinished"
+        );
+    }
+    Ok(unfinished.len())
+}
+
+fn with_text(mut answer: FinishedAnswer, checkpoints: &[Checkpoint]) -> FinishedAnswer {
+    let mut reasoning = String::new();
+    for checkpoint in checkpoints {
+        answer.content.push_str(&checkpoint.content);
+        reasoning.push_str(&checkpoint.reasoning);
+    }
+    answer.tool_calls = checkpoints
+        .iter()
+        .rev()
+        .find_map(|checkpoint| checkpoint.tool_calls.clone())
+        .and_then(|calls| serde_json::value::RawValue::from_string(calls).ok());
+    answer.usage = frames::usage(None, 0, answer.content.len() + reasoning.len());
+    answer.reasoning = (!reasoning.is_empty()).then_some(reasoning);
+    answer
+}

@@ -1,0 +1,135 @@
+//! Which answers this process holds: running ones, and ended ones for as long as they can be replayed.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::handle::{Generation, Kind};
+use crate::models::ids::{ConversationId, StreamId, UserId};
+
+/// The answers in memory. The lock is held for a look-up, never across an await.
+#[derive(Debug, Default)]
+pub(super) struct Registry(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    held: HashMap<StreamId, Arc<Generation>>,
+    /// The running answers of a conversation, the newest last.
+    running: HashMap<ConversationId, Vec<StreamId>>,
+    /// Ended answers, in the order of their ends.
+    ended: VecDeque<(Instant, StreamId)>,
+    per_user: HashMap<UserId, usize>,
+}
+
+/// A user's place for one answer; given back when dropped.
+#[derive(Debug)]
+pub struct Admission {
+    registry: Arc<Registry>,
+    user: UserId,
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        let mut inner = self.registry.lock();
+        if let Some(count) = inner.per_user.get_mut(&self.user) {
+            *count -= 1;
+            if *count == 0 {
+                inner.per_user.remove(&self.user);
+            }
+        }
+    }
+}
+
+impl Registry {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes one of a user's places; `None` if all `limit` are taken.
+    pub(super) fn admit(self: &Arc<Self>, user: UserId, limit: usize) -> Option<Admission> {
+        let mut inner = self.lock();
+        let count = inner.per_user.entry(user).or_default();
+        if *count >= limit {
+            return None;
+        }
+        *count += 1;
+        drop(inner);
+        Some(Admission { registry: self.clone(), user })
+    }
+
+    pub(super) fn insert(&self, generation: &Arc<Generation>) {
+        let mut inner = self.lock();
+        inner.held.insert(generation.id, generation.clone());
+        if let Kind::Conversation(turn) = &generation.kind {
+            inner.running.entry(turn.conversation_id).or_default().push(generation.id);
+        }
+    }
+
+    /// Moves an answer from the running to the ended ones.
+    pub(super) fn ended(&self, generation: &Generation) {
+        let mut inner = self.lock();
+        if let Kind::Conversation(turn) = &generation.kind
+            && let Some(running) = inner.running.get_mut(&turn.conversation_id)
+        {
+            running.retain(|id| *id != generation.id);
+            if running.is_empty() {
+                inner.running.remove(&turn.conversation_id);
+            }
+        }
+        if inner.held.contains_key(&generation.id) {
+            inner.ended.push_back((Instant::now(), generation.id));
+        }
+    }
+
+    /// Forgets an answer at once.
+    pub(super) fn remove(&self, id: StreamId) {
+        self.lock().held.remove(&id);
+    }
+
+    pub(super) fn get(&self, user: UserId, id: StreamId) -> Option<Arc<Generation>> {
+        self.lock().held.get(&id).filter(|generation| generation.user_id == user).cloned()
+    }
+
+    /// The answer of a conversation that was begun last and still runs.
+    pub(super) fn running_in(&self, user: UserId, conversation: ConversationId) -> Option<Arc<Generation>> {
+        let inner = self.lock();
+        let id = inner.running.get(&conversation)?.last()?;
+        inner.held.get(id).filter(|generation| generation.user_id == user).cloned()
+    }
+
+    /// All running answers of conversations.
+    pub(super) fn running(&self) -> Vec<Arc<Generation>> {
+        let inner = self.lock();
+        inner.running.values().flatten().filter_map(|id| inner.held.get(id)).cloned().collect()
+    }
+
+    /// Forgets what ended longer ago than `retention`.
+    pub(super) fn forget_expired(&self, retention: Duration) {
+        let mut forgotten = Vec::new();
+        let mut inner = self.lock();
+        while inner.ended.front().is_some_and(|(at, _)| at.elapsed() >= retention) {
+            forgotten.extend(inner.pop_ended());
+        }
+        // Logs are freed outside the lock.
+        drop(inner);
+    }
+
+    /// Forgets the answer that ended first; false if there is none.
+    pub(super) fn forget_oldest(&self) -> bool {
+        let mut inner = self.lock();
+        let had_one = !inner.ended.is_empty();
+        let forgotten = inner.pop_ended();
+        drop(inner);
+        drop(forgotten);
+        had_one
+    }
+}
+
+impl Inner {
+    fn pop_ended(&mut self) -> Option<Arc<Generation>> {
+        let (_, id) = self.ended.pop_front()?;
+        self.held.remove(&id)
+    }
+}

@@ -1,0 +1,329 @@
+//! The replay log of one answer: its events as they go over the wire, for readers that come when they like.
+//!
+//! One task appends, any number of readers read. A reader asks for the events from an id on and is woken when
+//! there are more; it never holds up the writer. Two kinds of log share the code: a *kept* log can be read again
+//! from its start, a *passing* log forgets what its one reader has taken and makes the writer wait while that
+//! reader is too far behind.
+//!
+//! Invariants: ids start at 1 and have no gaps; nothing follows the last event; all logs together stay within
+//! the [`ReplayBudget`], because what is over it is trimmed from the oldest end.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::{Bytes, BytesMut};
+use tokio::sync::{Notify, watch};
+
+use crate::utils::sse::write_frame;
+
+/// Events are copied into blocks of this size, so that most of them need no allocation of their own.
+const BLOCK: usize = 4 * 1024;
+
+/// A reader that is behind is given this much at once.
+const MAX_READ: usize = 64 * 1024;
+
+/// Unread bytes in a passing log before its writer waits.
+const PASSING_HIGH_WATER: usize = 256 * 1024;
+
+/// What an event costs in memory beside its bytes.
+const EVENT_OVERHEAD: usize = std::mem::size_of::<Bytes>();
+
+/// Bytes that all logs may hold together (`REPLAY_MAX_BYTES`).
+#[derive(Debug)]
+pub struct ReplayBudget {
+    used: AtomicUsize,
+    limit: usize,
+}
+
+impl ReplayBudget {
+    /// A budget of so many bytes.
+    #[must_use]
+    pub const fn new(limit: usize) -> Self {
+        Self { used: AtomicUsize::new(0), limit }
+    }
+
+    /// Whether more is held than may be.
+    #[must_use]
+    pub fn is_exceeded(&self) -> bool {
+        self.used.load(Ordering::Relaxed) > self.limit
+    }
+
+    fn add(&self, bytes: usize) {
+        self.used.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn release(&self, bytes: usize) {
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// What a reader gets.
+#[derive(Debug)]
+pub enum Read {
+    /// Whole events, and the id that follows them.
+    Events(Bytes, u64),
+    /// Nothing yet.
+    Pending,
+    /// Nothing more, ever.
+    End,
+    /// What was asked for had to be forgotten.
+    Lost,
+}
+
+/// The log.
+#[derive(Debug)]
+pub struct ReplayLog {
+    inner: Mutex<Inner>,
+    /// The id of the next event; moves when there is something to read.
+    progress: watch::Sender<u64>,
+    room: Notify,
+    keeps: bool,
+    budget: Arc<ReplayBudget>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    events: VecDeque<Bytes>,
+    /// The id of `events[0]`, or of the next event where there is none.
+    first: u64,
+    bytes: usize,
+    ended: bool,
+    block: BytesMut,
+}
+
+impl Inner {
+    fn next(&self) -> u64 {
+        self.first + self.events.len() as u64
+    }
+
+    fn pop(&mut self) -> usize {
+        let Some(event) = self.events.pop_front() else { return 0 };
+        self.first += 1;
+        let size = event.len() + EVENT_OVERHEAD;
+        self.bytes -= size;
+        size
+    }
+}
+
+impl ReplayLog {
+    /// An empty log; `keeps` says whether it can be read again.
+    #[must_use]
+    pub fn new(keeps: bool, budget: Arc<ReplayBudget>) -> Self {
+        let inner = Inner { events: VecDeque::new(), first: 1, bytes: 0, ended: false, block: BytesMut::new() };
+        Self { inner: Mutex::new(inner), progress: watch::Sender::new(1), room: Notify::new(), keeps, budget }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it can be read again from its start.
+    #[must_use]
+    pub const fn keeps(&self) -> bool {
+        self.keeps
+    }
+
+    /// Appends an event with this payload. After the end, nothing is appended.
+    pub fn append(&self, payload: &[u8]) {
+        self.push(payload, false);
+    }
+
+    /// Appends the last event.
+    pub fn end(&self, payload: &[u8]) {
+        self.push(payload, true);
+    }
+
+    fn push(&self, payload: &[u8], last: bool) {
+        let mut inner = self.lock();
+        if inner.ended {
+            return;
+        }
+        let id = inner.next();
+        if inner.block.capacity() < payload.len() + 64 {
+            inner.block = BytesMut::with_capacity(BLOCK.max(payload.len() + 64));
+        }
+        write_frame(&mut inner.block, id, payload);
+        let event = inner.block.split().freeze();
+        let size = event.len() + EVENT_OVERHEAD;
+        inner.bytes += size;
+        inner.events.push_back(event);
+        inner.ended = last;
+        if last {
+            inner.block = BytesMut::new();
+        }
+        drop(inner);
+        self.budget.add(size);
+        self.progress.send_replace(id + 1);
+    }
+
+    /// Reads from the event `from` on.
+    #[must_use]
+    pub fn read(&self, from: u64) -> Read {
+        let mut inner = self.lock();
+        let next = inner.next();
+        if from < inner.first {
+            return Read::Lost;
+        }
+        if from >= next {
+            // Whoever has seen more than there is of an ended answer is told that it has ended.
+            return match inner.events.back() {
+                Some(last) if inner.ended && from > next => Read::Events(last.clone(), next),
+                _ if inner.ended => Read::End,
+                _ => Read::Pending,
+            };
+        }
+        // `from - first` is below the length of the queue.
+        let start = usize::try_from(from - inner.first).unwrap_or(usize::MAX);
+        let (bytes, count) = gather(&inner.events, start);
+        if !self.keeps {
+            let mut freed = 0;
+            for _ in 0..start + count {
+                freed += inner.pop();
+            }
+            drop(inner);
+            self.budget.release(freed);
+            self.room.notify_one();
+        }
+        Read::Events(bytes, from + count as u64)
+    }
+
+    /// Waits until a passing log has room again; a kept one always has.
+    pub async fn room(&self) {
+        while !self.keeps && self.lock().bytes > PASSING_HIGH_WATER {
+            self.room.notified().await;
+        }
+    }
+
+    /// Forgets the older half of the events, at least one.
+    pub fn trim(&self) {
+        let mut inner = self.lock();
+        let mut freed = 0;
+        for _ in 0..inner.events.len().div_ceil(2) {
+            freed += inner.pop();
+        }
+        drop(inner);
+        self.budget.release(freed);
+    }
+
+    /// Tells when there is more to read.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.progress.subscribe()
+    }
+
+    /// Whether the last event is there.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.lock().ended
+    }
+}
+
+impl Drop for ReplayLog {
+    fn drop(&mut self) {
+        self.budget.release(self.lock().bytes);
+    }
+}
+
+/// One event as it is, or several copied together up to [`MAX_READ`]; and how many they are.
+fn gather(events: &VecDeque<Bytes>, start: usize) -> (Bytes, usize) {
+    let mut waiting = events.iter().skip(start);
+    let Some(first) = waiting.next() else { return (Bytes::new(), 0) };
+    if start + 1 == events.len() {
+        return (first.clone(), 1);
+    }
+    let mut together = BytesMut::with_capacity(MAX_READ.min(events.len() * first.len()));
+    together.extend_from_slice(first);
+    let mut count = 1;
+    for event in waiting {
+        if together.len() + event.len() > MAX_READ {
+            break;
+        }
+        together.extend_from_slice(event);
+        count += 1;
+    }
+    (together.freeze(), count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn log(keeps: bool, limit: usize) -> (ReplayLog, Arc<ReplayBudget>) {
+        let budget = Arc::new(ReplayBudget::new(limit));
+        (ReplayLog::new(keeps, budget.clone()), budget)
+    }
+
+    fn text(read: Read) -> String {
+        match read {
+            Read::Events(bytes, _) => String::from_utf8_lossy(&bytes).into_owned(),
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn reads_from_anywhere_and_ends() {
+        let (log, _) = log(true, 1 << 20);
+        log.append(b"a");
+        log.append(b"b");
+        assert_eq!(text(log.read(1)), "id: 1\ndata: a\n\nid: 2\ndata: b\n\n");
+        assert_eq!(text(log.read(2)), "id: 2\ndata: b\n\n");
+        assert!(matches!(log.read(3), Read::Pending));
+        log.end(b"[DONE]");
+        log.append(b"too late");
+        assert_eq!(text(log.read(3)), "id: 3\ndata: [DONE]\n\n");
+        assert!(matches!(log.read(4), Read::End));
+        assert_eq!(text(log.read(99)), "id: 3\ndata: [DONE]\n\n", "from the future of an ended answer");
+    }
+
+    #[test]
+    fn gives_back_what_it_held() {
+        let (log, budget) = log(true, 100);
+        for _ in 0..10 {
+            log.append(b"0123456789");
+        }
+        assert!(budget.is_exceeded());
+        log.trim();
+        assert!(matches!(log.read(1), Read::Lost));
+        assert!(text(log.read(10)).contains("id: 10"));
+        drop(log);
+        assert_eq!(budget.used.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test]
+    async fn a_passing_log_forgets_and_holds_up_its_writer() {
+        let (log, budget) = log(false, 1 << 30);
+        log.append(&vec![b'x'; PASSING_HIGH_WATER]);
+        let wait = tokio::time::timeout(std::time::Duration::from_millis(5), log.room());
+        assert!(wait.await.is_err(), "the writer waits");
+        assert!(text(log.read(1)).starts_with("id: 1"));
+        log.room().await;
+        assert!(matches!(log.read(1), Read::Lost));
+        assert_eq!(budget.used.load(Ordering::Relaxed), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn any_cut_of_the_reading_gives_the_same_bytes(
+            payloads in prop::collection::vec("[a-z]{0,200}", 1..60),
+            reads in prop::collection::vec(0_usize..60, 0..30),
+        ) {
+            let (log, _) = log(true, 1 << 30);
+            let (mut seen, mut next, mut written) = (String::new(), 1, 0);
+            for steps in reads {
+                for payload in payloads.iter().skip(written).take(steps) {
+                    log.append(payload.as_bytes());
+                    written += 1;
+                }
+                while let Read::Events(bytes, after) = log.read(next) {
+                    seen.push_str(&String::from_utf8_lossy(&bytes));
+                    next = after;
+                }
+            }
+            let expected: String =
+                payloads.iter().take(written).enumerate().map(|(n, p)| format!("id: {}\ndata: {p}\n\n", n + 1)).collect();
+            prop_assert_eq!(seen, expected);
+        }
+    }
+}

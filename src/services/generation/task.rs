@@ -1,0 +1,301 @@
+//! The task that produces one answer: from the model's stream into the replay log and the draft.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use tokio::time::Instant;
+
+use super::engine::EngineInner;
+use super::frames::{self, Naming};
+use super::handle::{Generation, Kind};
+use super::registry::Admission;
+use crate::models::message::MessageStatus;
+use crate::models::money::Money;
+use crate::services::llm::{
+    ChatCall, Chunk, ModelError, ModelErrorKind, ModelEvent, ModelStream, TimeoutStage, is_usage_only,
+};
+use crate::utils::errors::{ApiError, ErrorCode};
+use crate::utils::json::RawObject;
+
+/// How long a client should wait before it asks again for what was interrupted.
+const RETRY_AFTER_MS: u64 = 1_000;
+
+/// Makes the request with a shorter context, for a model that found the first one too long; `None` if nothing
+/// can be left out.
+pub type Shorten = Box<dyn FnOnce() -> Option<RawObject> + Send>;
+
+/// What the model is to be asked.
+pub struct ModelJob {
+    /// The call.
+    pub call: ChatCall,
+    /// The second try, if the messages are too long for the model.
+    pub shorten: Option<Shorten>,
+    /// When the request arrived.
+    pub received: Instant,
+}
+
+/// How the model's part ended.
+pub(super) struct Produced {
+    pub(super) status: MessageStatus,
+    pub(super) error: Option<ApiError>,
+    pub(super) model: Arc<str>,
+    pub(super) header_cost: Option<Money>,
+    pub(super) sent_bytes: usize,
+    /// From the start of the answer to its first token, and to its end.
+    pub(super) first_token: Option<Duration>,
+    pub(super) took: Duration,
+    /// The model's own chunk with the usage, for clients that asked for it.
+    pub(super) usage_chunk: Option<Bytes>,
+}
+
+/// Why an answer is stopped from our side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    /// Its reader asked for it, or all of its readers went away.
+    Cancelled,
+    /// The process ends.
+    Shutdown,
+    /// It takes longer than an answer may.
+    TooLong,
+}
+
+pub(super) async fn run(engine: Arc<EngineInner>, generation: Arc<Generation>, job: ModelJob, admission: Admission) {
+    engine.metrics.active_streams.inc();
+    let started = Instant::now();
+    let mut task = Task {
+        engine: &engine,
+        generation: &generation,
+        started,
+        received: job.received,
+        model: job.call.model.clone(),
+        header_cost: None,
+        sent_bytes: 0,
+        waited: Duration::ZERO,
+        first_token: None,
+        usage_chunk: None,
+    };
+    let (status, error) = task.produce(job.call, job.shorten).await;
+    let produced = Produced {
+        status,
+        error,
+        model: task.model,
+        header_cost: task.header_cost,
+        sent_bytes: task.sent_bytes,
+        first_token: task.first_token,
+        took: started.elapsed(),
+        usage_chunk: task.usage_chunk,
+    };
+    super::finish::finish(&engine, &generation, produced, admission).await;
+    engine.metrics.active_streams.dec();
+}
+
+struct Task<'a> {
+    engine: &'a EngineInner,
+    generation: &'a Generation,
+    started: Instant,
+    received: Instant,
+    model: Arc<str>,
+    header_cost: Option<Money>,
+    sent_bytes: usize,
+    /// Time spent waiting for upstreams until the first chunk.
+    waited: Duration,
+    first_token: Option<Duration>,
+    usage_chunk: Option<Bytes>,
+}
+
+type Outcome = (MessageStatus, Option<ApiError>);
+
+impl Task<'_> {
+    async fn produce(&mut self, call: ChatCall, shorten: Option<Shorten>) -> Outcome {
+        let (engine, generation) = (self.engine, self.generation);
+        let stop = stopped(engine, generation);
+        tokio::pin!(stop);
+        let stream = tokio::select! {
+            biased;
+            why = &mut stop => return self.stopped(why),
+            stream = self.ask(call, shorten) => stream,
+        };
+        let mut stream = match stream {
+            Ok(stream) => stream,
+            Err(error) => return self.failed(error),
+        };
+        self.model = stream.model.clone();
+        self.header_cost = stream.header_cost;
+        self.waited = stream.waited;
+        loop {
+            let event = tokio::select! {
+                biased;
+                why = &mut stop => return self.stopped(why),
+                event = stream.events.next() => event,
+            };
+            match event {
+                Some(Ok(ModelEvent::Chunk(data))) => {
+                    if let Err(error) = self.chunk(&data) {
+                        return self.failed(error);
+                    }
+                    if !generation.log.keeps() {
+                        tokio::select! {
+                            biased;
+                            why = &mut stop => return self.stopped(why),
+                            () = generation.log.room() => {}
+                        }
+                    }
+                }
+                Some(Ok(ModelEvent::Done)) => return (MessageStatus::Completed, None),
+                Some(Err(error)) => return self.failed(error),
+                None if generation.draft().finish_reason.is_some() => return (MessageStatus::Completed, None),
+                None => {
+                    return self.failed(ModelError::new(
+                        ModelErrorKind::Interrupted,
+                        "the stream ended with neither a finish reason nor [DONE]",
+                    ));
+                }
+            }
+        }
+    }
+
+    async fn ask(&mut self, mut call: ChatCall, shorten: Option<Shorten>) -> Result<ModelStream, ModelError> {
+        self.sent_bytes = call.body.get("messages").map_or(0, |messages| messages.get().len());
+        match self.engine.model.stream(&call).await {
+            Err(error) if error.kind() == ModelErrorKind::ContextLength => {
+                let Some(shorter) = shorten.and_then(|shorten| shorten()) else { return Err(error) };
+                tracing::info!("the context is too long for the model, trying once with a shorter one");
+                call.body = shorter;
+                self.sent_bytes = call.body.get("messages").map_or(0, |messages| messages.get().len());
+                self.engine.model.stream(&call).await
+            }
+            other => other,
+        }
+    }
+
+    /// Takes in one chunk: nothing here waits.
+    fn chunk(&mut self, data: &Bytes) -> Result<(), ModelError> {
+        let chunk = Chunk::parse(data).map_err(|error| {
+            ModelError::new(ModelErrorKind::Garbled, &format!("a chunk cannot be read: {error}"))
+        })?;
+        let generation = self.generation;
+        let mut draft = generation.draft();
+        let gain = draft.add(&chunk);
+        if is_usage_only(&chunk) {
+            self.usage_chunk = Some(data.clone());
+            return Ok(());
+        }
+        draft.mark(gain);
+        let too_large = draft.is_too_large();
+        drop(draft);
+        if chunk.usage.is_some() && !self.shows_usage() {
+            generation.log.append(&without_usage(data));
+        } else {
+            generation.log.append(data);
+        }
+        generation.open();
+        if gain.token && self.first_token.is_none() {
+            self.saw_first_token();
+        }
+        if self.engine.budget.is_exceeded() {
+            self.engine.make_room(&generation.log);
+        }
+        if too_large {
+            return Err(ModelError::new(ModelErrorKind::TooLarge, "the answer is larger than an answer may be"));
+        }
+        Ok(())
+    }
+
+    const fn shows_usage(&self) -> bool {
+        matches!(self.generation.kind, Kind::Stateless { shows_usage: true })
+    }
+
+    fn saw_first_token(&mut self) {
+        let took = self.started.elapsed();
+        self.first_token = Some(took);
+        let metrics = &self.engine.metrics;
+        let label = metrics.model_label(&self.model);
+        metrics.chat_time_to_first_token.with_label_values(&[label]).observe(took.as_secs_f64());
+        let overhead = self.received.elapsed().saturating_sub(self.waited);
+        metrics.chat_overhead.observe(overhead.as_secs_f64());
+    }
+
+    fn failed(&self, error: ModelError) -> Outcome {
+        let kind = error.kind();
+        tracing::warn!(%error, kind = kind.as_str(), "the model did not finish its answer");
+        let cut_short = matches!(
+            kind,
+            ModelErrorKind::Interrupted | ModelErrorKind::Garbled | ModelErrorKind::TooLarge | ModelErrorKind::Timeout(_)
+        );
+        let status = if cut_short && !self.generation.is_unseen() {
+            MessageStatus::Interrupted
+        } else {
+            MessageStatus::Failed
+        };
+        let mut answer = ApiError::from(error);
+        if let Some(turn) = self.generation.turn() {
+            if answer.code() == ErrorCode::StreamInterrupted {
+                answer = answer.with_detail("retry_after_ms", RETRY_AFTER_MS);
+            }
+            if !self.generation.is_unseen() {
+                answer = answer.with_detail("message_id", turn.message_id.to_string());
+            }
+        } else {
+            answer = answer.for_openai_clients();
+        }
+        (status, Some(answer))
+    }
+
+    fn stopped(&self, why: Stop) -> Outcome {
+        match why {
+            Stop::Cancelled => (MessageStatus::Cancelled, None),
+            Stop::TooLong => self.failed(ModelError::timeout(TimeoutStage::Total)),
+            Stop::Shutdown => {
+                let mut error = ApiError::new(
+                    ErrorCode::StreamInterrupted,
+                    "The service is being restarted. What was produced of the answer is stored.",
+                )
+                .with_detail("retry_after_ms", RETRY_AFTER_MS);
+                if let Some(turn) = self.generation.turn() {
+                    error = error.with_detail("message_id", turn.message_id.to_string());
+                }
+                (MessageStatus::Interrupted, Some(error))
+            }
+        }
+    }
+}
+
+/// Completes when the answer must stop.
+async fn stopped(engine: &EngineInner, generation: &Generation) -> Stop {
+    tokio::select! {
+        () = engine.lifecycle.hard().cancelled() => Stop::Shutdown,
+        () = generation.cancel.cancelled() => Stop::Cancelled,
+        () = generation.abandoned() => Stop::Cancelled,
+        () = tokio::time::sleep(engine.settings.stream_timeout) => Stop::TooLong,
+    }
+}
+
+/// The chunk without its `usage`, everything else as the model wrote it.
+fn without_usage(data: &Bytes) -> Bytes {
+    let stripped = serde_json::from_slice::<RawObject>(data).and_then(|mut chunk| {
+        chunk.remove("usage");
+        serde_json::to_vec(&chunk)
+    });
+    stripped.map_or_else(|_| data.clone(), Bytes::from)
+}
+
+/// How the service's own chunks name this answer.
+pub(super) fn naming<'a>(generation: &Generation, id: &'a str, model: &'a str) -> Naming<'a> {
+    Naming { id, model, created: generation.created }
+}
+
+/// The id of an answer that the model has not named.
+pub(super) fn own_completion_id(generation: &Generation) -> String {
+    format!("chatcmpl-{}", generation.id)
+}
+
+/// The first event of a conversation's stream, which is there before the model is asked.
+pub(super) fn open_log(generation: &Generation, model: &str) {
+    if let Some(turn) = generation.turn() {
+        let id = own_completion_id(generation);
+        generation.draft().mark(super::draft::Gain::NOTHING);
+        generation.log.append(&frames::opening(naming(generation, &id, model), *turn));
+    }
+}

@@ -1,0 +1,181 @@
+//! SQLite: one file, one writer, many readers.
+//!
+//! The file is in WAL mode, so that readers never wait for the writer. `secure_delete` overwrites what is
+//! deleted. Foreign keys are enforced. Migrations are in the binary and run at start.
+
+mod answers;
+mod branches;
+mod conversations;
+mod generations;
+mod lock;
+mod outbox;
+mod rows;
+mod turns;
+mod usage;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::sqlite::{
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Connection};
+use tokio_util::task::TaskTracker;
+
+pub use lock::{InstanceLock, LockError};
+pub use writer::Writer;
+
+use super::SqlError;
+use crate::config::{self, DatabaseSettings};
+use crate::services::health::Check;
+use crate::utils::clock::Clock;
+
+/// How long SQLite waits for a lock that another process holds (a command, a backup).
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a reader may wait for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The schema, oldest change first. A database that knows changes beyond these is refused.
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// Why the database could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder of the file could not be made.
+    #[error("the folder for {path} cannot be made: {source}")]
+    Folder {
+        /// The database file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file could not be opened.
+    #[error("{path} cannot be opened as a database: {source}")]
+    Open {
+        /// The database file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: sqlx::Error,
+    },
+    /// The schema could not be brought up to date.
+    #[error("the schema of {path} cannot be used: {source}")]
+    Migrate {
+        /// The database file.
+        path: PathBuf,
+        /// Which change, and why.
+        source: sqlx::migrate::MigrateError,
+    },
+}
+
+/// The open database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct SqliteDatabase {
+    readers: SqlitePool,
+    writer: Writer,
+    clock: Clock,
+}
+
+impl SqliteDatabase {
+    /// Opens the file, which is made if need be, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// If it is no database, cannot be written, or has a schema newer than this binary knows.
+    pub async fn open(
+        path: &Path,
+        settings: &DatabaseSettings,
+        clock: Clock,
+        tracker: &TaskTracker,
+    ) -> Result<Self, OpenError> {
+        let failed = |source| OpenError::Open { path: path.to_owned(), source };
+        let mut writing = connect(path, settings).await?;
+        MIGRATIONS
+            .run(&mut writing)
+            .await
+            .map_err(|source| OpenError::Migrate { path: path.to_owned(), source })?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(settings.max_connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options(path, settings).read_only(true))
+            .await
+            .map_err(failed)?;
+        Ok(Self { readers, writer: Writer::start(writing, tracker), clock })
+    }
+
+    /// Brings the schema of a file up to date and closes it.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn migrate(path: &Path, settings: &DatabaseSettings) -> Result<(), OpenError> {
+        let mut connection = connect(path, settings).await?;
+        MIGRATIONS
+            .run(&mut connection)
+            .await
+            .map_err(|source| OpenError::Migrate { path: path.to_owned(), source })?;
+        connection.close().await.map_err(|source| OpenError::Open { path: path.to_owned(), source })
+    }
+
+    /// Reading connections: in use, and idle.
+    #[must_use]
+    pub fn connections(&self) -> (u32, usize) {
+        let (all, idle) = (self.readers.size(), self.readers.num_idle());
+        (all.saturating_sub(u32::try_from(idle).unwrap_or(all)), idle)
+    }
+
+    /// Closes the readers; the writer ends with its last clone.
+    pub async fn close(&self) {
+        self.readers.close().await;
+    }
+}
+
+async fn connect(path: &Path, settings: &DatabaseSettings) -> Result<sqlx::SqliteConnection, OpenError> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        tokio::fs::create_dir_all(folder)
+            .await
+            .map_err(|source| OpenError::Folder { path: path.to_owned(), source })?;
+    }
+    options(path, settings)
+        .create_if_missing(true)
+        .connect()
+        .await
+        .map_err(|source| OpenError::Open { path: path.to_owned(), source })
+}
+
+fn options(path: &Path, settings: &DatabaseSettings) -> SqliteConnectOptions {
+    let synchronous = match settings.sqlite_synchronous {
+        config::SqliteSynchronous::Full => SqliteSynchronous::Full,
+        config::SqliteSynchronous::Normal => SqliteSynchronous::Normal,
+    };
+    SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(synchronous)
+        .auto_vacuum(SqliteAutoVacuum::Incremental)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        .pragma("secure_delete", "ON")
+        .disable_statement_logging()
+}
+
+/// The health check: whether a read comes back.
+#[async_trait]
+impl Check for SqliteDatabase {
+    fn name(&self) -> &'static str {
+        "store"
+    }
+
+    fn critical(&self) -> bool {
+        true
+    }
+
+    async fn check(&self) -> Result<Option<String>, String> {
+        sqlx::query("SELECT count(*) FROM sqlite_schema")
+            .execute(&self.readers)
+            .await
+            .map(|_| Some("sqlite".to_owned()))
+            .map_err(|error| SqlError::Database(Arc::new(error)).to_string())
+    }
+}

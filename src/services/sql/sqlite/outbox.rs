@@ -1,0 +1,85 @@
+//! The outbox in SQLite.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::super::SqlError;
+use super::SqliteDatabase;
+use super::rows::{count, time};
+use crate::models::ids::StreamId;
+use crate::services::outbox::{OutboxEntry, OutboxRecords, OutboxState, WaitingEntry};
+
+#[async_trait]
+impl OutboxRecords for SqliteDatabase {
+    async fn keep(&self, entry: &OutboxEntry) -> Result<(), SqlError> {
+        let payload =
+            serde_json::to_string(entry).map_err(|error| SqlError::Corrupt(format!("outbox entry: {error}")))?;
+        let (id, now) = (entry.id(), self.clock.now().timestamp_millis());
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    sqlx::query(
+                        "INSERT INTO outbox (id, payload, next_attempt_at, created_at) VALUES (?1, ?2, ?3, ?3)
+                         ON CONFLICT (id) DO NOTHING",
+                    )
+                    .bind(id)
+                    .bind(payload)
+                    .bind(now)
+                    .execute(connection)
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    async fn due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<WaitingEntry>, SqlError> {
+        let rows: Vec<(String, i64)> = sqlx::query_as(
+            "SELECT payload, attempts FROM outbox WHERE next_attempt_at <= ?1 ORDER BY next_attempt_at LIMIT ?2",
+        )
+        .bind(now.timestamp_millis())
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.into_iter()
+            .map(|(payload, attempts)| {
+                let entry = serde_json::from_str(&payload)
+                    .map_err(|error| SqlError::Corrupt(format!("outbox entry: {error}")))?;
+                Ok(WaitingEntry { entry, attempts: count(attempts) })
+            })
+            .collect()
+    }
+
+    async fn delivered(&self, id: StreamId) -> Result<(), SqlError> {
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    sqlx::query("DELETE FROM outbox WHERE id = ?1").bind(id).execute(connection).await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    async fn postpone(&self, id: StreamId, until: DateTime<Utc>) -> Result<(), SqlError> {
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    sqlx::query("UPDATE outbox SET attempts = attempts + 1, next_attempt_at = ?2 WHERE id = ?1")
+                        .bind(id)
+                        .bind(until.timestamp_millis())
+                        .execute(connection)
+                        .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    async fn state(&self) -> Result<OutboxState, SqlError> {
+        let (pending, oldest): (i64, Option<i64>) =
+            sqlx::query_as("SELECT count(*), min(created_at) FROM outbox").fetch_one(&self.readers).await?;
+        Ok(OutboxState { pending: count(pending), oldest: oldest.map(time).transpose()? })
+    }
+}
+

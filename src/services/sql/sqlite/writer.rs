@@ -1,0 +1,131 @@
+//! The one writer of the SQLite database.
+//!
+//! SQLite has one write lock. Instead of letting connections fight for it, every write is a job for one task
+//! that owns one connection. Jobs that wait together are committed together: each runs in a savepoint of its
+//! own, so that one that fails leaves the others untouched, and nobody is told of success before the commit.
+//! A caller that goes away does not stop its job in the middle.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+use sqlx::SqliteConnection;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::task::TaskTracker;
+
+use super::super::SqlError;
+
+/// Jobs that may wait for the writer; past that, callers wait for a place.
+const QUEUE: usize = 1_024;
+
+/// Jobs in one commit.
+const MAX_BATCH: usize = 128;
+
+/// How long a caller waits for a place in the queue.
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Hands jobs to the writing task. Cheap to clone; the task ends when all clones are gone.
+#[derive(Debug, Clone)]
+pub struct Writer {
+    jobs: mpsc::Sender<Box<dyn Job>>,
+}
+
+impl Writer {
+    /// Starts the task on a connection of its own.
+    pub fn start(connection: SqliteConnection, tracker: &TaskTracker) -> Self {
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        tracker.spawn(run(connection, queue));
+        Self { jobs }
+    }
+
+    /// Runs `work` in a transaction and returns once it is committed. An error rolls it back.
+    ///
+    /// # Errors
+    /// What `work` failed with, or why it could not be run or committed.
+    pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<SqlError> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(TypedJob { work: Some(work), result: None, reply });
+        match tokio::time::timeout(QUEUE_TIMEOUT, self.jobs.reserve()).await {
+            Ok(Ok(place)) => place.send(job),
+            Ok(Err(_)) => return Err(SqlError::Closed.into()),
+            Err(_) => return Err(SqlError::QueueFull.into()),
+        }
+        answer.await.unwrap_or_else(|_| Err(SqlError::Closed.into()))
+    }
+}
+
+#[async_trait]
+trait Job: Send {
+    /// Does the work; tells whether to keep it.
+    async fn run(&mut self, connection: &mut SqliteConnection) -> bool;
+
+    /// Tells the caller, once it is known whether the commit held.
+    fn finish(self: Box<Self>, committed: Result<(), SqlError>);
+}
+
+struct TypedJob<T, E, F> {
+    work: Option<F>,
+    result: Option<Result<T, E>>,
+    reply: oneshot::Sender<Result<T, E>>,
+}
+
+#[async_trait]
+impl<T, E, F> Job for TypedJob<T, E, F>
+where
+    F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, E>> + Send,
+    T: Send,
+    E: From<SqlError> + Send,
+{
+    async fn run(&mut self, connection: &mut SqliteConnection) -> bool {
+        let Some(work) = self.work.take() else { return false };
+        let result = work(connection).await;
+        let keep = result.is_ok();
+        self.result = Some(result);
+        keep
+    }
+
+    fn finish(self: Box<Self>, committed: Result<(), SqlError>) {
+        let result = match (self.result, committed) {
+            (Some(Err(error)), _) => Err(error),
+            (Some(Ok(value)), Ok(())) => Ok(value),
+            (Some(Ok(_)), Err(error)) => Err(error.into()),
+            (None, committed) => Err(committed.err().unwrap_or(SqlError::Closed).into()),
+        };
+        // The caller may have gone away; its work is done all the same.
+        let _ = self.reply.send(result);
+    }
+}
+
+async fn run(mut connection: SqliteConnection, mut queue: mpsc::Receiver<Box<dyn Job>>) {
+    let mut batch = Vec::with_capacity(MAX_BATCH);
+    while queue.recv_many(&mut batch, MAX_BATCH).await > 0 {
+        let committed = commit(&mut connection, &mut batch).await.map_err(|error| SqlError::Database(Arc::new(error)));
+        if let Err(error) = &committed {
+            tracing::error!(%error, jobs = batch.len(), "a commit failed");
+            // Leaves no transaction open behind a failed BEGIN or COMMIT; without one this is refused, rightly.
+            let _ = sqlx::query("ROLLBACK").execute(&mut connection).await;
+        }
+        for job in batch.drain(..) {
+            job.finish(committed.clone());
+        }
+    }
+}
+
+async fn commit(connection: &mut SqliteConnection, batch: &mut [Box<dyn Job>]) -> sqlx::Result<()> {
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
+    for job in batch {
+        sqlx::query("SAVEPOINT job").execute(&mut *connection).await?;
+        if !job.run(connection).await {
+            sqlx::query("ROLLBACK TO job").execute(&mut *connection).await?;
+        }
+        sqlx::query("RELEASE job").execute(&mut *connection).await?;
+    }
+    sqlx::query("COMMIT").execute(connection).await?;
+    Ok(())
+}

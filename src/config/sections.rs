@@ -31,12 +31,24 @@ pub struct Settings {
     pub features: FeatureSettings,
     /// Metrics, logs, traces and health checks.
     pub monitoring: MonitoringSettings,
+    /// What was noted while reading.
+    pub(super) notes: Notes,
+}
+
+/// What was noted while the settings were read. Holds names and places, never values.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Notes {
+    /// What the operator should know.
+    pub warnings: Vec<String>,
+    /// Settings that were given and that this release does not use yet.
+    pub not_yet_effective: Vec<&'static str>,
 }
 
 /// Where the service runs; production refuses development defaults.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Environment {
     /// A developer's machine: generated secrets and the demo model are allowed.
+    #[default]
     Development,
     /// As production, but development defaults are only warned about.
     Staging,
@@ -77,9 +89,10 @@ pub enum DatabaseUrl {
 }
 
 /// How hard SQLite pushes a commit to the disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SqliteSynchronous {
     /// Survives a power loss.
+    #[default]
     Full,
     /// Survives a killed process.
     Normal,
@@ -106,9 +119,10 @@ pub enum ProfileSource {
 }
 
 /// Who moves `spend` in a Supabase profile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SpendSync {
     /// The billing that runs beside LiteLLM.
+    #[default]
     External,
     /// This service, with the service key.
     Write,
@@ -263,9 +277,10 @@ impl SecuritySettings {
 }
 
 /// What becomes of an answer whose last reader went away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnDisconnect {
     /// It runs to its end and is stored.
+    #[default]
     Continue,
     /// It is stopped after `DISCONNECT_GRACE_SECONDS`; the partial text is stored.
     Cancel,

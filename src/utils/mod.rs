@@ -3,4 +3,5 @@
 pub mod clock;
 pub mod errors;
 pub mod json;
+pub mod logging;
 pub mod metrics;

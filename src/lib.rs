@@ -2,4 +2,5 @@
 
 pub mod config;
 pub mod models;
+pub mod services;
 pub mod utils;

@@ -1,1 +1,3 @@
 //! What the service does, free of HTTP: routers call these, and these call nothing above them.
+
+pub mod llm;

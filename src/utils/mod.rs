@@ -1,7 +1,9 @@
 //! What every layer may use and what knows of no service: errors, SSE, metrics, logging, time.
 
+pub mod breaker;
 pub mod clock;
 pub mod errors;
 pub mod json;
 pub mod logging;
 pub mod metrics;
+pub mod sse;

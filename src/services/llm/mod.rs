@@ -8,7 +8,9 @@
 //! What a chunk means is read by [`chunk`]; what becomes of an answer is the generation engine's business.
 
 pub mod chunk;
+pub mod demo;
 mod error;
+pub mod litellm_client;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +21,9 @@ use futures_util::stream::BoxStream;
 use http::HeaderValue;
 
 pub use chunk::{Chunk, Usage};
+pub use demo::DemoModel;
 pub use error::{ModelError, ModelErrorKind, TimeoutStage};
+pub use litellm_client::LiteLlmClient;
 
 use crate::models::ids::UserId;
 use crate::models::money::Money;
@@ -56,8 +60,8 @@ pub struct ModelStream {
 /// What a model's stream brings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModelEvent {
-    /// The JSON of one `chat.completion.chunk`, in the bytes that the model sent. It was seen to be a JSON
-    /// object without an `error`.
+    /// The JSON of one `chat.completion.chunk`, in the bytes that the model sent, cleaned by
+    /// [`chunk::clean`] where they could not be stored. It was seen to be a JSON object without an `error`.
     Chunk(Bytes),
     /// `[DONE]`.
     Done,
@@ -68,11 +72,13 @@ pub enum ModelEvent {
 pub struct Completion {
     /// The model that answered: the one asked for, or a fallback.
     pub model: Arc<str>,
-    /// The `chat.completion` object in the bytes that the model sent.
+    /// The `chat.completion` object in the bytes that the model sent, cleaned by [`chunk::clean`] where they
+    /// could not be stored.
     pub body: Bytes,
     /// What the model says it used.
     pub usage: Option<Usage>,
-    /// What the upstream says the answer costs.
+    /// What the upstream says the answer costs: its usage first, then its headers. A zero from LiteLLM means
+    /// unknown and is `None`.
     pub cost: Option<Money>,
     /// Time spent waiting for upstreams, over all attempts.
     pub waited: Duration,

@@ -1,0 +1,289 @@
+//! LiteLLM, or any other OpenAI-compatible server, over HTTP.
+//!
+//! - `request`: addresses, headers and the body of a call
+//! - `attempts`: which model is asked next and when, after a failure before the first chunk
+//! - `breakers`: a circuit breaker for each model
+//! - `events`: from the bytes of a stream to [`ModelEvent`](super::ModelEvent)s
+//! - `answer`: bodies that are read whole: completions and errors
+//! - `health`: whether the server could answer
+//!
+//! It passes the model's bytes on and judges no answer: whether one is complete, what it costs and what becomes
+//! of it is the engine's business, and so is the time limit of a whole stream.
+//!
+//! Invariants: nothing is repeated once a chunk has been shown; dropping a future or a stream of this client
+//! drops its connection and with it the request; no redirect is followed and no proxy used, so that the key
+//! goes to the configured server only.
+
+mod answer;
+mod attempts;
+mod breakers;
+mod events;
+mod health;
+mod request;
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::HeaderValue;
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::time::{Instant, sleep, timeout};
+
+use self::answer::WholeAnswer;
+use self::attempts::AttemptPlan;
+use self::breakers::Breakers;
+use self::events::EventReader;
+use self::request::Endpoints;
+use super::{ChatCall, Completion, Model, ModelError, ModelErrorKind, ModelEvent, ModelStream, TimeoutStage};
+use crate::config::{LoadSettings, ModelSettings};
+use crate::models::money::Money;
+use crate::utils::clock::Clock;
+use crate::utils::metrics::Metrics;
+
+/// The label `upstream` of this client's metrics.
+const UPSTREAM: &str = "llm";
+
+/// Why a client cannot be made from the settings.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// `LITELLM_URL` is not set.
+    #[error("LITELLM_URL is not set")]
+    NoUrl,
+    /// `LITELLM_URL` is no `http` or `https` URL.
+    #[error("LITELLM_URL is not an http or https URL")]
+    BadUrl,
+    /// `LITELLM_MASTER_KEY` holds what a header cannot.
+    #[error("LITELLM_MASTER_KEY holds characters that no header can carry")]
+    BadKey,
+    /// TLS could not be set up.
+    #[error("the HTTP client cannot be set up")]
+    Http(#[from] reqwest::Error),
+}
+
+/// A model server behind HTTP. One per server: it owns the connections.
+pub struct LiteLlmClient {
+    http: reqwest::Client,
+    endpoints: Endpoints,
+    authorization: Option<HeaderValue>,
+    first_token_timeout: Duration,
+    /// Between chunks; not streamed: for the whole answer.
+    idle_timeout: Duration,
+    max_retries: u32,
+    fallbacks: HashMap<Arc<str>, Vec<Arc<str>>>,
+    breakers: Breakers,
+    metrics: Arc<Metrics>,
+    clock: Clock,
+}
+
+/// A stream whose first event has arrived.
+struct OpenedStream {
+    header_cost: Option<Money>,
+    first: ModelEvent,
+    rest: EventReader,
+}
+
+impl LiteLlmClient {
+    /// A client for the server in the settings. It connects when it is first used.
+    ///
+    /// # Errors
+    /// What is wrong with the settings.
+    pub fn new(
+        models: &ModelSettings,
+        load: &LoadSettings,
+        metrics: Arc<Metrics>,
+        clock: Clock,
+    ) -> Result<Self, ClientError> {
+        let url = models.litellm_url.as_deref().ok_or(ClientError::NoUrl)?;
+        let http = reqwest::Client::builder()
+            .connect_timeout(models.connect_timeout)
+            .pool_max_idle_per_host(load.connection_pool_size)
+            .tcp_nodelay(true)
+            .http1_only()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .build()?;
+        let fallbacks = models.fallbacks.iter().map(|entry| {
+            let names = entry.fallbacks.iter().map(|name| Arc::from(name.as_str()));
+            (Arc::from(entry.model.as_str()), names.collect())
+        });
+        Ok(Self {
+            http,
+            endpoints: Endpoints::parse(url).ok_or(ClientError::BadUrl)?,
+            authorization: models.litellm_master_key.as_ref().map(bearer).transpose()?,
+            first_token_timeout: models.first_token_timeout,
+            idle_timeout: models.idle_timeout,
+            max_retries: models.max_retries,
+            fallbacks: fallbacks.collect(),
+            breakers: Breakers::new(Arc::clone(&metrics)),
+            metrics,
+            clock,
+        })
+    }
+
+    /// Makes attempts until one succeeds or the plan ends. Gives the model that answered, and its answer.
+    async fn with_retries<T, F, Fut>(&self, call: &ChatCall, run: F) -> Result<(Arc<str>, T), ModelError>
+    where
+        F: Fn(Arc<str>) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T, ModelError>> + Send,
+        T: Send,
+    {
+        let fallbacks = self.fallbacks.get(&call.model).map_or(&[][..], Vec::as_slice);
+        let mut plan = AttemptPlan::new(&call.model, fallbacks, self.max_retries, Instant::now());
+        loop {
+            let model = plan.model();
+            let error = match self.attempt(&model, run(Arc::clone(&model))).await {
+                Ok(answer) => return Ok((model, answer)),
+                Err(error) => error,
+            };
+            let Some(pause) = plan.after(&error, Instant::now(), rand::random_range(0.5..1.0)) else {
+                return Err(error);
+            };
+            tracing::info!(
+                %error,
+                model = &*model,
+                next_model = &*plan.model(),
+                pause_ms = pause.as_millis(),
+                "model call is repeated"
+            );
+            self.metrics
+                .upstream_retries
+                .with_label_values(&[UPSTREAM, "chat"])
+                .inc();
+            sleep(pause).await;
+        }
+    }
+
+    /// Makes one attempt, unless the model's breaker is open.
+    async fn attempt<T>(
+        &self,
+        model: &Arc<str>,
+        run: impl Future<Output = Result<T, ModelError>> + Send,
+    ) -> Result<T, ModelError> {
+        let permit = self.breakers.acquire(model, Instant::now())?;
+        let started = Instant::now();
+        let result = run.await;
+        let error = result.as_ref().err();
+        let label = error.map_or("ok", |error| error.kind().as_str());
+        self.metrics
+            .upstream_call(UPSTREAM, "chat", label, started.elapsed());
+        self.breakers.settle(permit, error, Instant::now());
+        result
+    }
+
+    async fn open_stream(&self, call: &ChatCall, model: Arc<str>) -> Result<OpenedStream, ModelError> {
+        let opening = async {
+            let response = self.send(call, &model, true).await?;
+            let header_cost = answer::header_cost(response.headers());
+            let mut rest = EventReader::new(response, Arc::clone(&model), self.idle_timeout);
+            let first = rest.first().await?;
+            Ok(OpenedStream {
+                header_cost,
+                first,
+                rest,
+            })
+        };
+        timeout(self.first_token_timeout, opening)
+            .await
+            .unwrap_or_else(|_| Err(ModelError::timeout(TimeoutStage::FirstToken)))
+    }
+
+    async fn fetch_answer(&self, call: &ChatCall, model: Arc<str>) -> Result<WholeAnswer, ModelError> {
+        let fetching = async {
+            let response = self.send(call, &model, false).await?;
+            answer::read_completion(response, &model).await
+        };
+        timeout(self.idle_timeout, fetching)
+            .await
+            .unwrap_or_else(|_| Err(ModelError::timeout(TimeoutStage::Total)))
+    }
+
+    /// Sends the call and waits for the head of a successful answer.
+    async fn send(
+        &self,
+        call: &ChatCall,
+        model: &str,
+        streamed: bool,
+    ) -> Result<reqwest::Response, ModelError> {
+        let body = request::body(call, model, streamed)
+            .map_err(|_| ModelError::new(ModelErrorKind::Failed, "the request cannot be written as JSON"))?;
+        let response = self
+            .http
+            .post(self.endpoints.chat.clone())
+            .headers(request::headers(call, self.authorization.as_ref(), streamed))
+            .body(body)
+            .send()
+            .await
+            .map_err(|error| answer::transport_error(&error))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let stage = if streamed {
+            TimeoutStage::FirstToken
+        } else {
+            TimeoutStage::Total
+        };
+        Err(answer::read_error(response, model, stage, self.clock.now()).await)
+    }
+}
+
+#[async_trait]
+impl Model for LiteLlmClient {
+    fn name(&self) -> &'static str {
+        "litellm"
+    }
+
+    fn surely_lacks(&self, _model: &str) -> bool {
+        false
+    }
+
+    async fn stream(&self, call: &ChatCall) -> Result<ModelStream, ModelError> {
+        let started = Instant::now();
+        let (model, opened) = self
+            .with_retries(call, |model| self.open_stream(call, model))
+            .await?;
+        Ok(ModelStream {
+            model,
+            header_cost: opened.header_cost,
+            waited: started.elapsed(),
+            events: opened.rest.into_events(opened.first),
+        })
+    }
+
+    async fn complete(&self, call: &ChatCall) -> Result<Completion, ModelError> {
+        let started = Instant::now();
+        let (model, answer) = self
+            .with_retries(call, |model| self.fetch_answer(call, model))
+            .await?;
+        Ok(Completion {
+            model,
+            body: answer.body,
+            usage: answer.usage,
+            cost: answer.cost,
+            waited: started.elapsed(),
+        })
+    }
+
+    async fn check(&self) -> Result<(), ModelError> {
+        let started = Instant::now();
+        let result = self.probe().await;
+        let label = result.as_ref().err().map_or("ok", |error| error.kind().as_str());
+        self.metrics
+            .upstream_call(UPSTREAM, "health", label, started.elapsed());
+        // A breaker that nobody asks any more ends its time without anyone seeing it.
+        self.breakers.publish(Instant::now());
+        result
+    }
+}
+
+fn bearer(key: &SecretString) -> Result<HeaderValue, ClientError> {
+    let mut value =
+        HeaderValue::from_str(&format!("Bearer {}", key.expose_secret())).map_err(|_| ClientError::BadKey)?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests;

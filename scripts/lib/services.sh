@@ -13,7 +13,7 @@ readonly READY_SECONDS=60
 readonly STOP_SECONDS=5
 
 RUN_DIR=
-SERVICE_PIDS=()
+declare -A SERVICE_PIDS=()
 
 start_services() {
     RUN_DIR=$(mktemp -d "${TMPDIR:-/tmp}/orchestrator-test.XXXXXXXX")
@@ -62,7 +62,7 @@ launch() {
         "${name}_command" "$port"
         "${command[@]}" >"$RUN_DIR/$name.log" 2>&1 </dev/null &
         pid=$!
-        SERVICE_PIDS+=("$pid")
+        SERVICE_PIDS[$name]=$pid
         if wait_until_ready "$name" "$pid" "$port"; then
             say "$name on port $port"
             return
@@ -80,6 +80,7 @@ wait_until_ready() {
         sleep 0.1
     done
     kill -KILL "$pid" 2>/dev/null || true
+    unset "SERVICE_PIDS[$name]"
     return 1
 }
 

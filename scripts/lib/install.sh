@@ -1,0 +1,62 @@
+# Installs what the tests need and the machine does not have. Does nothing, fast, where all is there.
+# Sourced after common.sh.
+# shellcheck shell=bash
+
+readonly LITELLM_REQUIREMENTS=$ROOT/tests/fixtures/litellm-requirements.txt
+readonly CACHE_DIR=${TEST_CACHE_DIR:-$ROOT/.cache}
+readonly LITELLM_VENV=$CACHE_DIR/litellm
+
+install_services() {
+    install_packages
+    install_litellm
+}
+
+install_packages() {
+    local missing=()
+    have redis-server || missing+=(redis-server)
+    postgres_bin >/dev/null || missing+=(postgresql)
+    python_with_venv >/dev/null || missing+=(python3 python3-venv)
+    ((${#missing[@]})) || return 0
+
+    have apt-get || die "not installed: ${missing[*]}. There is no apt-get here to install them with:" \
+        "install them by hand, or run scripts/test --no-services --lib"
+    say "installing ${missing[*]}"
+    local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300)
+    as_root "${apt[@]}" update
+    as_root "${apt[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null >/dev/null
+}
+
+# The directory of initdb and postgres. Debian keeps them out of PATH, one directory for each version.
+postgres_bin() {
+    local initdb
+    initdb=$(compgen -G '/usr/lib/postgresql/*/bin/initdb' | sort -V | tail -n 1) || true
+    [[ -n $initdb ]] || initdb=$(command -v initdb) || return 1
+    dirname "$(readlink -f "$initdb")"
+}
+
+# A Python that LiteLLM runs on and that can make virtual environments.
+python_with_venv() {
+    local python
+    for python in python3 /usr/bin/python3; do
+        if "$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 13))' \
+            2>/dev/null; then
+            printf '%s\n' "$python"
+            return
+        fi
+    done
+    return 1
+}
+
+# The stamp is written last, so a cut installation is made again; two runs at once wait for each other.
+install_litellm() {
+    mkdir -p "$CACHE_DIR"
+    (
+        flock 9
+        cmp -s "$LITELLM_REQUIREMENTS" "$LITELLM_VENV/installed.txt" && exit 0
+        say "installing LiteLLM into $LITELLM_VENV (about a minute)"
+        python=$(python_with_venv) || die "LiteLLM needs a Python from 3.9 to 3.13"
+        "$python" -m venv --clear "$LITELLM_VENV"
+        "$LITELLM_VENV/bin/pip" install --quiet --disable-pip-version-check -r "$LITELLM_REQUIREMENTS"
+        cp "$LITELLM_REQUIREMENTS" "$LITELLM_VENV/installed.txt"
+    ) 9>"$CACHE_DIR/litellm.lock" </dev/null
+}

@@ -1,6 +1,7 @@
 //! Wire types, one file per domain. They are never database rows.
 
 pub mod branch;
+pub mod chat;
 pub mod conversation;
 pub mod ids;
 pub mod message;

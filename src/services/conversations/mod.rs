@@ -23,6 +23,7 @@ pub use title::title_from_answer;
 pub use tree::tree_json;
 pub use turn::{AnswerOutcome, AnswerUsage, FinishedAnswer, NewTurn, ToolResult, Turn, TurnInput, TurnTarget};
 
+use crate::models::common::Page;
 use crate::models::conversation::{Conversation, ConversationDetail, ConversationFilter, FullConversation};
 use crate::models::ids::{BranchId, ConversationId, UserId};
 use crate::services::auth::Caller;
@@ -38,15 +39,6 @@ pub struct NewConversation {
     pub system_message: Option<String>,
     /// The client's own data: a JSON object.
     pub metadata: Option<Box<RawValue>>,
-}
-
-/// Which part of a list is wanted.
-#[derive(Debug, Clone, Copy)]
-pub struct PageRequest {
-    /// Items to skip.
-    pub offset: u64,
-    /// Items to return at most.
-    pub limit: u32,
 }
 
 /// What a conversation says about its answers.
@@ -86,7 +78,7 @@ pub trait ConversationStore: Send + Sync + 'static {
         &self,
         user: UserId,
         filter: ConversationFilter,
-        page: PageRequest,
+        page: Page,
     ) -> Result<(Vec<Conversation>, u64), StoreError>;
 
     /// A conversation with its branches.

@@ -9,6 +9,7 @@ use super::ContextMessage;
 use crate::models::ids::{BranchId, ConversationId, MessageId, StreamId, UserId};
 use crate::models::message::{MessageContent, MessageStatus};
 use crate::models::money::Money;
+use crate::services::llm::Usage;
 
 /// What a turn brings into the conversation.
 #[derive(Debug, Clone)]
@@ -150,7 +151,25 @@ pub struct AnswerUsage {
     pub cost: Option<Money>,
 }
 
+/// Bytes of text that make a token, about, in English and with the tokenisers of 2026.
+const BYTES_PER_TOKEN: usize = 4;
+
 impl AnswerUsage {
+    /// What was used: as the model says, and where it does not, estimated from the bytes that went to and fro.
+    #[must_use]
+    pub fn reported_or_estimated(reported: Option<Usage>, sent_bytes: usize, written_bytes: usize) -> Self {
+        let reported = reported.unwrap_or_default();
+        let estimate = |bytes: usize| bytes.div_ceil(BYTES_PER_TOKEN) as u64;
+        Self {
+            prompt_tokens: reported.prompt_tokens.unwrap_or_else(|| estimate(sent_bytes)),
+            completion_tokens: reported.completion_tokens.unwrap_or_else(|| estimate(written_bytes)),
+            cached_tokens: reported.cached_tokens,
+            reasoning_tokens: reported.reasoning_tokens,
+            estimated: reported.prompt_tokens.is_none() || reported.completion_tokens.is_none(),
+            cost: reported.cost,
+        }
+    }
+
     /// Both kinds together.
     #[must_use]
     pub const fn total_tokens(&self) -> u64 {

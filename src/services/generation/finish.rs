@@ -24,7 +24,7 @@ pub(super) async fn finish(
 ) {
     let mut usage = {
         let draft = generation.draft();
-        frames::usage(draft.usage, produced.sent_bytes, draft.written_bytes())
+        AnswerUsage::reported_or_estimated(draft.usage, produced.sent_bytes, draft.written_bytes())
     };
     usage.cost = usage.cost.or(produced.header_cost);
     let pending = match &generation.kind {

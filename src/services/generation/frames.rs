@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use super::handle::{Generation, Kind};
 use crate::models::ids::{BranchId, ConversationId, MessageId, StreamId};
 use crate::services::conversations::AnswerUsage;
-use crate::services::llm::Usage;
 use crate::utils::errors::ApiError;
 
 /// The payload of the last event of every stream.
@@ -131,24 +130,6 @@ pub(super) fn cost(usage: &AnswerUsage) -> Value {
 /// An error in a stream.
 pub(super) fn error(error: &ApiError, request_id: &str) -> Vec<u8> {
     bytes(&json!({"error": error.object(request_id)}))
-}
-
-/// What was used: as the model says, and where it does not, estimated from what went to and fro.
-pub(super) fn usage(reported: Option<Usage>, sent_bytes: usize, written_bytes: usize) -> AnswerUsage {
-    let reported = reported.unwrap_or_default();
-    AnswerUsage {
-        prompt_tokens: reported.prompt_tokens.unwrap_or_else(|| estimate_tokens(sent_bytes)),
-        completion_tokens: reported.completion_tokens.unwrap_or_else(|| estimate_tokens(written_bytes)),
-        cached_tokens: reported.cached_tokens,
-        reasoning_tokens: reported.reasoning_tokens,
-        estimated: reported.prompt_tokens.is_none() || reported.completion_tokens.is_none(),
-        cost: reported.cost,
-    }
-}
-
-/// About four bytes of text make a token, in English and with the tokenisers of 2026.
-fn estimate_tokens(bytes: usize) -> u64 {
-    (bytes as u64).div_ceil(4)
 }
 
 fn bytes<T: Serialize>(value: &T) -> Vec<u8> {

@@ -23,6 +23,7 @@ mod registry;
 mod replay;
 mod task;
 
+pub(crate) use engine::AnswerCount;
 pub use engine::{Engine, EngineParts, EngineSettings, Found, StartGeneration};
 pub use frames::TurnIds;
 pub use handle::{AnswerText, DisconnectPolicy, Ending, Generation, Kind, Next, Subscription};

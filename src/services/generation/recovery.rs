@@ -4,9 +4,8 @@
 //! becomes the message, with the status `interrupted`. Doing it twice is the same as once.
 
 use super::engine::{EngineInner, unavailable};
-use super::frames;
 use super::records::Checkpoint;
-use crate::services::conversations::FinishedAnswer;
+use crate::services::conversations::{AnswerUsage, FinishedAnswer};
 use crate::utils::errors::ApiError;
 
 pub(super) async fn recover(engine: &EngineInner) -> Result<usize, ApiError> {
@@ -37,7 +36,7 @@ fn with_text(mut answer: FinishedAnswer, checkpoints: &[Checkpoint]) -> Finished
         .rev()
         .find_map(|checkpoint| checkpoint.tool_calls.clone())
         .and_then(|calls| serde_json::value::RawValue::from_string(calls).ok());
-    answer.usage = frames::usage(None, 0, answer.content.len() + reasoning.len());
+    answer.usage = AnswerUsage::reported_or_estimated(None, 0, answer.content.len() + reasoning.len());
     answer.reasoning = (!reasoning.is_empty()).then_some(reasoning);
     answer
 }

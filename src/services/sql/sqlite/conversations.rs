@@ -8,11 +8,12 @@ use sqlx::SqliteConnection;
 
 use super::rows::{ConversationRow, MessageRow, count};
 use super::{SqliteDatabase, answers, branches, turns};
+use crate::models::common::Page;
 use crate::models::conversation::{Conversation, ConversationDetail, ConversationFilter, FullConversation};
 use crate::models::ids::{BranchId, ConversationId, MessageId, UserId};
 use crate::services::auth::Caller;
 use crate::services::conversations::{
-    ChatDefaults, ConversationStore, FinishedAnswer, NewConversation, NewTurn, PageRequest, StoreError, StoreLimits, Turn,
+    ChatDefaults, ConversationStore, FinishedAnswer, NewConversation, NewTurn, StoreError, StoreLimits, Turn,
     tree_json,
 };
 
@@ -51,7 +52,7 @@ impl ConversationStore for SqliteConversations {
         &self,
         user: UserId,
         filter: ConversationFilter,
-        page: PageRequest,
+        page: Page,
     ) -> Result<(Vec<Conversation>, u64), StoreError> {
         let status = match filter {
             ConversationFilter::Active => Some("active"),
@@ -73,7 +74,7 @@ impl ConversationStore for SqliteConversations {
         .bind(user)
         .bind(status)
         .bind(page.limit)
-        .bind(super::rows::stored(page.offset))
+        .bind(super::rows::stored(page.offset()))
         .fetch_all(&mut *snapshot)
         .await?;
         let items = rows.into_iter().map(ConversationRow::into_model).collect::<Result<_, _>>()?;

@@ -1,0 +1,140 @@
+//! Chat: from a request to a running answer.
+//!
+//! - [`conversation`]: the message is stored, the conversation is the context, the answer is stored
+//! - [`openai`]: OpenAI's stateless request, passed through
+//!
+//! What a request may hold is decided in [`validation`]; the answer itself is the generation engine's business.
+
+mod conversation;
+mod openai;
+mod validation;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderValue;
+use tokio::time::Instant;
+
+use crate::config::{BusinessSettings, LoadSettings, ModelSettings, OnDisconnect};
+use crate::models::chat::ChatCompletion;
+use crate::services::conversations::ConversationStore;
+use crate::services::generation::{Engine, Subscription};
+use crate::services::lifecycle::Lifecycle;
+use crate::services::outbox::Outbox;
+use crate::utils::clock::Clock;
+use crate::utils::errors::ApiError;
+use crate::utils::metrics::Metrics;
+
+/// How long the head of a streamed response waits for the model's first chunk; then it opens without one.
+const HEAD_WAIT: Duration = Duration::from_secs(10);
+
+/// What a request says beside its body.
+#[derive(Debug, Clone)]
+pub struct ChatContext {
+    /// The id of the request.
+    pub request_id: Arc<str>,
+    /// The trace that it belongs to.
+    pub traceparent: Option<HeaderValue>,
+    /// When it arrived.
+    pub received: Instant,
+    /// `X-On-Disconnect`.
+    pub on_disconnect: Option<OnDisconnect>,
+}
+
+/// What a request is answered with.
+#[derive(Debug)]
+pub enum ChatAnswer {
+    /// The stream, from its start.
+    Stream(Subscription),
+    /// The whole answer of conversation chat.
+    Whole(Box<ChatCompletion>),
+    /// The whole answer of OpenAI-compatible chat, as the model wrote it.
+    Raw(Bytes),
+}
+
+/// The settings of chat.
+#[derive(Debug, Clone)]
+pub struct ChatSettings {
+    default_model: Option<Arc<str>>,
+    default_max_tokens: u32,
+    max_output_tokens: u32,
+    max_temperature: f64,
+    max_message_length: usize,
+    on_disconnect: OnDisconnect,
+    disconnect_grace: Duration,
+    stream_timeout: Duration,
+}
+
+impl ChatSettings {
+    /// From the settings of the service. `demo_model` answers where nothing else is configured.
+    #[must_use]
+    pub fn new(
+        models: &ModelSettings,
+        load: &LoadSettings,
+        business: &BusinessSettings,
+        demo_model: Option<&str>,
+    ) -> Self {
+        Self {
+            default_model: models.default_model.as_deref().or(demo_model).map(Arc::from),
+            default_max_tokens: models.default_max_tokens,
+            max_output_tokens: models.max_output_tokens,
+            max_temperature: models.max_temperature,
+            max_message_length: business.max_message_length,
+            on_disconnect: load.on_disconnect,
+            disconnect_grace: load.disconnect_grace,
+            stream_timeout: load.stream_timeout,
+        }
+    }
+}
+
+/// What chat works with.
+pub struct ChatParts {
+    /// Produces the answers.
+    pub engine: Engine,
+    /// Where conversations are kept.
+    pub store: Arc<dyn ConversationStore>,
+    /// Where charges go.
+    pub outbox: Outbox,
+    /// The metrics.
+    pub metrics: Arc<Metrics>,
+    /// The life of the process.
+    pub lifecycle: Lifecycle,
+    /// Time and ids.
+    pub clock: Clock,
+    /// Its settings.
+    pub settings: ChatSettings,
+}
+
+/// Chat, of both kinds.
+pub struct ChatService {
+    engine: Engine,
+    store: Arc<dyn ConversationStore>,
+    outbox: Outbox,
+    metrics: Arc<Metrics>,
+    lifecycle: Lifecycle,
+    clock: Clock,
+    settings: ChatSettings,
+}
+
+impl ChatService {
+    /// A chat service.
+    #[must_use]
+    pub fn new(parts: ChatParts) -> Self {
+        let ChatParts { engine, store, outbox, metrics, lifecycle, clock, settings } = parts;
+        Self { engine, store, outbox, metrics, lifecycle, clock, settings }
+    }
+
+    /// The model that is asked: the first of these that is given.
+    fn model(&self, requested: Option<&str>, conversations: Option<String>) -> Result<Arc<str>, ApiError> {
+        let model = requested
+            .map(Arc::from)
+            .or_else(|| conversations.map(Arc::from))
+            .or_else(|| self.settings.default_model.clone())
+            .ok_or_else(|| ApiError::invalid_field("model", "is required, since no DEFAULT_MODEL is set"))?;
+        if self.engine.model().surely_lacks(&model) {
+            return Err(validation::no_such_model(&model));
+        }
+        Ok(model)
+    }
+}

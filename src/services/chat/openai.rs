@@ -1,0 +1,177 @@
+//! OpenAI-compatible chat: stateless, and passed through.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::{ChatAnswer, ChatContext, ChatService, HEAD_WAIT, validation};
+use crate::config::OnDisconnect;
+use crate::models::chat::OpenAiChatRequest;
+use crate::models::ids::StreamId;
+use crate::models::message::MessageStatus;
+use crate::services::auth::Caller;
+use crate::services::billing::UsageEvent;
+use crate::services::conversations::AnswerUsage;
+use crate::services::generation::{Admission, AnswerCount, DisconnectPolicy, Engine, Kind, ModelJob, StartGeneration};
+use crate::services::llm::{ChatCall, Completion, ModelError, ModelErrorKind, TimeoutStage};
+use crate::services::outbox::Outbox;
+use crate::utils::clock::Clock;
+use crate::utils::errors::{ApiError, ErrorCode};
+use crate::utils::json::RawObject;
+
+impl ChatService {
+    /// Has the messages answered. Nothing is stored but the usage.
+    ///
+    /// # Errors
+    /// What is wrong with the request, a limit, or what the model refused it with.
+    pub async fn complete(
+        &self,
+        caller: &Caller,
+        context: ChatContext,
+        request: &OpenAiChatRequest,
+        body: RawObject,
+    ) -> Result<ChatAnswer, ApiError> {
+        validation::openai(request)?;
+        let admission = self.engine.admit(caller.user_id)?;
+        let model = self.model(request.model.as_deref(), None)?;
+        let call = ChatCall {
+            request_id: context.request_id.clone(),
+            user: caller.user_id,
+            model,
+            body,
+            traceparent: context.traceparent.clone(),
+        };
+        if request.stream.unwrap_or(false) {
+            self.stream(context, request, call, admission).await
+        } else {
+            self.whole(call, admission).await.map(ChatAnswer::Raw)
+        }
+    }
+
+    async fn stream(
+        &self,
+        context: ChatContext,
+        request: &OpenAiChatRequest,
+        call: ChatCall,
+        admission: Admission,
+    ) -> Result<ChatAnswer, ApiError> {
+        // Nobody could come back for it, unless the client says that it will.
+        let action = context.on_disconnect.unwrap_or(OnDisconnect::Cancel);
+        let keep_log = action == OnDisconnect::Continue;
+        let reader = self.engine.start(StartGeneration {
+            id: StreamId::new(&self.clock),
+            user_id: call.user,
+            kind: Kind::Stateless {
+                shows_usage: request.stream_options.and_then(|options| options.include_usage).unwrap_or(false),
+            },
+            streamed: true,
+            keep_log,
+            policy: DisconnectPolicy { action, grace: Duration::ZERO },
+            job: ModelJob { call, shorten: None, received: context.received },
+            admission,
+        });
+        reader.generation().opened(HEAD_WAIT).await?;
+        Ok(ChatAnswer::Stream(reader))
+    }
+
+    /// Asks in a task of its own, so that what was used is accounted for when the client goes away; the model is
+    /// no longer asked then.
+    async fn whole(&self, call: ChatCall, admission: Admission) -> Result<Bytes, ApiError> {
+        let (reply, answer) = oneshot::channel();
+        let gone = CancellationToken::new();
+        let task = WholeAnswer {
+            engine: self.engine.clone(),
+            outbox: self.outbox.clone(),
+            clock: self.clock.clone(),
+            limit: self.settings.stream_timeout,
+            hard: self.lifecycle.hard().clone(),
+            gone: gone.clone(),
+            admission,
+        };
+        let span = tracing::info_span!("completion", request_id = &*call.request_id, user_id = %call.user);
+        self.lifecycle.spawn(Box::pin(task.run(call, reply).instrument(span)));
+        let _hang_up = gone.drop_guard();
+        answer.await.unwrap_or_else(|_| Err(interrupted()))
+    }
+}
+
+struct WholeAnswer {
+    engine: Engine,
+    outbox: Outbox,
+    clock: Clock,
+    limit: Duration,
+    hard: CancellationToken,
+    gone: CancellationToken,
+    admission: Admission,
+}
+
+impl WholeAnswer {
+    async fn run(self, call: ChatCall, reply: oneshot::Sender<Result<Bytes, ApiError>>) {
+        let started = tokio::time::Instant::now();
+        let (status, result) = tokio::select! {
+            biased;
+            () = self.hard.cancelled() => (MessageStatus::Interrupted, Err(interrupted())),
+            () = self.gone.cancelled() => (MessageStatus::Cancelled, Err(interrupted())),
+            () = tokio::time::sleep(self.limit) => {
+                (MessageStatus::Failed, Err(ModelError::timeout(TimeoutStage::Total).into()))
+            }
+            completion = self.engine.model().complete(&call) => match completion {
+                Ok(completion) => (MessageStatus::Completed, Ok(completion)),
+                Err(error) => (status_of(&error), Err(ApiError::from(error))),
+            },
+        };
+        let took = started.elapsed();
+        let (model, usage) = match &result {
+            Ok(completion) => (completion.model.clone(), usage(completion, &call)),
+            Err(_) => (call.model.clone(), AnswerUsage::default()),
+        };
+        self.engine.count_answer(&AnswerCount {
+            model: &model,
+            user: call.user,
+            status,
+            streamed: false,
+            usage: &usage,
+            took,
+        });
+        let event = UsageEvent {
+            id: StreamId::new(&self.clock),
+            user_id: call.user,
+            request_id: call.request_id,
+            conversation_id: None,
+            message_id: None,
+            model,
+            status,
+            streamed: false,
+            usage,
+            latency_ms: u64::try_from(took.as_millis()).ok(),
+            first_token_ms: None,
+            created_at: self.clock.now(),
+        };
+        self.outbox.record_usage(event).await;
+        drop(self.admission);
+        // The client may have gone away.
+        let _ = reply.send(result.map(|completion| completion.body));
+    }
+}
+
+/// What the model says it used, and where it does not, what its size suggests.
+fn usage(completion: &Completion, call: &ChatCall) -> AnswerUsage {
+    let sent = call.body.get("messages").map_or(0, |messages| messages.get().len());
+    let mut usage = AnswerUsage::reported_or_estimated(completion.usage, sent, completion.body.len());
+    usage.cost = completion.cost;
+    usage
+}
+
+const fn status_of(error: &ModelError) -> MessageStatus {
+    match error.kind() {
+        ModelErrorKind::Interrupted => MessageStatus::Interrupted,
+        _ => MessageStatus::Failed,
+    }
+}
+
+fn interrupted() -> ApiError {
+    ApiError::new(ErrorCode::StreamInterrupted, "The answer ended before it was complete.")
+}

@@ -1,0 +1,161 @@
+//! What a chat request may hold.
+
+use std::collections::HashSet;
+
+use super::ChatSettings;
+use crate::models::chat::{ConversationChatRequest, OpenAiChatRequest, ToolResultInput};
+use crate::models::message::{ContentPart, MessageContent};
+use crate::services::conversations::{ToolResult, TurnInput, TurnTarget};
+use crate::utils::errors::{ApiError, ErrorCode, FieldErrors};
+
+/// Characters of a model's name.
+pub const MAX_MODEL_CHARS: usize = 100;
+
+/// Characters of a system message.
+pub const MAX_SYSTEM_MESSAGE_CHARS: usize = 8_000;
+
+/// Tool results in one request.
+const MAX_TOOL_RESULTS: usize = 128;
+
+/// Characters of a tool call's id.
+const MAX_TOOL_CALL_ID_CHARS: usize = 256;
+
+/// Content parts in one message.
+const MAX_PARTS: usize = 100;
+
+/// A request of conversation chat, checked: where its turn goes, and what it brings.
+pub(super) fn conversation(
+    request: &mut ConversationChatRequest,
+    settings: &ChatSettings,
+) -> Result<(TurnTarget, TurnInput), ApiError> {
+    let mut errors = FieldErrors::default();
+    if let Some(model) = &request.model {
+        check_model(&mut errors, model);
+    }
+    errors.check(
+        request.temperature.is_none_or(|given| (0.0..=settings.max_temperature).contains(&given)),
+        "temperature",
+        || format!("must be between 0 and {}", settings.max_temperature),
+    );
+    errors.check(
+        request.max_tokens.is_none_or(|given| (1..=u64::from(settings.max_output_tokens)).contains(&given)),
+        "max_tokens",
+        || format!("must be between 1 and {}", settings.max_output_tokens),
+    );
+    if let Some(text) = &request.system_message {
+        check_length(&mut errors, "system_message", text, 0, MAX_SYSTEM_MESSAGE_CHARS);
+    }
+    let target = target(request, &mut errors);
+    let input = input(request, settings, &mut errors);
+    errors.into_result()?;
+    // Without a problem noted there is an input.
+    let input = input.ok_or_else(|| ApiError::invalid_field("message", "is required"))?;
+    Ok((target, input))
+}
+
+fn target(request: &ConversationChatRequest, errors: &mut FieldErrors) -> TurnTarget {
+    if let Some(conversation_id) = request.conversation_id {
+        return TurnTarget::Existing {
+            conversation_id,
+            branch_id: request.branch_id,
+            parent_message_id: request.parent_message_id,
+        };
+    }
+    let needs = || "needs a conversation_id".to_owned();
+    errors.check(request.branch_id.is_none(), "branch_id", needs);
+    errors.check(request.parent_message_id.is_none(), "parent_message_id", needs);
+    errors.check(request.tool_results.is_none(), "tool_results", needs);
+    TurnTarget::NewConversation
+}
+
+fn input(
+    request: &mut ConversationChatRequest,
+    settings: &ChatSettings,
+    errors: &mut FieldErrors,
+) -> Option<TurnInput> {
+    match (request.message.take(), request.tool_results.take()) {
+        (Some(message), None) => {
+            check_message(&message, settings.max_message_length, errors);
+            Some(TurnInput::Message(message))
+        }
+        (None, Some(results)) => {
+            check_tool_results(&results, settings.max_message_length, errors);
+            let results = results.into_iter().map(|result| ToolResult {
+                tool_call_id: result.tool_call_id,
+                content: result.content,
+            });
+            Some(TurnInput::ToolResults(results.collect()))
+        }
+        (Some(_), Some(_)) => {
+            errors.add("tool_results", "cannot be given together with message");
+            None
+        }
+        (None, None) => {
+            errors.add("message", "is required");
+            None
+        }
+    }
+}
+
+fn check_message(message: &MessageContent, max_chars: usize, errors: &mut FieldErrors) {
+    let parts = match message {
+        MessageContent::Text(text) => return check_length(errors, "message", text, 1, max_chars),
+        MessageContent::Parts(parts) => parts,
+    };
+    errors.check((1..=MAX_PARTS).contains(&parts.len()), "message", || {
+        format!("must have between 1 and {MAX_PARTS} parts")
+    });
+    check_length(errors, "message", &message.text(), 0, max_chars);
+    for (n, part) in parts.iter().enumerate() {
+        if let ContentPart::ImageUrl { image_url } = part {
+            let known = ["https://", "http://", "data:image/"].iter().any(|scheme| image_url.url.starts_with(scheme));
+            errors.check(known, &format!("message[{n}].image_url.url"), || {
+                "must be an http(s) address or a data:image/ URL".to_owned()
+            });
+        }
+    }
+}
+
+fn check_tool_results(results: &[ToolResultInput], max_chars: usize, errors: &mut FieldErrors) {
+    errors.check((1..=MAX_TOOL_RESULTS).contains(&results.len()), "tool_results", || {
+        format!("must have between 1 and {MAX_TOOL_RESULTS} entries")
+    });
+    let mut seen = HashSet::new();
+    for (n, result) in results.iter().enumerate() {
+        check_length(errors, &format!("tool_results[{n}].content"), &result.content, 0, max_chars);
+        let field = format!("tool_results[{n}].tool_call_id");
+        check_length(errors, &field, &result.tool_call_id, 1, MAX_TOOL_CALL_ID_CHARS);
+        errors.check(seen.insert(&result.tool_call_id), &field, || "is given twice".to_owned());
+    }
+}
+
+/// A request of OpenAI-compatible chat: only what the service itself relies on is checked.
+pub(super) fn openai(request: &OpenAiChatRequest) -> Result<(), ApiError> {
+    let mut errors = FieldErrors::default();
+    errors.check(!request.messages.is_empty(), "messages", || "must hold at least one message".to_owned());
+    if let Some(model) = &request.model {
+        check_model(&mut errors, model);
+    }
+    errors.into_result()
+}
+
+/// Notes what is wrong with a model's name.
+pub fn check_model(errors: &mut FieldErrors, model: &str) {
+    check_length(errors, "model", model, 1, MAX_MODEL_CHARS);
+    errors.check(!model.chars().any(char::is_control), "model", || "must not hold control characters".to_owned());
+}
+
+/// Notes a text that is shorter or longer, in characters, than it may be.
+pub fn check_length(errors: &mut FieldErrors, field: &str, text: &str, min: usize, max: usize) {
+    // No text has more characters than bytes: most need no counting.
+    let fits = text.len() <= max || text.chars().count() <= max;
+    let enough = min == 0 || text.len() >= min;
+    errors.check(fits && enough, field, || match min {
+        0 => format!("must have at most {max} characters"),
+        _ => format!("must have between {min} and {max} characters"),
+    });
+}
+
+pub(super) fn no_such_model(model: &str) -> ApiError {
+    ApiError::new(ErrorCode::ModelNotFound, format!("There is no model `{model}`.")).with_param("model")
+}

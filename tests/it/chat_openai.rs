@@ -263,3 +263,13 @@ async fn a_head_request_id_is_the_models_call_id() {
     assert_eq!(answer.header("x-request-id"), "req-7");
     assert_eq!(server.upstream.last_chat().header("x-litellm-call-id"), "req-7");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn asking_for_json_does_not_keep_a_stream_from_streaming() {
+    let server = TestServer::start().await;
+    let request = server
+        .user()
+        .request(Method::POST, CHAT)
+        .header("accept", "application/json");
+    EventStream::open(request.json(&ask(true))).await.finish().await;
+}

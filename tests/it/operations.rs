@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::process::free_port;
 use crate::support::upstream::refusing_url;
-use crate::support::{Answer, Client, MODEL, TestServer, token};
+use crate::support::{Answer, Client, MODEL, TestServer, eventually, token};
 
 /// Every metric family, as `docs` promises them.
 const FAMILIES: &[&str] = &[
@@ -167,45 +167,31 @@ async fn metrics_count_answers_by_model_and_routes_by_template() {
         .await;
     user.messages(&transcript.conversation()).await;
     user.get("/v1/nothing-here").await;
-    let text = server.anonymous().get("/metrics").await.text();
-    let sample = |family: &str, labels: &[&str]| {
-        let found = text
-            .lines()
-            .find(|line| line.starts_with(family) && labels.iter().all(|label| line.contains(label)));
-        let line = found.unwrap_or_else(|| panic!("no {family} with {labels:?} in\n{text}"));
-        line.rsplit_once(' ')
-            .expect("a value")
-            .1
-            .parse::<f64>()
-            .expect("a number")
-    };
-    let model = format!("model=\"{MODEL}\"");
-    assert_eq!(
-        sample(
-            "chat_completions_total{",
-            &[&model, "status=\"completed\"", "stream=\"true\""]
-        ),
-        1.0
+
+    let id = user.user;
+    let completed = format!(
+        r#"chat_completions_total{{model="{MODEL}",status="completed",stream="true",user="{id}"}} 1"#
     );
-    assert_eq!(sample("chat_tokens_total{", &[&model, "type=\"output\""]), 3.0);
-    assert_eq!(sample("messages_total{", &["role=\"assistant\""]), 1.0);
-    assert_eq!(sample("conversations_total{", &["operation=\"created\""]), 1.0);
-    assert_eq!(sample("unpriced_completions_total", &[]), 1.0);
-    let full = "endpoint=\"/v1/conversations/{id}/full\"";
-    assert_eq!(
-        sample(
-            "http_requests_total{",
-            &[full, "method=\"GET\"", "status=\"200\""]
-        ),
-        1.0
-    );
-    assert_eq!(
-        sample(
-            "http_requests_total{",
-            &["endpoint=\"unmatched\"", "status=\"404\""]
-        ),
-        1.0
-    );
+    // An answer is counted after its `[DONE]`.
+    let text = eventually("the answer to be counted", async || {
+        let text = server.anonymous().get("/metrics").await.text();
+        text.contains(&completed).then_some(text)
+    })
+    .await;
+    let template = "/v1/conversations/{id}/full";
+    for expected in [
+        format!(r#"chat_tokens_total{{model="{MODEL}",type="output"}} 3"#),
+        r#"messages_total{role="assistant"} 1"#.to_owned(),
+        r#"conversations_total{operation="created"} 1"#.to_owned(),
+        "unpriced_completions_total 1".to_owned(),
+        format!(r#"http_requests_total{{endpoint="{template}",method="GET",status="200"}} 1"#),
+        r#"http_requests_total{endpoint="unmatched",method="GET",status="404"} 1"#.to_owned(),
+    ] {
+        assert!(
+            text.lines().any(|line| line == expected),
+            "no {expected} in\n{text}"
+        );
+    }
     assert!(!text.contains(&transcript.conversation()), "no id in a label");
 }
 

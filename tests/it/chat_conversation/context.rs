@@ -92,8 +92,11 @@ async fn adjacent_messages_of_one_role_are_joined() {
         "{sent:?}"
     );
     let stored = user.messages(&conversation).await;
-    assert_eq!(stored[0]["content"], "first try");
-    assert_eq!(stored[1]["content"], "second try");
+    let asked = stored
+        .iter()
+        .filter(|message| message["role"] == "user")
+        .map(|message| &message["content"]);
+    assert!(asked.eq(["first try", "second try"]), "{stored:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

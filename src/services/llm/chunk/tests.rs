@@ -1,3 +1,6 @@
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
 use super::*;
 use crate::models::money::Money;
 
@@ -201,4 +204,48 @@ fn cleans_only_what_must_be() {
         clean(Bytes::from_static(b"{\"a\":\"\xff\"}")),
         "{\"a\":\"\u{fffd}\"}"
     );
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let name = prop::sample::select(vec![
+        "id",
+        "choices",
+        "usage",
+        "index",
+        "delta",
+        "role",
+        "content",
+        "tool_calls",
+        "finish_reason",
+        "cost",
+        "prompt_tokens",
+        "prompt_tokens_details",
+        "cached_tokens",
+        "total_cost",
+        "x",
+    ]);
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,6}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(5, 40, 4, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((name.clone(), inner), 0..4).prop_map(|fields| fields
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect()),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_value_in_any_field_is_read(choices in any_json(), usage in any_json(), other in any_json()) {
+        let json = json!({"id": other, "choices": choices, "usage": usage}).to_string();
+        prop_assert!(Chunk::parse(json.as_bytes()).is_ok(), "{}", json);
+    }
 }

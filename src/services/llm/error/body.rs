@@ -1,5 +1,5 @@
-//! Reading the error bodies of model servers: OpenAI's error object, the `detail` of Python servers, plain text, and either
-//! of the first two in a stream of events.
+//! Reading the error bodies of model servers: OpenAI's error object, the `detail` of Python servers, plain text,
+//! and either of the first two in a stream of events.
 
 use serde_json::Value;
 

@@ -22,7 +22,7 @@ const KEY_REFUSED: &[&str] = &[
 const CONTEXT_EXCEEDED: &[&str] = &[
     "contextwindowexceedederror",
     "context_length_exceeded",
-    "exceed_context_size",
+    "exceed_context_size_error",
     "maximum context length",
 ];
 
@@ -86,7 +86,6 @@ fn classify(status: u16, body: &ErrorBody, model: &str, stage: TimeoutStage) -> 
         {
             ModelErrorKind::ContextLength
         }
-        400 | 413 | 422 if called("exceed_context_size_error") => ModelErrorKind::ContextLength,
         402 => ModelErrorKind::BudgetExceeded,
         404 if called("model_not_found") || names_model(body, &message, model) => {
             ModelErrorKind::ModelNotFound
@@ -106,7 +105,7 @@ fn classify(status: u16, body: &ErrorBody, model: &str, stage: TimeoutStage) -> 
 /// model server.
 fn names_model(body: &ErrorBody, message: &str, model: &str) -> bool {
     body.structured
-        && (message.contains(&model.to_lowercase())
+        && ((!model.is_empty() && message.contains(&model.to_lowercase()))
             || (message.contains("model")
                 && ["not exist", "not found", "notfound"]
                     .iter()

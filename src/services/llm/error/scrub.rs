@@ -1,5 +1,7 @@
 //! Making a model server's message fit for a user's eyes: no address, no key, one line, bounded.
 
+use std::net::IpAddr;
+
 /// The longest message that is kept, in characters.
 const MAX_CHARACTERS: usize = 500;
 
@@ -9,17 +11,21 @@ const KEY_RUN: usize = 24;
 /// How keys and tokens begin.
 const KEY_PREFIXES: &[&str] = &["sk-", "sk_", "pk-", "rk-", "eyJ", "AIza", "gsk_", "xai-"];
 
-/// What LiteLLM adds to a provider's message: how it routes, which is nobody's business.
-const ROUTING_NOTES: &[&str] = &[
+/// How host names end that only exist inside a network.
+const INNER_DOMAINS: &[&str] = &[".local", ".internal", ".svc", ".cluster"];
+
+/// What LiteLLM adds to a provider's message: how it routes, and where in it the fault arose.
+const ADDED_NOTES: &[&str] = &[
     " Received Model Group=",
     "\nAvailable Model Group",
     "\nmodel=",
     "\n\nDeployment Info:",
+    "Traceback (most recent",
 ];
 
 /// The message without what must not be shown.
 pub(super) fn scrub(message: &str) -> String {
-    let end = ROUTING_NOTES
+    let end = ADDED_NOTES
         .iter()
         .filter_map(|note| message.find(note))
         .min()
@@ -91,25 +97,21 @@ fn starts_word(text: &str, at: usize) -> bool {
     !text[..at].ends_with(|character: char| character.is_ascii_alphanumeric())
 }
 
-/// An IPv4 address or a host name that only exists inside a network, with or without a port.
+/// An IP address, a host with a port, or a host name that only exists inside a network.
 fn is_address(text: &str) -> bool {
-    let host = text.trim_end_matches(['.', ':']);
-    let host = match host.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
-            if host.parse::<std::net::Ipv4Addr>().is_ok()
-                || !host.is_empty() && !port.is_empty() && host.contains('.')
-            {
-                return true;
-            }
-            host
-        }
-        _ => host,
+    let text = text.trim_end_matches(['.', ':']);
+    let (host, has_port) = match text.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => (host, true),
+        _ => (text, false),
     };
-    host.parse::<std::net::Ipv4Addr>().is_ok()
+    [text, host].iter().any(|part| part.parse::<IpAddr>().is_ok())
+        || (has_port && host.contains('.') && host.bytes().all(is_host_byte))
         || host.eq_ignore_ascii_case("localhost")
-        || [".local", ".internal", ".svc", ".cluster"]
-            .iter()
-            .any(|suffix| host.ends_with(suffix))
+        || INNER_DOMAINS.iter().any(|suffix| host.ends_with(suffix))
+}
+
+const fn is_host_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-')
 }
 
 #[cfg(test)]
@@ -127,6 +129,7 @@ mod tests {
             ("connect to 10.0.0.1:4000 failed.", "connect to [address] failed."),
             ("host=localhost, port=5432", "host=[address], port=5432"),
             ("db.internal:5432 gone", "[address] gone"),
+            ("at ::1 and api.example.com:443", "at [address] and [address]"),
             ("key sk-1234 is bad", "key [key] is bad"),
             (
                 "Incorrect API key: 'sk-proj-ab_c'.",
@@ -136,6 +139,7 @@ mod tests {
                 "Key=34ac9f204fd0cded2591fa70cadfce0174b108a80a9a812d gone",
                 "Key=[key] gone",
             ),
+            ("until 03:40:24.429207+00:00", "until 03:40:24.429207+00:00"),
             ("Authorization: Bearer abc", "Authorization: Bearer [key]"),
             (
                 "task-force risk-free 3.14 at 12:30",
@@ -159,6 +163,7 @@ mod tests {
             ),
             "litellm.BadRequestError: no."
         );
+        assert_eq!(scrub("no. Traceback (most recent call last): File x"), "no.");
         assert_eq!(scrub(&"ü ".repeat(10_000)).chars().count(), MAX_CHARACTERS + 1);
     }
 }

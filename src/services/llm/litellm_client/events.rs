@@ -20,6 +20,9 @@ const DONE: &[u8] = b"[DONE]";
 /// The id of the chunk by which LiteLLM tells that it fell back to another deployment.
 const FALLBACK_NOTE: &str = "litellm-fallback-metadata";
 
+/// What follows `[DONE]` is read this often, in the hope of the body's end.
+const MAX_READS_AFTER_DONE: usize = 4;
+
 /// Reads the events of one answer.
 pub(super) struct EventReader {
     bytes: BoxStream<'static, reqwest::Result<Bytes>>,
@@ -131,7 +134,11 @@ impl EventReader {
 
     /// Takes the end of the body if it is already there, so that the connection can be used again.
     fn read_end_of_body(&mut self) {
-        while let Some(Some(Ok(_))) = self.bytes.next().now_or_never() {}
+        for _ in 0..MAX_READS_AFTER_DONE {
+            if !matches!(self.bytes.next().now_or_never(), Some(Some(Ok(_)))) {
+                return;
+            }
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! - `request`: addresses, headers and the body of a call
 //! - `attempts`: which model is asked next and when, after a failure before the first chunk
 //! - `breakers`: a circuit breaker for each model
-//! - `events`: from the bytes of a stream to [`ModelEvent`](super::ModelEvent)s
+//! - `events`: from the bytes of a stream to [`ModelEvent`]s
 //! - `answer`: bodies that are read whole: completions and errors
 //! - `health`: whether the server could answer
 //!

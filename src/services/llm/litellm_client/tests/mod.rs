@@ -25,9 +25,9 @@ fn settings(url: &str) -> ModelSettings {
     ModelSettings {
         litellm_url: Some(url.to_owned()),
         litellm_master_key: Some(SecretString::from("sk-master")),
-        idle_timeout: Duration::from_millis(300),
-        connect_timeout: Duration::from_millis(500),
-        first_token_timeout: Duration::from_millis(300),
+        idle_timeout: Duration::from_secs(10),
+        connect_timeout: Duration::from_secs(5),
+        first_token_timeout: Duration::from_secs(10),
         max_retries: 0,
         default_model: None,
         default_max_tokens: 2_000,
@@ -68,6 +68,16 @@ fn client_with(settings: &ModelSettings) -> LiteLlmClient {
 
 fn client(upstream: &Upstream) -> LiteLlmClient {
     client_with(&settings(&upstream.url))
+}
+
+/// A client whose time limits pass soon.
+fn impatient_client(upstream: &Upstream) -> LiteLlmClient {
+    let limit = Duration::from_millis(250);
+    client_with(&ModelSettings {
+        idle_timeout: limit,
+        first_token_timeout: limit,
+        ..settings(&upstream.url)
+    })
 }
 
 fn call() -> ChatCall {

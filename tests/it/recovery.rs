@@ -1,0 +1,208 @@
+//! What survives when the process ends: at once, in order, or in a hurry. With the real binary.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::client::text;
+use crate::support::process::Process;
+use crate::support::{Client, EventStream, Gate, MODEL, Reply, Upstream, eventually, time, token};
+
+/// A machine on which the service is started, ended and started again.
+struct Machine {
+    data_dir: TempDir,
+    upstream: Upstream,
+}
+
+impl Machine {
+    async fn new() -> Self {
+        Self {
+            data_dir: TempDir::new().expect("a temporary folder"),
+            upstream: Upstream::start().await,
+        }
+    }
+
+    async fn serve(&self, shutdown_timeout: &str) -> Process {
+        let settings = [
+            ("JWT_SECRET_KEY", token::SECRET),
+            ("LITELLM_URL", &self.upstream.url()),
+            ("SHUTDOWN_TIMEOUT", shutdown_timeout),
+        ];
+        Process::serve(self.data_dir.path(), &settings).await
+    }
+}
+
+/// An answer that has shown "one" and is waiting at the gate.
+struct Running {
+    stream: EventStream,
+    conversation: String,
+    gate: Gate,
+}
+
+async fn start_answer(machine: &Machine, user: &Client) -> Running {
+    let gate = Gate::new();
+    let reply = Reply::stream().text("one").wait(&gate).text("two").end();
+    machine.upstream.script(MODEL, [reply, Reply::answer(["next"])]);
+    let mut stream = user.chat_stream(&json!({"model": MODEL, "message": "Hi"})).await;
+    let first = stream.next().await.expect("a first chunk").json();
+    stream.until_text("one").await;
+    Running {
+        stream,
+        conversation: text(&first["conversation_id"]),
+        gate,
+    }
+}
+
+/// Waits until new answers are refused because the process is about to end.
+async fn until_draining(user: &Client) {
+    eventually("the process to drain", async || {
+        (user.get("/ready").await.status == 503).then_some(())
+    })
+    .await;
+}
+
+/// Content and status of each message.
+fn texts(messages: &[Value]) -> Vec<(&str, &str)> {
+    let both = |message| (str_in(message, "content"), str_in(message, "status"));
+    messages.iter().map(both).collect()
+}
+
+fn str_in<'a>(message: &'a Value, field: &str) -> &'a str {
+    message[field]
+        .as_str()
+        .unwrap_or_else(|| panic!("no {field} in {message}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_process_loses_no_message_and_at_most_a_second_of_text() {
+    let machine = Machine::new().await;
+    let mut process = machine.serve("5").await;
+    let user = process.user();
+    let running = start_answer(&machine, &user).await;
+    let stream_path = format!("/v1/chat/streams/{}", running.stream.stream_id());
+    // The promise is about time, so time must pass: what is older than this must not be lost.
+    time::pass(Duration::from_secs(2)).await;
+    process.kill();
+
+    let process = machine.serve("5").await;
+    let user = user.at(&process.base);
+    let messages = user.messages(&running.conversation).await;
+    assert_eq!(texts(&messages), [("Hi", "completed"), ("one", "interrupted")]);
+
+    let transcript = user.stream(&stream_path).await.finish().await;
+    assert_eq!(transcript.text_before_error(), "one");
+    let error = transcript.error("STREAM_INTERRUPTED");
+    assert_eq!(error["details"]["message_id"], messages[1]["id"]);
+    assert!(error["details"]["retry_after_ms"].is_number(), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_is_safe_before_its_answer_begins() {
+    let machine = Machine::new().await;
+    let mut process = machine.serve("5").await;
+    let user = process.user();
+    let conversation = user.new_conversation(&json!({})).await;
+    machine.upstream.script(MODEL, [Reply::silent()]);
+    let body = json!({"model": MODEL, "message": "Hi", "conversation_id": conversation});
+    tokio::select! {
+        answer = user.chat(&body) => panic!("a silent model answered: {answer:?}"),
+        () = machine.upstream.wait_for_chats(1) => process.kill(),
+    }
+    let process = machine.serve("5").await;
+    let messages = user.at(&process.base).messages(&conversation).await;
+    assert_eq!(messages[0]["content"], "Hi");
+    assert_eq!(messages[0]["role"], "user");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recovered_conversation_goes_on() {
+    let machine = Machine::new().await;
+    let mut process = machine.serve("5").await;
+    let user = process.user();
+    let running = start_answer(&machine, &user).await;
+    process.kill();
+
+    let process = machine.serve("5").await;
+    let user = user.at(&process.base);
+    let body = json!({"model": MODEL, "message": "And?", "conversation_id": running.conversation});
+    assert_eq!(user.chat_stream(&body).await.finish().await.text(), "next");
+    let metrics = user.get("/metrics").await.text();
+    assert!(metrics.contains("\ngenerations_recovered_total 1\n"), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_answered_before_the_kill_is_whole() {
+    let machine = Machine::new().await;
+    let mut process = machine.serve("5").await;
+    let user = process.user();
+    let transcript = user
+        .chat_stream(&json!({"model": MODEL, "message": "Hi"}))
+        .await
+        .finish()
+        .await;
+    process.kill();
+
+    let process = machine.serve("5").await;
+    let messages = user.at(&process.base).messages(&transcript.conversation()).await;
+    assert_eq!(
+        texts(&messages),
+        [("Hi", "completed"), ("Hello there!", "completed")]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_lets_the_running_answer_finish() {
+    let machine = Machine::new().await;
+    let mut process = machine.serve("20").await;
+    let user = process.user();
+    let running = start_answer(&machine, &user).await;
+    process.terminate();
+    until_draining(&user).await;
+    user.chat(&json!({"model": MODEL, "message": "Hi"}))
+        .await
+        .error(503, "DRAINING");
+    running.gate.open();
+    assert_eq!(running.stream.finish().await.text(), "two");
+    assert_eq!(process.exit().await.code(), Some(0));
+
+    let process = machine.serve("5").await;
+    let messages = user.at(&process.base).messages(&running.conversation).await;
+    assert_eq!(texts(&messages), [("Hi", "completed"), ("onetwo", "completed")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_finish_in_time_is_closed_in_order() {
+    let machine = Machine::new().await;
+    let mut process = machine.serve("1").await;
+    let user = process.user();
+    let running = start_answer(&machine, &user).await;
+    process.terminate();
+    running.stream.finish().await.error("STREAM_INTERRUPTED");
+    process.exit().await;
+
+    let process = machine.serve("5").await;
+    let messages = user.at(&process.base).messages(&running.conversation).await;
+    assert_eq!(texts(&messages), [("Hi", "completed"), ("one", "interrupted")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_ends_at_once() {
+    let machine = Machine::new().await;
+    let mut process = machine.serve("300").await;
+    let user = process.user();
+    let _running = start_answer(&machine, &user).await;
+    process.terminate();
+    until_draining(&user).await;
+    process.terminate();
+    time::within_limit(Duration::from_secs(5), "the end of the process", process.exit()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_process_ends_with_zero() {
+    let machine = Machine::new().await;
+    let mut process = machine.serve("20").await;
+    process.terminate();
+    let exit = time::within_limit(Duration::from_secs(5), "the end of the process", process.exit()).await;
+    assert_eq!(exit.code(), Some(0), "{}", process.stderr());
+}

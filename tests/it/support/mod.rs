@@ -1,0 +1,24 @@
+//! What the tests stand on: the server under test, its scripted model server, clients and time limits.
+//!
+//! - [`server`]: the server in this process, the only place that knows how it is started
+//! - [`process`]: the real binary as a process of its own, for signals and the command line
+//! - [`upstream`]: the double of an OpenAI-compatible model server
+//! - [`client`], [`sse`], [`token`]: a user of the API
+//! - [`time`]: no test waits without a limit, and none sleeps in the hope that something has happened
+
+pub mod client;
+pub mod process;
+pub mod server;
+pub mod sse;
+pub mod time;
+pub mod token;
+pub mod upstream;
+
+pub use client::{Answer, Client};
+pub use server::TestServer;
+pub use sse::{EventStream, Transcript};
+pub use time::{eventually, within};
+pub use upstream::{Gate, Reply, Upstream, chunk};
+
+/// The model name that tests ask for where the name does not matter.
+pub const MODEL: &str = "test-model";

@@ -1,0 +1,109 @@
+//! The server under test, started in this process through the function that `main` calls.
+//!
+//! Everything that the tests know about the crate's own start and stop stands in this file.
+
+use std::collections::BTreeMap;
+use std::thread;
+
+use ai_chat_orchestrator::config::Settings;
+use ai_chat_orchestrator::serve::{self, RunningServer};
+use tempfile::TempDir;
+use tokio::runtime::Handle;
+use tokio::task::block_in_place;
+
+use super::time::{eventually, within};
+use super::{Client, Upstream, token};
+
+/// What the double of the model server is told to expect as our key.
+pub const UPSTREAM_KEY: &str = "sk-upstream-master";
+
+/// A running server with a model server of its own behind it and an empty database.
+///
+/// Dropping it stops it and asserts that no task is left behind; that needs a multi-threaded test runtime.
+pub struct TestServer {
+    running: Option<RunningServer>,
+    base: String,
+    /// The model server that the service calls.
+    pub upstream: Upstream,
+    _data_dir: TempDir,
+}
+
+impl TestServer {
+    /// Starts with the settings of tests.
+    pub async fn start() -> Self {
+        Self::with([]).await
+    }
+
+    /// Starts with some settings changed.
+    pub async fn with<const N: usize>(changes: [(&str, &str); N]) -> Self {
+        let upstream = Upstream::start().await;
+        let data_dir = TempDir::new().expect("a temporary folder");
+        let mut pairs = defaults(&upstream, &data_dir);
+        pairs.extend(changes.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let settings = Settings::from_pairs(pairs).expect("valid settings");
+        let running = within("the server's start", serve::start(settings))
+            .await
+            .expect("a start");
+        Self {
+            base: format!("http://{}", running.addr()),
+            running: Some(running),
+            upstream,
+            _data_dir: data_dir,
+        }
+    }
+
+    /// A user whom it has not seen before.
+    pub fn user(&self) -> Client {
+        Client::new_user(&self.base)
+    }
+
+    /// Somebody without a token.
+    pub fn anonymous(&self) -> Client {
+        Client::anonymous(&self.base)
+    }
+
+    /// Tells it to finish what it does, as SIGTERM would.
+    pub fn drain(&self) {
+        self.running
+            .as_ref()
+            .expect("it runs until it is dropped")
+            .drain();
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        let Some(running) = self.running.take() else {
+            return;
+        };
+        if !thread::panicking() {
+            block_in_place(|| Handle::current().block_on(stop(running)));
+        }
+    }
+}
+
+/// Stops in order and asserts that every background task came to its end.
+async fn stop(running: RunningServer) {
+    running.drain();
+    eventually("the end of all background tasks", async || {
+        (running.tracked_tasks() == 0).then_some(())
+    })
+    .await;
+    within("the server's stop", running.stop()).await;
+}
+
+fn defaults(upstream: &Upstream, data_dir: &TempDir) -> BTreeMap<String, String> {
+    [
+        ("HOST", "127.0.0.1"),
+        ("PORT", "0"),
+        ("DATA_DIR", data_dir.path().to_str().expect("a UTF-8 path")),
+        ("SQLITE_SYNCHRONOUS", "normal"),
+        ("JWT_SECRET_KEY", token::SECRET),
+        ("LITELLM_URL", &upstream.url()),
+        ("LITELLM_MASTER_KEY", UPSTREAM_KEY),
+        ("LITELLM_CONNECT_TIMEOUT", "2"),
+        ("SHUTDOWN_TIMEOUT", "1"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into()
+}

@@ -5,14 +5,10 @@ use std::collections::HashSet;
 use super::ChatSettings;
 use crate::models::chat::{ConversationChatRequest, OpenAiChatRequest, ToolResultInput};
 use crate::models::message::{ContentPart, MessageContent};
-use crate::services::conversations::{ToolResult, TurnInput, TurnTarget};
+use crate::services::conversations::{
+    MAX_SYSTEM_MESSAGE_CHARS, ToolResult, TurnInput, TurnTarget, check_length, check_model,
+};
 use crate::utils::errors::{ApiError, ErrorCode, FieldErrors};
-
-/// Characters of a model's name.
-pub const MAX_MODEL_CHARS: usize = 100;
-
-/// Characters of a system message.
-pub const MAX_SYSTEM_MESSAGE_CHARS: usize = 8_000;
 
 /// Tool results in one request.
 const MAX_TOOL_RESULTS: usize = 128;
@@ -137,23 +133,6 @@ pub(super) fn openai(request: &OpenAiChatRequest) -> Result<(), ApiError> {
         check_model(&mut errors, model);
     }
     errors.into_result()
-}
-
-/// Notes what is wrong with a model's name.
-pub fn check_model(errors: &mut FieldErrors, model: &str) {
-    check_length(errors, "model", model, 1, MAX_MODEL_CHARS);
-    errors.check(!model.chars().any(char::is_control), "model", || "must not hold control characters".to_owned());
-}
-
-/// Notes a text that is shorter or longer, in characters, than it may be.
-pub fn check_length(errors: &mut FieldErrors, field: &str, text: &str, min: usize, max: usize) {
-    // No text has more characters than bytes: most need no counting.
-    let fits = text.len() <= max || text.chars().count() <= max;
-    let enough = min == 0 || text.len() >= min;
-    errors.check(fits && enough, field, || match min {
-        0 => format!("must have at most {max} characters"),
-        _ => format!("must have between {min} and {max} characters"),
-    });
 }
 
 pub(super) fn no_such_model(model: &str) -> ApiError {

@@ -10,6 +10,8 @@
 
 mod context;
 mod error;
+mod limits;
+mod service;
 mod title;
 mod tree;
 mod turn;
@@ -19,6 +21,8 @@ use serde_json::value::RawValue;
 
 pub use context::{ContextMessage, model_messages, unanswered_calls};
 pub use error::StoreError;
+pub use limits::{MAX_SYSTEM_MESSAGE_CHARS, check_length, check_model};
+pub use service::ConversationService;
 pub use title::title_from_answer;
 pub use tree::tree_json;
 pub use turn::{AnswerOutcome, AnswerUsage, FinishedAnswer, NewTurn, ToolResult, Turn, TurnInput, TurnTarget};

@@ -2,7 +2,9 @@
 
 pub mod branch;
 pub mod chat;
+pub mod common;
 pub mod conversation;
+pub mod health;
 pub mod ids;
 pub mod message;
 pub mod money;

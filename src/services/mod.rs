@@ -1,3 +1,12 @@
 //! What the service does, free of HTTP: routers call these, and these call nothing above them.
 
+pub mod auth;
+pub mod billing;
+pub mod chat;
+pub mod conversations;
+pub mod generation;
+pub mod health;
+pub mod lifecycle;
 pub mod llm;
+pub mod outbox;
+pub mod sql;

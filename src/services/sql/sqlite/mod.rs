@@ -15,7 +15,6 @@ mod usage;
 mod writer;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -25,12 +24,12 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Connection};
 use tokio_util::task::TaskTracker;
 
+pub use conversations::SqliteConversations;
 pub use lock::{InstanceLock, LockError};
 pub use writer::Writer;
 
-use super::SqlError;
 use crate::config::{self, DatabaseSettings};
-use crate::services::health::Check;
+use crate::services::health::{Check, Importance};
 use crate::utils::clock::Clock;
 
 /// How long SQLite waits for a lock that another process holds (a command, a backup).
@@ -167,8 +166,8 @@ impl Check for SqliteDatabase {
         "store"
     }
 
-    fn critical(&self) -> bool {
-        true
+    fn importance(&self) -> Importance {
+        Importance::Essential
     }
 
     async fn check(&self) -> Result<Option<String>, String> {
@@ -176,6 +175,9 @@ impl Check for SqliteDatabase {
             .execute(&self.readers)
             .await
             .map(|_| Some("sqlite".to_owned()))
-            .map_err(|error| SqlError::Database(Arc::new(error)).to_string())
+            .map_err(|error| {
+                tracing::warn!(%error, "the database does not answer");
+                "the database does not answer".to_owned()
+            })
     }
 }

@@ -1,0 +1,169 @@
+//! JSON bodies. Nothing is done with a body before it was found to be well-formed and storable.
+
+use axum::extract::{FromRef, FromRequest, Request};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::{HeaderValue, header};
+use serde::Serialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+
+use crate::utils::errors::{ApiError, ErrorCode};
+use crate::utils::json::find_unstorable_escape;
+
+use super::body::{BodyLimits, read_json_body};
+
+const APPLICATION_JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// Deepest nesting of a body: as deep as `serde_json` goes when it parses into a type.
+const MAX_DEPTH: usize = 127;
+
+/// Longest explanation of what is wrong with a field, in characters: it may quote the field's value.
+const MAX_EXPLANATION_LENGTH: usize = 300;
+
+/// What errors about the body as a whole call it.
+const BODY: &str = "body";
+
+/// A body that is parsed into a type; as a response, a value that is written as JSON.
+#[derive(Debug, Clone, Copy)]
+pub struct Json<T>(pub T);
+
+impl<S, T> FromRequest<S> for Json<T>
+where
+    S: Sync,
+    BodyLimits: FromRef<S>,
+    T: DeserializeOwned,
+{
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let body = read_json_body(request, state).await?;
+        parse(checked_object(&body)?).map(Self)
+    }
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        match serde_json::to_vec(&self.0) {
+            Ok(json) => ([(header::CONTENT_TYPE, APPLICATION_JSON)], json).into_response(),
+            Err(cause) => ApiError::internal(cause).into_response(),
+        }
+    }
+}
+
+/// A body that is a JSON object, in the very bytes that were sent.
+#[derive(Debug, Clone)]
+pub struct RawJson(pub Bytes);
+
+impl<S> FromRequest<S> for RawJson
+where
+    S: Sync,
+    BodyLimits: FromRef<S>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let body = read_json_body(request, state).await?;
+        checked_object(&body)?;
+        Ok(Self(body))
+    }
+}
+
+/// The body as text that any database of ours can hold.
+fn checked_text(body: &[u8]) -> Result<&str, ApiError> {
+    if body.is_empty() {
+        return Err(ApiError::new(ErrorCode::MalformedJson, "The body is empty."));
+    }
+    let text = std::str::from_utf8(body)
+        .map_err(|_| ApiError::new(ErrorCode::MalformedJson, "The body is not UTF-8."))?;
+    match find_unstorable_escape(body) {
+        None => Ok(text),
+        Some(at) => Err(ApiError::invalid_field(
+            BODY,
+            format!(
+                "holds `{}` at byte {}: U+0000 and halves of surrogate pairs cannot be stored",
+                &text[at.clone()],
+                at.start
+            ),
+        )),
+    }
+}
+
+/// The body as the text of one JSON object. Its syntax is seen to be right before any field is looked at, so
+/// that what is no JSON is never a complaint about a field.
+fn checked_object(body: &[u8]) -> Result<&str, ApiError> {
+    let text = checked_text(body)?;
+    serde_json::from_str::<IgnoredAny>(text).map_err(|error| malformed(&error))?;
+    if depth(text) > MAX_DEPTH {
+        return Err(ApiError::new(
+            ErrorCode::MalformedJson,
+            format!("The body may be nested at most {MAX_DEPTH} deep."),
+        ));
+    }
+    if !text.trim_start().starts_with('{') {
+        return Err(ApiError::invalid_field(BODY, "must be a JSON object"));
+    }
+    Ok(text)
+}
+
+fn parse<T: DeserializeOwned>(object: &str) -> Result<T, ApiError> {
+    let mut deserializer = serde_json::Deserializer::from_str(object);
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        ill_typed(&path, error.inner())
+    })
+}
+
+fn malformed(error: &serde_json::Error) -> ApiError {
+    ApiError::new(
+        ErrorCode::MalformedJson,
+        format!("The body is not valid JSON: {error}."),
+    )
+    .with_detail("line", error.line())
+    .with_detail("column", error.column())
+}
+
+/// The syntax is right, but a field is missing or has a wrong type.
+fn ill_typed(path: &str, error: &serde_json::Error) -> ApiError {
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let text = error.to_string();
+    let text = text.strip_suffix(&place).unwrap_or(&text);
+    let parent = if path == "." { "" } else { path };
+    // These are reported at the object that the field belongs to.
+    for (prefix, message) in [
+        ("missing field `", "is required"),
+        ("duplicate field `", "is given more than once"),
+    ] {
+        if let Some(field) = text.strip_prefix(prefix).and_then(|rest| rest.strip_suffix('`')) {
+            let dot = if parent.is_empty() { "" } else { "." };
+            return ApiError::invalid_field(format!("{parent}{dot}{field}"), message);
+        }
+    }
+    let field = if parent.is_empty() { BODY } else { parent };
+    ApiError::invalid_field(field, explanation(text))
+}
+
+fn explanation(text: &str) -> String {
+    let shortened: String = text.chars().take(MAX_EXPLANATION_LENGTH).collect();
+    format!("is not valid: {shortened}")
+}
+
+/// How deep a well-formed JSON text is nested.
+fn depth(json: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let (mut in_string, mut escaped) = (false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'{' | b'[' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' => depth -= 1,
+            _ => {}
+        }
+    }
+    deepest
+}

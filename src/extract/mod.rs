@@ -1,0 +1,22 @@
+//! What handlers ask of a request. A rejection is always an `ApiError` that names the field at fault.
+//!
+//! - [`Json`], [`RawJson`]: bodies, within [`BodyLimits`]
+//! - [`Path`], [`Query`]: parameters
+//! - `Page`: the part of a list that is wanted, within [`PageLimits`]
+//! - `Caller`, `RequestId`, `TraceContext`: what middleware found out before
+
+mod body;
+mod context;
+mod json;
+mod page;
+mod path;
+mod query;
+
+pub use body::BodyLimits;
+pub use json::{Json, RawJson, parse};
+pub use page::PageLimits;
+pub use path::Path;
+pub use query::Query;
+
+#[cfg(test)]
+mod tests;

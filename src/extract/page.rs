@@ -1,0 +1,43 @@
+//! `page` and `limit`, within the bounds that the settings give.
+
+use axum::extract::{FromRef, FromRequestParts};
+use http::request::Parts;
+
+use crate::models::common::{Page, PageQuery};
+use crate::utils::errors::{ApiError, FieldErrors};
+
+use super::Query;
+
+/// How many items a page has.
+#[derive(Debug, Clone, Copy)]
+pub struct PageLimits {
+    /// `DEFAULT_PAGE_SIZE`.
+    pub default: u32,
+    /// `MAX_PAGE_SIZE`.
+    pub max: u32,
+}
+
+impl<S> FromRequestParts<S> for Page
+where
+    S: Sync,
+    PageLimits: FromRef<S>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Query(query) = Query::<PageQuery>::from_request_parts(parts, state).await?;
+        page(query, PageLimits::from_ref(state))
+    }
+}
+
+fn page(query: PageQuery, limits: PageLimits) -> Result<Page, ApiError> {
+    let page = query.page.unwrap_or(1);
+    let limit = query.limit.unwrap_or(limits.default);
+    let mut errors = FieldErrors::default();
+    errors.check(page >= 1, "page", || "must be at least 1".to_owned());
+    errors.check((1..=limits.max).contains(&limit), "limit", || {
+        format!("must be between 1 and {}", limits.max)
+    });
+    errors.into_result()?;
+    Ok(Page { page, limit })
+}

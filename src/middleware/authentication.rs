@@ -1,0 +1,61 @@
+//! The gate before every route: deny by default.
+//!
+//! A route that is not on the short list of open ones is reached with a [`Caller`] in the request's extensions,
+//! or not at all. The gate stands before the body is read.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tracing::Span;
+use tracing::field::display;
+
+use crate::config::Settings;
+use crate::services::auth::{AuthError, Authenticator, Caller, bearer_token};
+use crate::utils::errors::ApiError;
+
+use super::client_ip::client_ip;
+use super::route_class;
+
+/// Lets open routes through, and callers.
+pub async fn require_caller(
+    State(authenticator): State<Arc<Authenticator>>,
+    State(settings): State<Arc<Settings>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if route_class::is_one_of(route_class::OPEN, &request) {
+        return next.run(request).await;
+    }
+    match authenticate(&authenticator, &request) {
+        Ok(caller) => {
+            Span::current().record("user_id", display(caller.user_id));
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(refusal) => {
+            log(refusal, client_address(&request, &settings));
+            ApiError::from(refusal).into_response()
+        }
+    }
+}
+
+fn authenticate(authenticator: &Authenticator, request: &Request) -> Result<Caller, AuthError> {
+    authenticator.authenticate(bearer_token(request.headers())?)
+}
+
+fn client_address(request: &Request, settings: &Settings) -> Option<IpAddr> {
+    let ConnectInfo(peer) = request.extensions().get::<ConnectInfo<SocketAddr>>()?;
+    Some(client_ip(peer.ip(), request.headers(), &settings.security))
+}
+
+fn log(refusal: AuthError, client: Option<IpAddr>) {
+    tracing::warn!(
+        event = "authentication_failed",
+        reason = %refusal,
+        client_ip = client.map(display),
+        "security_event"
+    );
+}

@@ -1,0 +1,37 @@
+//! The few routes that are treated differently, by their templates.
+
+use axum::extract::{MatchedPath, Request};
+
+/// Routes that need no credentials and are exempt from the bound on requests in flight: health, documentation
+/// and metrics. Everything else authenticates.
+pub const OPEN: &[&str] = &[
+    "/",
+    "/health",
+    "/ready",
+    "/live",
+    "/metrics",
+    "/info",
+    "/docs",
+    "/docs/",
+    "/docs/{*file}",
+    "/openapi.json",
+];
+
+/// Routes whose head may wait for a model: exempt from `REQUEST_TIMEOUT`, with limits of their own.
+pub const WAITS_FOR_A_MODEL: &[&str] =
+    &["/v1/chat/completions", "/v1/chat/streams/{stream_id}", "/v1/conversations/{id}/stream"];
+
+/// Routes that are asked every few seconds: their log line is a DEBUG one.
+pub const QUIET: &[&str] = &["/health", "/ready", "/live", "/metrics"];
+
+/// The template of the route that a request matched, e.g. `/v1/conversations/{id}`.
+#[must_use]
+pub fn template(request: &Request) -> Option<&str> {
+    request.extensions().get::<MatchedPath>().map(MatchedPath::as_str)
+}
+
+/// Whether the request matched one of these routes.
+#[must_use]
+pub fn is_one_of(routes: &[&str], request: &Request) -> bool {
+    template(request).is_some_and(|route| routes.contains(&route))
+}

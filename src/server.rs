@@ -1,0 +1,207 @@
+//! The accept loop. The server owns it so that `TCP_NODELAY`, the time limit for request heads and the bound on
+//! connections are set in one place.
+//!
+//! A connection is one task. While the process drains, connections are still accepted, so that probes and
+//! clients hear why they are refused; when serving stops, each connection finishes the request it is on, within
+//! a bound, and is then dropped.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::Service;
+
+use crate::config::LoadSettings;
+use crate::services::lifecycle::Lifecycle;
+
+/// Connections per request that may be in flight: clients keep idle ones open.
+const CONNECTIONS_PER_REQUEST: usize = 2;
+
+/// Connections beyond that, so that health probes get through however small `MAX_CONCURRENT_REQUESTS` is.
+const SPARE_CONNECTIONS: usize = 64;
+
+/// Largest request head, in bytes.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
+
+/// Streams that one HTTP/2 connection may have open at a time.
+const MAX_HTTP2_STREAMS: u32 = 250;
+
+/// How often an HTTP/2 peer is asked whether it is still there, and how long it may take to say so.
+const HTTP2_KEEP_ALIVE: Duration = Duration::from_secs(20);
+
+/// How long connections may take to close once serving stops.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+
+/// The first and the longest wait after the system refused to accept: it is out of file descriptors or memory.
+const ACCEPT_BACKOFF: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
+
+/// Accepts and serves connections until [`Lifecycle::stop_serving`], then closes them.
+pub async fn serve_connections(
+    listener: TcpListener,
+    router: Router,
+    settings: &LoadSettings,
+    lifecycle: &Lifecycle,
+) {
+    let server = Server::new(router, settings);
+    tokio::select! {
+        () = server.accept(&listener) => {}
+        () = lifecycle.serving_stopped().cancelled() => {}
+    }
+    // The port is free for a successor before the last connections are closed.
+    drop(listener);
+    server.close().await;
+}
+
+struct Server {
+    router: Router,
+    builder: Builder<TokioExecutor>,
+    head_within: Duration,
+    room: Arc<Semaphore>,
+    connections: TaskTracker,
+    graceful: GracefulShutdown,
+    dropped: CancellationToken,
+}
+
+impl Server {
+    fn new(router: Router, settings: &LoadSettings) -> Self {
+        let room = settings
+            .max_concurrent_requests
+            .saturating_mul(CONNECTIONS_PER_REQUEST)
+            .saturating_add(SPARE_CONNECTIONS)
+            .min(Semaphore::MAX_PERMITS);
+        Self {
+            router,
+            builder: protocol(settings.header_read_timeout),
+            head_within: settings.header_read_timeout,
+            room: Arc::new(Semaphore::new(room)),
+            connections: TaskTracker::new(),
+            graceful: GracefulShutdown::new(),
+            dropped: CancellationToken::new(),
+        }
+    }
+
+    /// Accepts without end. Where there is no room, connections wait in the system's queue, which is bounded.
+    async fn accept(&self, listener: &TcpListener) {
+        let mut backoff = ACCEPT_BACKOFF.0;
+        while let Ok(permit) = Arc::clone(&self.room).acquire_owned().await {
+            match listener.accept().await {
+                Ok((stream, peer)) => {
+                    backoff = ACCEPT_BACKOFF.0;
+                    let connection = self.connection(stream, peer);
+                    self.connections.spawn(async move {
+                        connection.await;
+                        drop(permit);
+                    });
+                }
+                Err(error) if concerns_one_connection(&error) => {}
+                Err(error) => {
+                    tracing::error!(%error, "cannot accept connections");
+                    sleep(backoff).await;
+                    backoff = (backoff * 2).min(ACCEPT_BACKOFF.1);
+                }
+            }
+        }
+    }
+
+    /// One connection, from its first byte to its end.
+    fn connection(&self, stream: TcpStream, peer: SocketAddr) -> impl Future<Output = ()> + use<> {
+        let (builder, router) = (self.builder.clone(), self.router.clone());
+        let (watcher, dropped, head_within) =
+            (self.graceful.watcher(), self.dropped.clone(), self.head_within);
+        async move {
+            // A streamed token is a small packet that must not wait for the next one.
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "the connection was gone before it was served");
+                return;
+            }
+            let spoke = Arc::new(AtomicBool::new(false));
+            let served = serve(&builder, router, stream, peer, watcher, Arc::clone(&spoke));
+            tokio::select! {
+                () = served => {}
+                () = silence(&spoke, head_within) => {}
+                () = dropped.cancelled() => {}
+            }
+        }
+    }
+
+    /// Lets each connection finish what it is on, within a bound, and drops the rest.
+    async fn close(self) {
+        self.connections.close();
+        if timeout(CLOSE_WITHIN, self.graceful.shutdown()).await.is_err() {
+            tracing::warn!(connections = self.connections.len(), "connections are dropped");
+        }
+        self.dropped.cancel();
+        self.connections.wait().await;
+    }
+}
+
+fn protocol(head_within: Duration) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(head_within)
+        .max_buf_size(MAX_HEAD_BYTES);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_HTTP2_STREAMS)
+        .keep_alive_interval(HTTP2_KEEP_ALIVE)
+        .keep_alive_timeout(HTTP2_KEEP_ALIVE);
+    builder
+}
+
+async fn serve(
+    builder: &Builder<TokioExecutor>,
+    router: Router,
+    stream: TcpStream,
+    peer: SocketAddr,
+    watcher: Watcher,
+    spoke: Arc<AtomicBool>,
+) {
+    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+        spoke.store(true, Ordering::Relaxed);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        router.clone().call(request)
+    });
+    let connection = builder
+        .serve_connection(TokioIo::new(stream), service)
+        .into_owned();
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(%error, "connection ended");
+    }
+}
+
+/// Ends if no request has come within the time that its head may take. hyper's own limit starts only when it
+/// knows the protocol, which a client can put off by sending part of HTTP/2's preface, or nothing.
+async fn silence(spoke: &AtomicBool, limit: Duration) {
+    sleep(limit).await;
+    if spoke.load(Ordering::Relaxed) {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// The client hung up between its knock and our answer.
+fn concerns_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,78 @@
+//! What is running here, from the settings alone.
+
+use crate::config::{DatabaseUrl, Environment, ModelSettings, Settings};
+use crate::models::health::{Backends, Info, Limits};
+
+/// The commit that this binary was built from, if the build was told (`GIT_COMMIT`).
+pub const COMMIT: &str = match option_env!("GIT_COMMIT") {
+    Some(commit) => commit,
+    None => "unknown",
+};
+
+/// The answer of `/info`.
+#[must_use]
+pub fn info(settings: &Settings) -> Info {
+    Info {
+        service: settings.app.name.clone(),
+        version: settings.app.version.clone(),
+        commit: COMMIT.to_owned(),
+        environment: environment(settings.app.environment).to_owned(),
+        features: features(settings),
+        limits: Limits {
+            max_body_bytes: settings.security.max_body_bytes,
+            max_message_length: settings.business.max_message_length,
+            max_context_messages: settings.business.max_context_messages,
+            max_output_tokens: settings.models.max_output_tokens,
+            max_page_size: settings.business.max_page_size,
+            max_concurrent_streams_per_user: settings.load.max_streams_per_user,
+        },
+        backends: Backends {
+            store: match settings.database.url {
+                DatabaseUrl::Sqlite(_) => "sqlite",
+                DatabaseUrl::Postgres(_) => "postgresql",
+            },
+            models: models(&settings.models),
+        },
+    }
+}
+
+const fn environment(environment: Environment) -> &'static str {
+    match environment {
+        Environment::Development => "development",
+        Environment::Staging => "staging",
+        Environment::Production => "production",
+    }
+}
+
+/// The switches that are on. A switch is listed from the day on which there is something behind it.
+fn features(settings: &Settings) -> Vec<String> {
+    [
+        ("docs", settings.features.docs),
+        ("metrics", settings.monitoring.metrics),
+    ]
+    .into_iter()
+    .filter(|(_, on)| *on)
+    .map(|(name, _)| name.to_owned())
+    .collect()
+}
+
+fn models(settings: &ModelSettings) -> &'static str {
+    let keys = &settings.provider_keys;
+    let any_key = [
+        &keys.openai,
+        &keys.anthropic,
+        &keys.gemini,
+        &keys.mistral,
+        &keys.groq,
+        &keys.openrouter,
+    ]
+    .into_iter()
+    .any(Option::is_some);
+    if settings.litellm_url.is_some() {
+        "litellm"
+    } else if any_key {
+        "providers"
+    } else {
+        "demo"
+    }
+}

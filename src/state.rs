@@ -1,0 +1,99 @@
+//! What handlers share: the services, wired once.
+//!
+//! A handler asks for the service it uses (`State(metrics): State<Arc<Metrics>>`), never for the whole; a clone
+//! of the state is one atomic. **Adding a service**: a field in [`Services`] and a line in `pieces!`.
+
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+
+use crate::config::Settings;
+use crate::extract::{BodyLimits, PageLimits};
+use crate::services::auth::Authenticator;
+use crate::services::chat::ChatService;
+use crate::services::conversations::ConversationService;
+use crate::services::generation::Engine;
+use crate::services::health::HealthService;
+use crate::services::lifecycle::Lifecycle;
+use crate::utils::clock::Clock;
+use crate::utils::metrics::Metrics;
+
+/// The services of one running instance.
+pub struct Services {
+    /// Every setting.
+    pub settings: Arc<Settings>,
+    /// Every metric.
+    pub metrics: Arc<Metrics>,
+    /// From tokens to callers.
+    pub authenticator: Arc<Authenticator>,
+    /// The life of the process.
+    pub lifecycle: Lifecycle,
+    /// Whether everything works.
+    pub health: Arc<HealthService>,
+    /// Chat.
+    pub chat: Arc<ChatService>,
+    /// Conversations.
+    pub conversations: Arc<ConversationService>,
+    /// Running answers.
+    pub engine: Engine,
+    /// Time and ids.
+    pub clock: Clock,
+}
+
+/// The state of the router.
+#[derive(Clone)]
+pub struct AppState(Arc<Services>);
+
+impl From<Services> for AppState {
+    fn from(services: Services) -> Self {
+        Self(Arc::new(services))
+    }
+}
+
+impl AppState {
+    /// The services.
+    #[must_use]
+    pub fn services(&self) -> &Services {
+        &self.0
+    }
+}
+
+macro_rules! pieces {
+    ($($field:ident: $piece:ty),+ $(,)?) => {$(
+        impl FromRef<AppState> for $piece {
+            fn from_ref(state: &AppState) -> Self {
+                state.0.$field.clone()
+            }
+        }
+    )+};
+}
+
+pieces! {
+    settings: Arc<Settings>,
+    metrics: Arc<Metrics>,
+    authenticator: Arc<Authenticator>,
+    lifecycle: Lifecycle,
+    health: Arc<HealthService>,
+    chat: Arc<ChatService>,
+    conversations: Arc<ConversationService>,
+    engine: Engine,
+    clock: Clock,
+}
+
+impl FromRef<AppState> for BodyLimits {
+    fn from_ref(state: &AppState) -> Self {
+        Self {
+            max_bytes: state.0.settings.security.max_body_bytes,
+            read_within: state.0.settings.load.request_timeout,
+        }
+    }
+}
+
+impl FromRef<AppState> for PageLimits {
+    fn from_ref(state: &AppState) -> Self {
+        Self {
+            default: state.0.settings.business.default_page_size,
+            max: state.0.settings.business.max_page_size,
+        }
+    }
+}

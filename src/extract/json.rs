@@ -37,7 +37,7 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let body = read_json_body(request, state).await?;
-        parse(checked_object(&body)?).map(Self)
+        parse(checked_object(&body)?.as_bytes()).map(Self)
     }
 }
 
@@ -105,8 +105,12 @@ fn checked_object(body: &[u8]) -> Result<&str, ApiError> {
     Ok(text)
 }
 
-fn parse<T: DeserializeOwned>(object: &str) -> Result<T, ApiError> {
-    let mut deserializer = serde_json::Deserializer::from_str(object);
+/// Parses an object that was found to be well-formed and storable.
+///
+/// # Errors
+/// A `VALIDATION_ERROR` that names the field which is missing or has a wrong type.
+pub fn parse<T: DeserializeOwned>(object: &[u8]) -> Result<T, ApiError> {
+    let mut deserializer = serde_json::Deserializer::from_slice(object);
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         ill_typed(&path, error.inner())

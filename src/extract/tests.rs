@@ -36,11 +36,11 @@ struct Filter {
     min: Option<u32>,
 }
 
-fn router() -> Router {
+async fn router() -> Router {
     let mut settings = testing::settings();
     settings.security.max_body_bytes = 1000;
     settings.load.request_timeout = Duration::from_millis(50);
-    let state = testing::state(settings, Vec::new());
+    let state = testing::state(settings, Vec::new()).await;
     Router::new()
         .route("/order", post(|_: Json<Order>| async {}))
         .route("/raw", post(|RawJson(body): RawJson| async { body }))
@@ -61,7 +61,7 @@ fn router() -> Router {
 
 async fn post_as(kind: &str, path: &str, body: impl Into<Body>) -> Answer {
     send(
-        &router(),
+        &router().await,
         request_with("POST", path, &[("content-type", kind)], body),
     )
     .await
@@ -72,7 +72,7 @@ async fn post_json(path: &str, body: impl Into<Body>) -> Answer {
 }
 
 async fn get_path(path: &str) -> Answer {
-    send(&router(), request("GET", path)).await
+    send(&router().await, request("GET", path)).await
 }
 
 fn assert_names(answer: &Answer, field: &str) {
@@ -198,7 +198,7 @@ async fn what_no_database_can_hold_is_refused() {
 async fn bodies_are_bounded_declared_or_not() {
     let declared = [("content-type", "application/json"), ("content-length", "1001")];
     let never = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
-    let answer = send(&router(), request_with("POST", "/raw", &declared, never)).await;
+    let answer = send(&router().await, request_with("POST", "/raw", &declared, never)).await;
     assert_eq!(
         (answer.status, answer.code().as_str()),
         (StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE")

@@ -18,8 +18,11 @@ pub const OPEN: &[&str] = &[
 ];
 
 /// Routes whose head may wait for a model: exempt from `REQUEST_TIMEOUT`, with limits of their own.
-pub const WAITS_FOR_A_MODEL: &[&str] =
-    &["/v1/chat/completions", "/v1/chat/streams/{stream_id}", "/v1/conversations/{id}/stream"];
+pub const WAITS_FOR_A_MODEL: &[&str] = &[
+    "/v1/chat/completions",
+    "/v1/chat/streams/{stream_id}",
+    "/v1/conversations/{id}/stream",
+];
 
 /// Routes that are asked every few seconds: their log line is a DEBUG one.
 pub const QUIET: &[&str] = &["/health", "/ready", "/live", "/metrics"];

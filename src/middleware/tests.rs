@@ -66,8 +66,8 @@ impl<'a> MakeWriter<'a> for Log {
     }
 }
 
-fn router() -> Router {
-    let state = testing::state(testing::settings(), Vec::new());
+async fn router() -> Router {
+    let state = testing::state(testing::settings(), Vec::new()).await;
     Router::new()
         .route("/v1/things/{id}", get(|| async { "a thing" }))
         .route("/v1/endless", get(endless))
@@ -102,7 +102,7 @@ fn signed_in(path: &str) -> axum::extract::Request {
 #[tokio::test]
 async fn a_request_leaves_one_line_that_tells_all_but_secrets() {
     let (log, _guard) = Log::record();
-    send(&router(), signed_in("/v1/things/secret-id")).await;
+    send(&router().await, signed_in("/v1/things/secret-id")).await;
     let lines = log.lines("request ended");
     let [line] = lines.as_slice() else {
         panic!("one line: {lines:?}")
@@ -132,6 +132,7 @@ async fn a_request_leaves_one_line_that_tells_all_but_secrets() {
 async fn a_client_that_left_is_told_from_one_that_stayed() {
     let (log, _guard) = Log::record();
     let response = router()
+        .await
         .oneshot(signed_in("/v1/endless"))
         .await
         .expect("an answer");
@@ -147,7 +148,7 @@ async fn a_client_that_left_is_told_from_one_that_stayed() {
 #[tokio::test]
 async fn a_fault_is_explained_in_the_log_alone() {
     let (log, _guard) = Log::record();
-    let answer = send(&router(), signed_in("/v1/fault")).await;
+    let answer = send(&router().await, signed_in("/v1/fault")).await;
     assert!(!String::from_utf8_lossy(&answer.body).contains("disk"));
     let causes = log.lines("request failed");
     assert_eq!(causes.len(), 1);
@@ -164,7 +165,7 @@ async fn a_refusal_is_a_security_event_without_the_token() {
     let (log, _guard) = Log::record();
     let headers = [("authorization", "Bearer very.secret.token")];
     send(
-        &router(),
+        &router().await,
         request_with("GET", "/v1/fault", &headers, Body::empty()),
     )
     .await;
@@ -177,6 +178,10 @@ async fn a_refusal_is_a_security_event_without_the_token() {
 #[tokio::test]
 async fn probes_are_not_worth_a_line() {
     let (log, _guard) = Log::record();
-    send(&router(), request_with("GET", "/health", &[], Body::empty())).await;
+    send(
+        &router().await,
+        request_with("GET", "/health", &[], Body::empty()),
+    )
+    .await;
     assert_eq!(log.text(), "");
 }

@@ -109,7 +109,6 @@ pub struct StreamOptions {
 /// Either body of `POST /v1/chat/completions`, told apart by `message` and `messages`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
-#[expect(dead_code, reason = "describes the body in the OpenAPI document")]
 pub enum ChatRequest {
     /// With `message` or `tool_results`.
     Conversation(Box<ConversationChatRequest>),

@@ -37,7 +37,9 @@ impl Role {
     /// The role of that name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::User, Self::Assistant, Self::System, Self::Tool].into_iter().find(|role| role.as_str() == name)
+        [Self::User, Self::Assistant, Self::System, Self::Tool]
+            .into_iter()
+            .find(|role| role.as_str() == name)
     }
 }
 
@@ -73,9 +75,15 @@ impl MessageStatus {
     /// The status of that name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Completed, Self::Streaming, Self::Cancelled, Self::Interrupted, Self::Failed]
-            .into_iter()
-            .find(|status| status.as_str() == name)
+        [
+            Self::Completed,
+            Self::Streaming,
+            Self::Cancelled,
+            Self::Interrupted,
+            Self::Failed,
+        ]
+        .into_iter()
+        .find(|status| status.as_str() == name)
     }
 }
 

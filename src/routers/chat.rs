@@ -31,7 +31,10 @@ const CANCEL_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(create_chat_completion)).routes(routes!(read_stream)).routes(routes!(cancel_stream))
+    OpenApiRouter::new()
+        .routes(routes!(create_chat_completion))
+        .routes(routes!(read_stream))
+        .routes(routes!(cancel_stream))
 }
 
 /// Chat.
@@ -79,22 +82,35 @@ async fn create_chat_completion(
         on_disconnect: on_disconnect(&headers)?,
     };
     let fields: RawObject = parse(&body)?;
-    let answer = match (fields.has("message") || fields.has("tool_results"), fields.has("messages")) {
+    let answer = match (
+        fields.has("message") || fields.has("tool_results"),
+        fields.has("messages"),
+    ) {
         (true, false) => chat.converse(&caller, context, parse(&body)?).await?,
-        (false, true) => {
-            openai(&chat, &caller, context, &body, fields).await.map_err(ApiError::for_openai_clients)?
+        (false, true) => openai(&chat, &caller, context, &body, fields)
+            .await
+            .map_err(ApiError::for_openai_clients)?,
+        (true, true) => {
+            return Err(ApiError::invalid_field(
+                "messages",
+                "cannot be given together with message",
+            ));
         }
-        (true, true) => return Err(ApiError::invalid_field("messages", "cannot be given together with message")),
         (false, false) => {
-            return Err(ApiError::invalid_field("message", "is required, or messages for OpenAI-compatible chat"));
+            return Err(ApiError::invalid_field(
+                "message",
+                "is required, or messages for OpenAI-compatible chat",
+            ));
         }
     };
     Ok(match answer {
         ChatAnswer::Stream(reader) => event_stream::live(reader, settings.load.sse_keepalive),
         ChatAnswer::Whole(completion) => Json(completion).into_response(),
-        ChatAnswer::Raw(body) => {
-            ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
-        }
+        ChatAnswer::Raw(body) => (
+            [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))],
+            body,
+        )
+            .into_response(),
     })
 }
 
@@ -114,7 +130,10 @@ fn on_disconnect(headers: &HeaderMap) -> Result<Option<OnDisconnect>, ApiError> 
         None => Ok(None),
         Some(b"continue") => Ok(Some(OnDisconnect::Continue)),
         Some(b"cancel") => Ok(Some(OnDisconnect::Cancel)),
-        Some(_) => Err(ApiError::invalid_field("X-On-Disconnect", "must be `continue` or `cancel`")),
+        Some(_) => Err(ApiError::invalid_field(
+            "X-On-Disconnect",
+            "must be `continue` or `cancel`",
+        )),
     }
 }
 
@@ -183,9 +202,19 @@ async fn cancel_stream(
 ) -> Result<(StatusCode, Json<Success<CancelledStream>>), ApiError> {
     let ended = engine.cancel(caller.user_id, stream_id, CANCEL_PATIENCE).await?;
     let (status, message_id) = ended.ok_or_else(no_such_stream)?;
-    Ok((StatusCode::OK, Json(Success::new(CancelledStream { stream_id, status, message_id }))))
+    Ok((
+        StatusCode::OK,
+        Json(Success::new(CancelledStream {
+            stream_id,
+            status,
+            message_id,
+        })),
+    ))
 }
 
 fn no_such_stream() -> ApiError {
-    ApiError::new(ErrorCode::StreamNotFound, "The stream does not exist, or is no longer kept.")
+    ApiError::new(
+        ErrorCode::StreamNotFound,
+        "The stream does not exist, or is no longer kept.",
+    )
 }

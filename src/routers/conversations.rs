@@ -135,7 +135,11 @@ async fn read_full_conversation(
     Path(id): Path<ConversationId>,
     Query(query): Query<FullQuery>,
 ) -> Result<Json<Success<FullConversation>>, ApiError> {
-    Ok(Json(Success::new(conversations.read_full(caller.user_id, id, query.branch_id).await?)))
+    Ok(Json(Success::new(
+        conversations
+            .read_full(caller.user_id, id, query.branch_id)
+            .await?,
+    )))
 }
 
 /// The running stream of a conversation, from its start or after `Last-Event-ID` or `after`.

@@ -39,8 +39,14 @@ pub(super) fn complete(id: StreamId, events: Bytes) -> Response {
 fn response(id: StreamId, body: Body) -> Response {
     let mut response = body.into_response();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream; charset=utf-8"),
+    );
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("no-cache, no-transform"),
+    );
     headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
     if let Ok(id) = HeaderValue::from_str(&id.to_string()) {
         headers.insert(X_STREAM_ID, id);

@@ -5,7 +5,7 @@ use crate::middleware::route_class;
 
 #[tokio::test]
 async fn every_route_that_is_not_open_refuses_strangers() {
-    let router = router(testing::state(testing::settings(), Vec::new())).expect("a router");
+    let router = router(testing::state(testing::settings(), Vec::new()).await).expect("a router");
     let document = serde_json::to_value(openapi()).expect("json");
     for (path, operations) in document["paths"].as_object().expect("paths") {
         for method in operations.as_object().expect("operations").keys() {
@@ -22,7 +22,7 @@ async fn every_route_that_is_not_open_refuses_strangers() {
 
 #[tokio::test]
 async fn every_open_route_exists_and_has_a_description() {
-    let router = router(testing::state(testing::settings(), Vec::new())).expect("a router");
+    let router = router(testing::state(testing::settings(), Vec::new()).await).expect("a router");
     let document = serde_json::to_value(openapi()).expect("json");
     for path in route_class::OPEN {
         let answer = send(
@@ -46,7 +46,7 @@ async fn every_open_route_exists_and_has_a_description() {
 
 #[tokio::test]
 async fn callers_are_let_in_and_strangers_are_told_why_not() {
-    let app = App::new();
+    let app = App::new().await;
     let answer = app.get_signed_in("/v1/who").await;
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(answer.body, "00000000-0000-0000-0000-000000000007");
@@ -74,7 +74,7 @@ async fn callers_are_let_in_and_strangers_are_told_why_not() {
 
 #[tokio::test]
 async fn credentials_come_before_the_body() {
-    let app = App::new();
+    let app = App::new().await;
     let headers = [("content-length", "99999999"), ("content-type", "text/plain")];
     let never = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
     let answer = send(&app.router, request_with("POST", "/v1/echo", &headers, never)).await;
@@ -83,7 +83,7 @@ async fn credentials_come_before_the_body() {
 
 #[tokio::test]
 async fn handlers_see_the_request_id_that_clients_see() {
-    let app = App::new();
+    let app = App::new().await;
     let answer = app.get_signed_in("/v1/request-id").await;
     assert_eq!(answer.body, answer.header("x-request-id"));
     assert_eq!(answer.body.len(), 36);

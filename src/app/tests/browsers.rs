@@ -5,7 +5,7 @@ use crate::config::Environment;
 
 #[tokio::test]
 async fn browsers_are_told_how_to_treat_answers() {
-    let app = App::with(|settings| settings.app.environment = Environment::Production);
+    let app = App::with(|settings| settings.app.environment = Environment::Production).await;
     let answer = app.get("/health").await;
     assert_eq!(answer.header("x-content-type-options"), "nosniff");
     assert_eq!(answer.header("referrer-policy"), "no-referrer");
@@ -17,6 +17,7 @@ async fn browsers_are_told_how_to_treat_answers() {
     assert!(answer.header("strict-transport-security").starts_with("max-age="));
     assert_eq!(
         App::new()
+            .await
             .get("/health")
             .await
             .header("strict-transport-security"),
@@ -26,7 +27,7 @@ async fn browsers_are_told_how_to_treat_answers() {
 
 #[tokio::test]
 async fn preflights_are_answered_for_configured_origins_alone() {
-    let app = App::new();
+    let app = App::new().await;
     let preflight = async |origin| {
         let headers = [("origin", origin), ("access-control-request-method", "POST")];
         app.send("OPTIONS", "/v1/echo", &headers).await
@@ -50,7 +51,7 @@ async fn preflights_are_answered_for_configured_origins_alone() {
 
 #[tokio::test]
 async fn credentials_are_never_combined_with_every_origin() {
-    let app = App::with(|settings| settings.security.cors_origins = vec!["*".to_owned()]);
+    let app = App::with(|settings| settings.security.cors_origins = vec!["*".to_owned()]).await;
     let answer = app
         .send("GET", "/health", &[("origin", "https://any.example")])
         .await;

@@ -9,7 +9,7 @@ use super::*;
 
 #[tokio::test]
 async fn unknown_paths_and_methods_get_the_envelope() {
-    let app = App::new();
+    let app = App::new().await;
     let origin = [("origin", "http://localhost:3000"), ("x-request-id", "mine")];
     let unknown = app.send("GET", "/v1/nowhere", &origin).await;
     assert_eq!(
@@ -36,7 +36,7 @@ async fn unknown_paths_and_methods_get_the_envelope() {
 
 #[tokio::test]
 async fn a_panic_is_an_ordinary_error() {
-    let app = App::new();
+    let app = App::new().await;
     for _ in 0..2 {
         let answer = app.get_signed_in("/v1/panic").await;
         assert_eq!(
@@ -55,7 +55,7 @@ async fn a_panic_is_an_ordinary_error() {
 
 #[tokio::test]
 async fn a_handler_that_hangs_is_given_up() {
-    let app = App::with(|settings| settings.load.request_timeout = Duration::from_millis(20));
+    let app = App::with(|settings| settings.load.request_timeout = Duration::from_millis(20)).await;
     let answer = app.get_signed_in("/v1/slow").await;
     assert_eq!(
         (answer.status, answer.code().as_str()),
@@ -65,7 +65,7 @@ async fn a_handler_that_hangs_is_given_up() {
 
 #[tokio::test]
 async fn a_stream_holds_its_place_until_it_is_dropped() {
-    let app = App::with(|settings| settings.load.max_concurrent_requests = 1);
+    let app = App::with(|settings| settings.load.max_concurrent_requests = 1).await;
     let headers = [("authorization", bearer())];
     let headers: Vec<_> = headers
         .iter()
@@ -100,7 +100,7 @@ async fn a_stream_holds_its_place_until_it_is_dropped() {
 
 #[tokio::test]
 async fn labels_are_templates_and_known_methods() {
-    let app = App::new();
+    let app = App::new().await;
     app.get("/etc/passwd").await;
     app.send("BREW", "/health", &[]).await;
     app.get("/health").await;

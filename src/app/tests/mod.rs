@@ -25,14 +25,14 @@ struct App {
 }
 
 impl App {
-    fn new() -> Self {
-        Self::with(|_| {})
+    async fn new() -> Self {
+        Self::with(|_| {}).await
     }
 
-    fn with(change: impl FnOnce(&mut Settings)) -> Self {
+    async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = testing::settings();
         change(&mut settings);
-        let state = testing::state(settings, Vec::new());
+        let state = testing::state(settings, Vec::new()).await;
         let routes = Router::from(api())
             .route(
                 "/v1/who",

@@ -10,14 +10,14 @@ use crate::services::health::{Check, Importance};
 
 #[tokio::test]
 async fn metrics_are_for_those_who_may_see_them() {
-    let open = App::new().get("/metrics").await;
+    let open = App::new().await.get("/metrics").await;
     assert_eq!(
         open.header("content-type"),
         "text/plain; version=0.0.4; charset=utf-8"
     );
     assert!(open.body.starts_with(b"# HELP"));
 
-    let guarded = App::with(|settings| settings.security.metrics_token = Some("scraper".into()));
+    let guarded = App::with(|settings| settings.security.metrics_token = Some("scraper".into())).await;
     assert_eq!(guarded.get("/metrics").await.code(), "MISSING_AUTH_HEADER");
     for (authorization, status) in [("Bearer nobody!", 401), ("Bearer scraper", 200)] {
         let answer = guarded
@@ -26,10 +26,10 @@ async fn metrics_are_for_those_who_may_see_them() {
         assert_eq!(answer.status, status);
     }
 
-    let off = App::with(|settings| settings.monitoring.metrics = false);
+    let off = App::with(|settings| settings.monitoring.metrics = false).await;
     assert_eq!(off.get("/metrics").await.code(), "NOT_FOUND");
 
-    let apart = App::with(|settings| settings.monitoring.metrics_port = Some(9090));
+    let apart = App::with(|settings| settings.monitoring.metrics_port = Some(9090)).await;
     assert_eq!(apart.get("/metrics").await.code(), "NOT_FOUND");
     let own_port = metrics_router(apart.state.clone());
     assert_eq!(
@@ -61,7 +61,7 @@ impl Check for Broken {
 
 #[tokio::test]
 async fn readiness_follows_the_life_of_the_process_and_the_store() {
-    let app = App::new();
+    let app = App::new().await;
     assert_eq!(app.get("/ready").await.json()["status"], "ready");
     app.state.services().lifecycle.drain(Duration::ZERO).await;
     let draining = app.get("/ready").await;
@@ -69,7 +69,7 @@ async fn readiness_follows_the_life_of_the_process_and_the_store() {
     assert_eq!(draining.json()["status"], "draining");
     assert_eq!(app.get("/live").await.status, StatusCode::OK);
 
-    let state = testing::state(testing::settings(), vec![Arc::new(Broken)]);
+    let state = testing::state(testing::settings(), vec![Arc::new(Broken)]).await;
     let router = router(state).expect("a router");
     let ready = send(&router, request("GET", "/ready")).await;
     assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
@@ -81,7 +81,7 @@ async fn readiness_follows_the_life_of_the_process_and_the_store() {
 
 #[tokio::test]
 async fn documentation_works_without_any_other_host() {
-    let router = router(testing::state(testing::settings(), Vec::new())).expect("a router");
+    let router = router(testing::state(testing::settings(), Vec::new()).await).expect("a router");
     let page = send(&router, request("GET", "/docs/")).await;
     assert!(page.header("content-type").starts_with("text/html"));
     assert!(
@@ -116,7 +116,7 @@ async fn documentation_works_without_any_other_host() {
 async fn documentation_can_be_switched_off() {
     let mut settings = testing::settings();
     settings.features.docs = false;
-    let router = router(testing::state(settings, Vec::new())).expect("a router");
+    let router = router(testing::state(settings, Vec::new()).await).expect("a router");
     for path in ["/docs", "/docs/", "/openapi.json"] {
         assert_eq!(send(&router, request("GET", path)).await.code(), "NOT_FOUND");
     }

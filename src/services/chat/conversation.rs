@@ -10,7 +10,9 @@ use crate::models::ids::StreamId;
 use crate::models::message::{MessageUsage, Role};
 use crate::services::auth::Caller;
 use crate::services::conversations::{ContextMessage, NewTurn, StoreError, Turn, TurnTarget, model_messages};
-use crate::services::generation::{DisconnectPolicy, Generation, Kind, ModelJob, Shorten, StartGeneration, TurnIds};
+use crate::services::generation::{
+    DisconnectPolicy, Generation, Kind, ModelJob, Shorten, StartGeneration, TurnIds,
+};
 use crate::services::llm::ChatCall;
 use crate::utils::errors::ApiError;
 use crate::utils::json::RawObject;
@@ -84,7 +86,9 @@ impl ChatService {
             return Ok(ChatAnswer::Stream(reader));
         }
         // The reader is kept until the end: dropping it would be a disconnect.
-        whole_answer(reader.generation()).await.map(|answer| ChatAnswer::Whole(Box::new(answer)))
+        whole_answer(reader.generation())
+            .await
+            .map(|answer| ChatAnswer::Whole(Box::new(answer)))
     }
 
     fn count(&self, turn: &Turn) {
@@ -99,10 +103,16 @@ impl ChatService {
 
     /// The request for the model.
     fn body(&self, request: &ConversationChatRequest, turn: &Turn) -> Result<RawObject, ApiError> {
-        let system = request.system_message.as_deref().or(turn.system_message.as_deref());
+        let system = request
+            .system_message
+            .as_deref()
+            .or(turn.system_message.as_deref());
         let messages =
             model_messages(system, &turn.context, turn.context.len()).map_err(ApiError::internal)?;
-        let fields = ModelFields { request, default_max_tokens: self.settings.default_max_tokens };
+        let fields = ModelFields {
+            request,
+            default_max_tokens: self.settings.default_max_tokens,
+        };
         fields.with(messages).map_err(ApiError::internal)
     }
 
@@ -113,11 +123,19 @@ impl ChatService {
         if keep == context.len() {
             return None;
         }
-        let system = request.system_message.clone().or_else(|| turn.system_message.clone());
+        let system = request
+            .system_message
+            .clone()
+            .or_else(|| turn.system_message.clone());
         let default_max_tokens = self.settings.default_max_tokens;
         Some(Box::new(move || {
             let messages = model_messages(system.as_deref(), &context, keep).ok()?;
-            ModelFields { request: &request, default_max_tokens }.with(messages).ok()
+            ModelFields {
+                request: &request,
+                default_max_tokens,
+            }
+            .with(messages)
+            .ok()
         }))
     }
 }
@@ -133,7 +151,12 @@ impl ModelFields<'_> {
         let request = self.request;
         let mut body = RawObject::default();
         body.set("messages", messages);
-        body.set_value("max_tokens", &request.max_tokens.unwrap_or_else(|| u64::from(self.default_max_tokens)))?;
+        body.set_value(
+            "max_tokens",
+            &request
+                .max_tokens
+                .unwrap_or_else(|| u64::from(self.default_max_tokens)),
+        )?;
         if let Some(temperature) = request.temperature {
             body.set_value("temperature", &temperature)?;
         }
@@ -162,7 +185,9 @@ async fn whole_answer(generation: &Arc<Generation>) -> Result<ChatCompletion, Ap
     if let Some(error) = &ending.error {
         return Err(error.clone());
     }
-    let turn = generation.turn().ok_or_else(|| ApiError::from(StoreError::ConversationNotFound))?;
+    let turn = generation
+        .turn()
+        .ok_or_else(|| ApiError::from(StoreError::ConversationNotFound))?;
     let text = generation.text();
     Ok(ChatCompletion {
         id: ending.completion_id.clone(),

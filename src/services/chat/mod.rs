@@ -121,8 +121,24 @@ impl ChatService {
     /// A chat service.
     #[must_use]
     pub fn new(parts: ChatParts) -> Self {
-        let ChatParts { engine, store, outbox, metrics, lifecycle, clock, settings } = parts;
-        Self { engine, store, outbox, metrics, lifecycle, clock, settings }
+        let ChatParts {
+            engine,
+            store,
+            outbox,
+            metrics,
+            lifecycle,
+            clock,
+            settings,
+        } = parts;
+        Self {
+            engine,
+            store,
+            outbox,
+            metrics,
+            lifecycle,
+            clock,
+            settings,
+        }
     }
 
     /// The model that is asked: the first of these that is given.

@@ -15,7 +15,9 @@ use crate::models::message::MessageStatus;
 use crate::services::auth::Caller;
 use crate::services::billing::UsageEvent;
 use crate::services::conversations::AnswerUsage;
-use crate::services::generation::{Admission, AnswerCount, DisconnectPolicy, Engine, Kind, ModelJob, StartGeneration};
+use crate::services::generation::{
+    Admission, AnswerCount, DisconnectPolicy, Engine, Kind, ModelJob, StartGeneration,
+};
 use crate::services::llm::{ChatCall, Completion, ModelError, ModelErrorKind, TimeoutStage};
 use crate::services::outbox::Outbox;
 use crate::utils::clock::Clock;
@@ -65,12 +67,22 @@ impl ChatService {
             id: StreamId::new(&self.clock),
             user_id: call.user,
             kind: Kind::Stateless {
-                shows_usage: request.stream_options.and_then(|options| options.include_usage).unwrap_or(false),
+                shows_usage: request
+                    .stream_options
+                    .and_then(|options| options.include_usage)
+                    .unwrap_or(false),
             },
             streamed: true,
             keep_log,
-            policy: DisconnectPolicy { action, grace: Duration::ZERO },
-            job: ModelJob { call, shorten: None, received: context.received },
+            policy: DisconnectPolicy {
+                action,
+                grace: Duration::ZERO,
+            },
+            job: ModelJob {
+                call,
+                shorten: None,
+                received: context.received,
+            },
             admission,
         });
         reader.generation().opened(HEAD_WAIT).await?;
@@ -92,7 +104,8 @@ impl ChatService {
             admission,
         };
         let span = tracing::info_span!("completion", request_id = &*call.request_id, user_id = %call.user);
-        self.lifecycle.spawn(Box::pin(task.run(call, reply).instrument(span)));
+        self.lifecycle
+            .spawn(Box::pin(task.run(call, reply).instrument(span)));
         let _hang_up = gone.drop_guard();
         answer.await.unwrap_or_else(|_| Err(interrupted()))
     }
@@ -159,7 +172,10 @@ impl WholeAnswer {
 
 /// What the model says it used, and where it does not, what its size suggests.
 fn usage(completion: &Completion, call: &ChatCall) -> AnswerUsage {
-    let sent = call.body.get("messages").map_or(0, |messages| messages.get().len());
+    let sent = call
+        .body
+        .get("messages")
+        .map_or(0, |messages| messages.get().len());
     let mut usage = AnswerUsage::reported_or_estimated(completion.usage, sent, completion.body.len());
     usage.cost = completion.cost;
     usage
@@ -173,5 +189,8 @@ const fn status_of(error: &ModelError) -> MessageStatus {
 }
 
 fn interrupted() -> ApiError {
-    ApiError::new(ErrorCode::StreamInterrupted, "The answer ended before it was complete.")
+    ApiError::new(
+        ErrorCode::StreamInterrupted,
+        "The answer ended before it was complete.",
+    )
 }

@@ -29,12 +29,16 @@ pub(super) fn conversation(
         check_model(&mut errors, model);
     }
     errors.check(
-        request.temperature.is_none_or(|given| (0.0..=settings.max_temperature).contains(&given)),
+        request
+            .temperature
+            .is_none_or(|given| (0.0..=settings.max_temperature).contains(&given)),
         "temperature",
         || format!("must be between 0 and {}", settings.max_temperature),
     );
     errors.check(
-        request.max_tokens.is_none_or(|given| (1..=u64::from(settings.max_output_tokens)).contains(&given)),
+        request
+            .max_tokens
+            .is_none_or(|given| (1..=u64::from(settings.max_output_tokens)).contains(&given)),
         "max_tokens",
         || format!("must be between 1 and {}", settings.max_output_tokens),
     );
@@ -104,7 +108,9 @@ fn check_message(message: &MessageContent, max_chars: usize, errors: &mut FieldE
     check_length(errors, "message", &message.text(), 0, max_chars);
     for (n, part) in parts.iter().enumerate() {
         if let ContentPart::ImageUrl { image_url } = part {
-            let known = ["https://", "http://", "data:image/"].iter().any(|scheme| image_url.url.starts_with(scheme));
+            let known = ["https://", "http://", "data:image/"]
+                .iter()
+                .any(|scheme| image_url.url.starts_with(scheme));
             errors.check(known, &format!("message[{n}].image_url.url"), || {
                 "must be an http(s) address or a data:image/ URL".to_owned()
             });
@@ -113,22 +119,34 @@ fn check_message(message: &MessageContent, max_chars: usize, errors: &mut FieldE
 }
 
 fn check_tool_results(results: &[ToolResultInput], max_chars: usize, errors: &mut FieldErrors) {
-    errors.check((1..=MAX_TOOL_RESULTS).contains(&results.len()), "tool_results", || {
-        format!("must have between 1 and {MAX_TOOL_RESULTS} entries")
-    });
+    errors.check(
+        (1..=MAX_TOOL_RESULTS).contains(&results.len()),
+        "tool_results",
+        || format!("must have between 1 and {MAX_TOOL_RESULTS} entries"),
+    );
     let mut seen = HashSet::new();
     for (n, result) in results.iter().enumerate() {
-        check_length(errors, &format!("tool_results[{n}].content"), &result.content, 0, max_chars);
+        check_length(
+            errors,
+            &format!("tool_results[{n}].content"),
+            &result.content,
+            0,
+            max_chars,
+        );
         let field = format!("tool_results[{n}].tool_call_id");
         check_length(errors, &field, &result.tool_call_id, 1, MAX_TOOL_CALL_ID_CHARS);
-        errors.check(seen.insert(&result.tool_call_id), &field, || "is given twice".to_owned());
+        errors.check(seen.insert(&result.tool_call_id), &field, || {
+            "is given twice".to_owned()
+        });
     }
 }
 
 /// A request of OpenAI-compatible chat: only what the service itself relies on is checked.
 pub(super) fn openai(request: &OpenAiChatRequest) -> Result<(), ApiError> {
     let mut errors = FieldErrors::default();
-    errors.check(!request.messages.is_empty(), "messages", || "must hold at least one message".to_owned());
+    errors.check(!request.messages.is_empty(), "messages", || {
+        "must hold at least one message".to_owned()
+    });
     if let Some(model) = &request.model {
         check_model(&mut errors, model);
     }

@@ -56,7 +56,10 @@ pub fn model_messages(
     keep: usize,
 ) -> Result<Box<RawValue>, serde_json::Error> {
     let kept = &context[context.len().saturating_sub(keep)..];
-    let answered: HashSet<&str> = kept.iter().filter_map(|message| message.tool_call_id.as_deref()).collect();
+    let answered: HashSet<&str> = kept
+        .iter()
+        .filter_map(|message| message.tool_call_id.as_deref())
+        .collect();
     let mut open_calls: HashSet<String> = HashSet::new();
     let mut messages: Vec<ModelMessage<'_>> = Vec::with_capacity(kept.len() + 1);
     if let Some(text) = system.filter(|text| !text.is_empty()) {
@@ -66,14 +69,23 @@ pub fn model_messages(
         match message.role {
             Role::Tool => {
                 // A result is only understood after its call; the call may be cut off or left out.
-                let Some(id) = message.tool_call_id.as_deref().filter(|id| open_calls.remove(*id)) else { continue };
+                let Some(id) = message
+                    .tool_call_id
+                    .as_deref()
+                    .filter(|id| open_calls.remove(*id))
+                else {
+                    continue;
+                };
                 messages.push(ModelMessage {
                     tool_call_id: Some(id),
                     ..plain(Role::Tool, Content::Text(message.content.clone()))
                 });
             }
             Role::Assistant => {
-                let calls = message.tool_calls.as_deref().filter(|calls| all_answered(calls, &answered));
+                let calls = message
+                    .tool_calls
+                    .as_deref()
+                    .filter(|calls| all_answered(calls, &answered));
                 open_calls = calls.map(call_ids).unwrap_or_default().into_iter().collect();
                 if message.content.is_empty() && calls.is_none() {
                     continue;
@@ -83,7 +95,13 @@ pub fn model_messages(
                 } else {
                     Content::Text(message.content.clone())
                 };
-                push_joined(&mut messages, ModelMessage { tool_calls: calls, ..plain(Role::Assistant, content) })?;
+                push_joined(
+                    &mut messages,
+                    ModelMessage {
+                        tool_calls: calls,
+                        ..plain(Role::Assistant, content)
+                    },
+                )?;
             }
             role @ (Role::User | Role::System) => {
                 let content = match message.parts.as_deref() {
@@ -98,11 +116,19 @@ pub fn model_messages(
 }
 
 fn plain(role: Role, content: Content<'_>) -> ModelMessage<'_> {
-    ModelMessage { role: role.as_str(), content, tool_calls: None, tool_call_id: None }
+    ModelMessage {
+        role: role.as_str(),
+        content,
+        tool_calls: None,
+        tool_call_id: None,
+    }
 }
 
 /// Appends a message, or joins it to the last one of the same role. What calls tools stays on its own.
-fn push_joined<'a>(messages: &mut Vec<ModelMessage<'a>>, next: ModelMessage<'a>) -> Result<(), serde_json::Error> {
+fn push_joined<'a>(
+    messages: &mut Vec<ModelMessage<'a>>,
+    next: ModelMessage<'a>,
+) -> Result<(), serde_json::Error> {
     match messages.last_mut() {
         Some(last) if last.role == next.role && last.tool_calls.is_none() && next.tool_calls.is_none() => {
             let before = std::mem::replace(&mut last.content, Content::Nothing(()));
@@ -125,7 +151,9 @@ fn join<'a>(before: Content<'a>, after: Content<'a>) -> Result<Content<'a>, serd
 fn into_parts(content: Content<'_>) -> Result<Vec<Box<RawValue>>, serde_json::Error> {
     Ok(match content {
         Content::Text(text) => {
-            vec![serde_json::value::to_raw_value(&serde_json::json!({"type": "text", "text": text}))?]
+            vec![serde_json::value::to_raw_value(
+                &serde_json::json!({"type": "text", "text": text}),
+            )?]
         }
         Content::Parts(parts) => parts.into_iter().map(ToOwned::to_owned).collect(),
         Content::OwnedParts(parts) => parts,
@@ -152,7 +180,10 @@ pub fn unanswered_calls(calls: &RawValue, results: &[ToolResult]) -> Option<Stri
     let mut open: HashSet<String> = call_ids(calls).into_iter().collect();
     for result in results {
         if !open.remove(&result.tool_call_id) {
-            return Some(format!("`{}` is not an open tool call of the parent message", result.tool_call_id));
+            return Some(format!(
+                "`{}` is not an open tool call of the parent message",
+                result.tool_call_id
+            ));
         }
     }
     (!open.is_empty()).then(|| "every tool call of the parent message must be answered".to_owned())
@@ -187,8 +218,15 @@ mod tests {
 
     #[test]
     fn joins_neighbours_of_one_role() {
-        let context = [message(Role::User, "a"), message(Role::User, "b"), message(Role::Assistant, "c")];
-        assert_eq!(sent(&context), r#"[{"role":"user","content":"a\n\nb"},{"role":"assistant","content":"c"}]"#);
+        let context = [
+            message(Role::User, "a"),
+            message(Role::User, "b"),
+            message(Role::Assistant, "c"),
+        ];
+        assert_eq!(
+            sent(&context),
+            r#"[{"role":"user","content":"a\n\nb"},{"role":"assistant","content":"c"}]"#
+        );
     }
 
     #[test]
@@ -203,28 +241,51 @@ mod tests {
 
     #[test]
     fn leaves_out_what_came_to_nothing() {
-        let context = [message(Role::User, "a"), message(Role::Assistant, ""), message(Role::User, "b")];
+        let context = [
+            message(Role::User, "a"),
+            message(Role::Assistant, ""),
+            message(Role::User, "b"),
+        ];
         assert_eq!(sent(&context), r#"[{"role":"user","content":"a\n\nb"}]"#);
     }
 
     #[test]
     fn leaves_out_dangling_tool_calls() {
         let mut calling = message(Role::Assistant, "let me look");
-        calling.tool_calls = raw(r#"[{"id":"t1","type":"function","function":{"name":"f","arguments":"{}"}}]"#);
+        calling.tool_calls =
+            raw(r#"[{"id":"t1","type":"function","function":{"name":"f","arguments":"{}"}}]"#);
         let mut result = message(Role::Tool, "42");
         result.tool_call_id = Some("t1".to_owned());
         let whole = [message(Role::User, "a"), calling.clone(), result.clone()];
-        assert!(sent(&whole).contains(r#""tool_calls":[{"id":"t1""#), "{}", sent(&whole));
+        assert!(
+            sent(&whole).contains(r#""tool_calls":[{"id":"t1""#),
+            "{}",
+            sent(&whole)
+        );
         assert!(sent(&whole).contains(r#"{"role":"tool","content":"42","tool_call_id":"t1"}"#));
-        let dangling = [message(Role::User, "a"), calling, message(Role::User, "never mind")];
+        let dangling = [
+            message(Role::User, "a"),
+            calling,
+            message(Role::User, "never mind"),
+        ];
         assert!(!sent(&dangling).contains("tool_calls"));
-        assert_eq!(sent(&[result, message(Role::User, "b")]), r#"[{"role":"user","content":"b"}]"#);
+        assert_eq!(
+            sent(&[result, message(Role::User, "b")]),
+            r#"[{"role":"user","content":"b"}]"#
+        );
     }
 
     #[test]
     fn keeps_the_newest_and_the_system_message() {
-        let context = [message(Role::User, "old"), message(Role::Assistant, "older"), message(Role::User, "new")];
+        let context = [
+            message(Role::User, "old"),
+            message(Role::Assistant, "older"),
+            message(Role::User, "new"),
+        ];
         let json = model_messages(Some("be brief"), &context, 1).expect("json");
-        assert_eq!(json.get(), r#"[{"role":"system","content":"be brief"},{"role":"user","content":"new"}]"#);
+        assert_eq!(
+            json.get(),
+            r#"[{"role":"system","content":"be brief"},{"role":"user","content":"new"}]"#
+        );
     }
 }

@@ -51,16 +51,20 @@ impl From<sqlx::Error> for StoreError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::ConversationNotFound => {
-                Self::new(ErrorCode::ConversationNotFound, "The conversation does not exist.")
-            }
+            StoreError::ConversationNotFound => Self::new(
+                ErrorCode::ConversationNotFound,
+                "The conversation does not exist.",
+            ),
             StoreError::BranchNotFound => Self::new(ErrorCode::BranchNotFound, "The branch does not exist."),
-            StoreError::MessageNotFound => Self::new(ErrorCode::MessageNotFound, "The message does not exist."),
-            StoreError::LimitReached { what, limit, current } => {
-                Self::new(ErrorCode::LimitReached, format!("There may be no more than {limit} {what}."))
-                    .with_detail("limit", limit)
-                    .with_detail("current", current)
+            StoreError::MessageNotFound => {
+                Self::new(ErrorCode::MessageNotFound, "The message does not exist.")
             }
+            StoreError::LimitReached { what, limit, current } => Self::new(
+                ErrorCode::LimitReached,
+                format!("There may be no more than {limit} {what}."),
+            )
+            .with_detail("limit", limit)
+            .with_detail("current", current),
             StoreError::GenerationInProgress { stream_id } => Self::new(
                 ErrorCode::GenerationInProgress,
                 "An answer is being written there. Wait for it, or cancel it.",
@@ -68,11 +72,12 @@ impl From<StoreError> for ApiError {
             .with_detail("stream_id", stream_id.to_string()),
             StoreError::InvalidToolResults(message) => Self::invalid_field("tool_results", message),
             StoreError::Database(error @ SqlError::Corrupt(_)) => Self::internal(error),
-            StoreError::Database(error) => {
-                Self::new(ErrorCode::StoreUnavailable, "The conversation store does not answer. Try again shortly.")
-                    .with_retry_after(Duration::from_secs(1))
-                    .with_source(error)
-            }
+            StoreError::Database(error) => Self::new(
+                ErrorCode::StoreUnavailable,
+                "The conversation store does not answer. Try again shortly.",
+            )
+            .with_retry_after(Duration::from_secs(1))
+            .with_source(error),
         }
     }
 }

@@ -11,7 +11,9 @@ pub const MAX_SYSTEM_MESSAGE_CHARS: usize = 8_000;
 /// Notes what is wrong with a model's name.
 pub fn check_model(errors: &mut FieldErrors, model: &str) {
     check_length(errors, "model", model, 1, MAX_MODEL_CHARS);
-    errors.check(!model.chars().any(char::is_control), "model", || "must not hold control characters".to_owned());
+    errors.check(!model.chars().any(char::is_control), "model", || {
+        "must not hold control characters".to_owned()
+    });
 }
 
 /// Notes a text that is shorter or longer, in characters, than it may be.

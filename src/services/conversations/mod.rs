@@ -25,7 +25,9 @@ pub use limits::{MAX_SYSTEM_MESSAGE_CHARS, check_length, check_model};
 pub use service::ConversationService;
 pub use title::title_from_answer;
 pub use tree::tree_json;
-pub use turn::{AnswerOutcome, AnswerUsage, FinishedAnswer, NewTurn, ToolResult, Turn, TurnInput, TurnTarget};
+pub use turn::{
+    AnswerOutcome, AnswerUsage, FinishedAnswer, NewTurn, ToolResult, Turn, TurnInput, TurnTarget,
+};
 
 use crate::models::common::Page;
 use crate::models::conversation::{Conversation, ConversationDetail, ConversationFilter, FullConversation};
@@ -72,7 +74,11 @@ pub trait ConversationStore: Send + Sync + 'static {
     ///
     /// # Errors
     /// `LimitReached` at the user's limit, or a failing store.
-    async fn create_conversation(&self, caller: &Caller, new: NewConversation) -> Result<ConversationDetail, StoreError>;
+    async fn create_conversation(
+        &self,
+        caller: &Caller,
+        new: NewConversation,
+    ) -> Result<ConversationDetail, StoreError>;
 
     /// One page of the caller's conversations, the last changed first, and how many there are.
     ///
@@ -89,7 +95,11 @@ pub trait ConversationStore: Send + Sync + 'static {
     ///
     /// # Errors
     /// A failing store.
-    async fn conversation(&self, user: UserId, id: ConversationId) -> Result<Option<ConversationDetail>, StoreError>;
+    async fn conversation(
+        &self,
+        user: UserId,
+        id: ConversationId,
+    ) -> Result<Option<ConversationDetail>, StoreError>;
 
     /// A conversation with every message, or with those on the path of one branch.
     ///
@@ -106,7 +116,11 @@ pub trait ConversationStore: Send + Sync + 'static {
     ///
     /// # Errors
     /// A failing store.
-    async fn chat_defaults(&self, user: UserId, id: ConversationId) -> Result<Option<ChatDefaults>, StoreError>;
+    async fn chat_defaults(
+        &self,
+        user: UserId,
+        id: ConversationId,
+    ) -> Result<Option<ChatDefaults>, StoreError>;
 
     /// In one transaction: finds or makes the conversation, forks a branch if the parent is not its head,
     /// appends the user's message and a `streaming` answer after it, claims that place for one generation, and

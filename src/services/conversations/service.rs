@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{ConversationStore, MAX_SYSTEM_MESSAGE_CHARS, NewConversation, StoreError, check_length, check_model};
+use super::{
+    ConversationStore, MAX_SYSTEM_MESSAGE_CHARS, NewConversation, StoreError, check_length, check_model,
+};
 use crate::models::common::Page;
 use crate::models::conversation::{
     Conversation, ConversationDetail, ConversationFilter, CreateConversationRequest, FullConversation,
@@ -76,7 +78,11 @@ impl ConversationService {
     /// # Errors
     /// If there is no such conversation, or the store fails.
     pub async fn read(&self, user: UserId, id: ConversationId) -> Result<ConversationDetail, ApiError> {
-        Ok(self.store.conversation(user, id).await?.ok_or(StoreError::ConversationNotFound)?)
+        Ok(self
+            .store
+            .conversation(user, id)
+            .await?
+            .ok_or(StoreError::ConversationNotFound)?)
     }
 
     /// One of them, with its messages: all, or those on the path of a branch.
@@ -89,7 +95,11 @@ impl ConversationService {
         id: ConversationId,
         branch: Option<BranchId>,
     ) -> Result<FullConversation, ApiError> {
-        Ok(self.store.full_conversation(user, id, branch).await?.ok_or(StoreError::ConversationNotFound)?)
+        Ok(self
+            .store
+            .full_conversation(user, id, branch)
+            .await?
+            .ok_or(StoreError::ConversationNotFound)?)
     }
 }
 
@@ -98,7 +108,9 @@ fn check(request: &CreateConversationRequest) -> Result<(), ApiError> {
     if let Some(title) = &request.title {
         check_length(&mut errors, "title", title, 1, MAX_TITLE_CHARS);
         let printable = !title.chars().any(|c| c.is_control() && c != '\t' && c != '\n');
-        errors.check(printable, "title", || "must not hold control characters".to_owned());
+        errors.check(printable, "title", || {
+            "must not hold control characters".to_owned()
+        });
     }
     if let Some(model) = &request.model {
         check_model(&mut errors, model);
@@ -107,7 +119,9 @@ fn check(request: &CreateConversationRequest) -> Result<(), ApiError> {
         check_length(&mut errors, "system_message", text, 0, MAX_SYSTEM_MESSAGE_CHARS);
     }
     if let Some(metadata) = &request.metadata {
-        errors.check(metadata.get().starts_with('{'), "metadata", || "must be an object".to_owned());
+        errors.check(metadata.get().starts_with('{'), "metadata", || {
+            "must be an object".to_owned()
+        });
         errors.check(metadata.get().len() <= MAX_METADATA_BYTES, "metadata", || {
             format!("must have at most {MAX_METADATA_BYTES} bytes")
         });

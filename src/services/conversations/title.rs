@@ -8,7 +8,10 @@ const TITLE_CHARS: usize = 50;
 pub fn title_from_answer(answer: &str) -> Option<String> {
     let mut title = String::new();
     let mut length = 0;
-    for word in answer.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
+    for word in answer
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+    {
         let space = usize::from(length > 0);
         let chars = word.chars().count();
         if length + space + chars > TITLE_CHARS {
@@ -33,9 +36,18 @@ mod tests {
     #[test]
     fn cuts_at_a_word() {
         let answer = "Quantum computing uses qubits, which can be in several states at once.";
-        assert_eq!(title_from_answer(answer).as_deref(), Some("Quantum computing uses qubits, which can be in"));
-        assert_eq!(title_from_answer("# Title\n\nText").as_deref(), Some("# Title Text"));
+        assert_eq!(
+            title_from_answer(answer).as_deref(),
+            Some("Quantum computing uses qubits, which can be in")
+        );
+        assert_eq!(
+            title_from_answer("# Title\n\nText").as_deref(),
+            Some("# Title Text")
+        );
         assert_eq!(title_from_answer(" \n "), None);
-        assert_eq!(title_from_answer(&"字".repeat(80)).map(|title| title.chars().count()), Some(50));
+        assert_eq!(
+            title_from_answer(&"字".repeat(80)).map(|title| title.chars().count()),
+            Some(50)
+        );
     }
 }

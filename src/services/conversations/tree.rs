@@ -17,7 +17,10 @@ pub fn tree_json(messages: &[(MessageId, Option<MessageId>)]) -> Result<Box<RawV
     let known: HashMap<MessageId, ()> = messages.iter().map(|(id, _)| (*id, ())).collect();
     let mut children: HashMap<Option<MessageId>, Vec<MessageId>> = HashMap::with_capacity(messages.len());
     for (id, parent) in messages {
-        children.entry(parent.filter(|parent| known.contains_key(parent))).or_default().push(*id);
+        children
+            .entry(parent.filter(|parent| known.contains_key(parent)))
+            .or_default()
+            .push(*id);
     }
     let mut json = String::with_capacity(messages.len() * 64 + 2);
     json.push('[');
@@ -52,8 +55,16 @@ mod tests {
 
     #[test]
     fn nests_children_under_parents() {
-        let tree = tree_json(&[(id(1), None), (id(2), Some(id(1))), (id(3), Some(id(1))), (id(4), Some(id(2)))]);
-        let short = tree.expect("json").get().replace("00000000-0000-0000-0000-00000000000", "");
+        let tree = tree_json(&[
+            (id(1), None),
+            (id(2), Some(id(1))),
+            (id(3), Some(id(1))),
+            (id(4), Some(id(2))),
+        ]);
+        let short = tree
+            .expect("json")
+            .get()
+            .replace("00000000-0000-0000-0000-00000000000", "");
         assert_eq!(
             short,
             r#"[{"id":"1","children":[{"id":"2","children":[{"id":"4","children":[]}]},{"id":"3","children":[]}]}]"#
@@ -62,7 +73,9 @@ mod tests {
 
     #[test]
     fn is_as_deep_as_it_must_be() {
-        let chain: Vec<_> = (1..=50_000).map(|n| (id(n), (n > 1).then(|| id(n - 1)))).collect();
+        let chain: Vec<_> = (1..=50_000)
+            .map(|n| (id(n), (n > 1).then(|| id(n - 1))))
+            .collect();
         let tree = tree_json(&chain).expect("json");
         assert!(tree.get().ends_with("]}]}]}]"));
         assert_eq!(tree.get().matches("\"id\"").count(), 50_000);

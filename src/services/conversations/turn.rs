@@ -162,7 +162,9 @@ impl AnswerUsage {
         let estimate = |bytes: usize| bytes.div_ceil(BYTES_PER_TOKEN) as u64;
         Self {
             prompt_tokens: reported.prompt_tokens.unwrap_or_else(|| estimate(sent_bytes)),
-            completion_tokens: reported.completion_tokens.unwrap_or_else(|| estimate(written_bytes)),
+            completion_tokens: reported
+                .completion_tokens
+                .unwrap_or_else(|| estimate(written_bytes)),
             cached_tokens: reported.cached_tokens,
             reasoning_tokens: reported.reasoning_tokens,
             estimated: reported.prompt_tokens.is_none() || reported.completion_tokens.is_none(),

@@ -85,7 +85,11 @@ pub(super) struct Gain {
 
 impl Gain {
     /// That of an event which is not a model's chunk.
-    pub(super) const NOTHING: Self = Self { content: 0, reasoning: 0, token: false };
+    pub(super) const NOTHING: Self = Self {
+        content: 0,
+        reasoning: 0,
+        token: false,
+    };
 }
 
 impl Draft {
@@ -101,7 +105,11 @@ impl Draft {
         }
         for choice in &chunk.choices {
             let delta = &choice.delta;
-            let text = delta.content.as_deref().or(delta.refusal.as_deref()).unwrap_or_default();
+            let text = delta
+                .content
+                .as_deref()
+                .or(delta.refusal.as_deref())
+                .unwrap_or_default();
             let reasoning = delta.reasoning_content.as_deref().unwrap_or_default();
             token |= !text.is_empty() || !reasoning.is_empty() || delta.tool_calls.is_some();
             if choice.index != 0 {
@@ -128,13 +136,23 @@ impl Draft {
 
     /// What is no list of tool call pieces is not a call that a client could answer.
     fn add_tool_calls(&mut self, calls: &RawValue) {
-        let Ok(deltas) = serde_json::from_str::<Vec<ToolCallDelta>>(calls.get()) else { return };
+        let Ok(deltas) = serde_json::from_str::<Vec<ToolCallDelta>>(calls.get()) else {
+            return;
+        };
         for (place, delta) in deltas.into_iter().enumerate() {
             let index = delta.index.unwrap_or(place as u64);
-            let at = self.tool_calls.iter().position(|call| call.index == index).unwrap_or_else(|| {
-                self.tool_calls.push(ToolCall { index, kind: "function".to_owned(), ..ToolCall::default() });
-                self.tool_calls.len() - 1
-            });
+            let at = self
+                .tool_calls
+                .iter()
+                .position(|call| call.index == index)
+                .unwrap_or_else(|| {
+                    self.tool_calls.push(ToolCall {
+                        index,
+                        kind: "function".to_owned(),
+                        ..ToolCall::default()
+                    });
+                    self.tool_calls.len() - 1
+                });
             let call = &mut self.tool_calls[at];
             if let Some(id) = delta.id.filter(|id| !id.is_empty()) {
                 call.id = id;
@@ -143,8 +161,12 @@ impl Draft {
                 call.kind = kind;
             }
             if let Some(function) = delta.function {
-                call.function.name.push_str(function.name.as_deref().unwrap_or_default());
-                call.function.arguments.push_str(function.arguments.as_deref().unwrap_or_default());
+                call.function
+                    .name
+                    .push_str(function.name.as_deref().unwrap_or_default());
+                call.function
+                    .arguments
+                    .push_str(function.arguments.as_deref().unwrap_or_default());
             }
         }
         self.unsaved.tool_calls = true;
@@ -176,8 +198,11 @@ impl Draft {
 
     /// Bytes that the model wrote, over all choices: what tokens are estimated from.
     pub(super) fn written_bytes(&self) -> usize {
-        let calls: usize =
-            self.tool_calls.iter().map(|call| call.function.name.len() + call.function.arguments.len()).sum();
+        let calls: usize = self
+            .tool_calls
+            .iter()
+            .map(|call| call.function.name.len() + call.function.arguments.len())
+            .sum();
         self.content.len() + self.reasoning.len() + self.other_bytes + calls
     }
 
@@ -193,7 +218,11 @@ impl Draft {
             content: self.content[unsaved.content_from..].to_owned(),
             reasoning: self.reasoning[unsaved.reasoning_from..].to_owned(),
             marks: unsaved.marks.clone(),
-            tool_calls: unsaved.tool_calls.then(|| self.tool_calls()).flatten().map(|calls| calls.get().to_owned()),
+            tool_calls: unsaved
+                .tool_calls
+                .then(|| self.tool_calls())
+                .flatten()
+                .map(|calls| calls.get().to_owned()),
         })
     }
 
@@ -226,9 +255,18 @@ mod tests {
     #[test]
     fn adds_up_text_reasoning_and_tool_calls() {
         let mut draft = Draft::default();
-        add(&mut draft, r#"{"id":"c1","choices":[{"index":0,"delta":{"role":"assistant","content":null}}]}"#);
-        add(&mut draft, r#"{"choices":[{"index":0,"delta":{"reasoning_content":"hm"}}]}"#);
-        add(&mut draft, r#"{"choices":[{"index":0,"delta":{"content":"a\u00e9"}},{"index":1,"delta":{"content":"zz"}}]}"#);
+        add(
+            &mut draft,
+            r#"{"id":"c1","choices":[{"index":0,"delta":{"role":"assistant","content":null}}]}"#,
+        );
+        add(
+            &mut draft,
+            r#"{"choices":[{"index":0,"delta":{"reasoning_content":"hm"}}]}"#,
+        );
+        add(
+            &mut draft,
+            r#"{"choices":[{"index":0,"delta":{"content":"a\u00e9"}},{"index":1,"delta":{"content":"zz"}}]}"#,
+        );
         add(
             &mut draft,
             r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"t","function":{"name":"f","arguments":"{\"a"}}]}}]}"#,
@@ -237,7 +275,14 @@ mod tests {
             &mut draft,
             r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"\":1}"}}]},"finish_reason":"tool_calls"}]}"#,
         );
-        assert_eq!((draft.content.as_str(), draft.reasoning.as_str(), draft.other_bytes), ("aé", "hm", 2));
+        assert_eq!(
+            (
+                draft.content.as_str(),
+                draft.reasoning.as_str(),
+                draft.other_bytes
+            ),
+            ("aé", "hm", 2)
+        );
         assert_eq!(draft.finish_reason.as_deref(), Some("tool_calls"));
         assert_eq!(draft.upstream_id.as_deref(), Some("c1"));
         assert_eq!(
@@ -256,10 +301,16 @@ mod tests {
         let first = draft.unsaved(stream).expect("two events");
         add(&mut draft, r#"{"choices":[{"delta":{"content":"c"}}]}"#);
         draft.saved(&first);
-        assert_eq!((first.first_event, first.end(), first.content.as_str()), (1, 3, "ab"));
+        assert_eq!(
+            (first.first_event, first.end(), first.content.as_str()),
+            (1, 3, "ab")
+        );
         assert_eq!(first.marks, [(0, 0), (2, 0)]);
         let second = draft.unsaved(stream).expect("one event");
-        assert_eq!((second.first_event, second.content.as_str(), second.marks.len()), (3, "c", 1));
+        assert_eq!(
+            (second.first_event, second.content.as_str(), second.marks.len()),
+            (3, "c", 1)
+        );
         draft.saved(&second);
         assert_eq!(draft.unsaved(stream), None);
     }

@@ -163,17 +163,26 @@ impl Engine {
     pub fn admit(&self, user: UserId) -> Result<Admission, ApiError> {
         let inner = &self.0;
         if inner.lifecycle.is_draining() {
-            return Err(ApiError::new(ErrorCode::Draining, "This instance is about to stop. Try again."));
+            return Err(ApiError::new(
+                ErrorCode::Draining,
+                "This instance is about to stop. Try again.",
+            ));
         }
         while inner.budget.is_exceeded() {
             if !inner.registry.forget_oldest() {
-                return Err(ApiError::new(ErrorCode::Overloaded, "Too many answers are being written at once."));
+                return Err(ApiError::new(
+                    ErrorCode::Overloaded,
+                    "Too many answers are being written at once.",
+                ));
             }
         }
         let limit = inner.settings.max_streams_per_user;
         inner.registry.admit(user, limit).ok_or_else(|| {
-            ApiError::new(ErrorCode::RateLimitExceeded, "Too many of your answers are being written at once.")
-                .with_detail("limit", limit)
+            ApiError::new(
+                ErrorCode::RateLimitExceeded,
+                "Too many of your answers are being written at once.",
+            )
+            .with_detail("limit", limit)
         })
     }
 
@@ -224,7 +233,9 @@ impl Engine {
             return Ok(Found::Nothing);
         };
         let kept = chrono::Duration::from_std(inner.settings.stream_retention).unwrap_or(TimeDelta::MAX);
-        let recent = record.ended_at.is_some_and(|ended| inner.clock.now().signed_duration_since(ended) < kept);
+        let recent = record
+            .ended_at
+            .is_some_and(|ended| inner.clock.now().signed_duration_since(ended) < kept);
         if record.status == MessageStatus::Interrupted && recent {
             let checkpoints = inner.records.checkpoints(id).await.map_err(unavailable)?;
             inner.metrics.stream_resumes.inc();
@@ -308,7 +319,10 @@ impl EngineInner {
             Ok(()) => true,
             Err(error) => {
                 tracing::warn!(%error, "a checkpoint could not be written");
-                self.metrics.best_effort_failures.with_label_values(&["checkpoint"]).inc();
+                self.metrics
+                    .best_effort_failures
+                    .with_label_values(&["checkpoint"])
+                    .inc();
                 false
             }
         }
@@ -320,8 +334,14 @@ impl EngineInner {
         let user = answer.user.to_string();
         let user = metrics.user_label(&user);
         let stream = if answer.streamed { "true" } else { "false" };
-        metrics.chat_completions.with_label_values(&[model, user, answer.status.as_str(), stream]).inc();
-        metrics.chat_completion_duration.with_label_values(&[model]).observe(answer.took.as_secs_f64());
+        metrics
+            .chat_completions
+            .with_label_values(&[model, user, answer.status.as_str(), stream])
+            .inc();
+        metrics
+            .chat_completion_duration
+            .with_label_values(&[model])
+            .observe(answer.took.as_secs_f64());
         let usage = answer.usage;
         for (kind, tokens) in [
             ("input", usage.prompt_tokens),
@@ -329,11 +349,17 @@ impl EngineInner {
             ("cached", usage.cached_tokens.unwrap_or_default()),
             ("reasoning", usage.reasoning_tokens.unwrap_or_default()),
         ] {
-            metrics.chat_tokens.with_label_values(&[model, kind]).inc_by(tokens);
+            metrics
+                .chat_tokens
+                .with_label_values(&[model, kind])
+                .inc_by(tokens);
         }
         match usage.cost {
             Some(cost) => {
-                #[expect(clippy::cast_precision_loss, reason = "a metric, not an account: the ledger is exact")]
+                #[expect(
+                    clippy::cast_precision_loss,
+                    reason = "a metric, not an account: the ledger is exact"
+                )]
                 let dollars = cost.nano() as f64 / 1e9;
                 metrics.revenue_usd.with_label_values(&[model]).inc_by(dollars);
             }
@@ -348,7 +374,10 @@ impl EngineInner {
                 Ok(count) => tracing::debug!(count, "forgot ended answers"),
                 Err(error) => {
                     tracing::warn!(%error, "ended answers could not be swept");
-                    self.metrics.best_effort_failures.with_label_values(&["sweep"]).inc();
+                    self.metrics
+                        .best_effort_failures
+                        .with_label_values(&["sweep"])
+                        .inc();
                     return;
                 }
             }
@@ -376,7 +405,11 @@ pub(super) fn unavailable(error: crate::services::sql::SqlError) -> ApiError {
 /// events had.
 fn recovered(record: &GenerationRecord, checkpoints: &[Checkpoint], after: u64) -> Bytes {
     let id = format!("chatcmpl-{}", record.turn.stream_id);
-    let naming = Naming { id: &id, model: &record.model, created: record.started_at };
+    let naming = Naming {
+        id: &id,
+        model: &record.model,
+        created: record.started_at,
+    };
     let mut out = BytesMut::new();
     let mut next = 1;
     if after == 0 {

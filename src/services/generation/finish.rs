@@ -36,7 +36,11 @@ pub(super) async fn finish(
     };
     // The user's place is free before the stream says so: whoever has read the end can ask again at once.
     drop(admission);
-    let completion_id = generation.draft().upstream_id.clone().unwrap_or_else(|| own_completion_id(generation));
+    let completion_id = generation
+        .draft()
+        .upstream_id
+        .clone()
+        .unwrap_or_else(|| own_completion_id(generation));
     tell_readers(generation, &produced, &usage, &completion_id, pending);
     engine.registry.ended(generation);
     if produced.error.is_some() && generation.is_refused() {
@@ -77,7 +81,11 @@ async fn store_answer(
             message_id: turn.message_id,
             model: produced.model.clone(),
             streamed: generation.streamed,
-            outcome: if unseen { AnswerOutcome::Withdrawn } else { AnswerOutcome::Stored(produced.status) },
+            outcome: if unseen {
+                AnswerOutcome::Withdrawn
+            } else {
+                AnswerOutcome::Stored(produced.status)
+            },
             content: draft.content.clone(),
             reasoning: (!draft.reasoning.is_empty()).then(|| draft.reasoning.clone()),
             tool_calls: draft.tool_calls(),
@@ -104,7 +112,12 @@ async fn store_answer(
     }
 }
 
-async fn record_usage(engine: &EngineInner, generation: &Generation, produced: &Produced, usage: AnswerUsage) {
+async fn record_usage(
+    engine: &EngineInner,
+    generation: &Generation,
+    produced: &Produced,
+    usage: AnswerUsage,
+) {
     let event = UsageEvent {
         id: generation.id,
         user_id: generation.user_id,
@@ -134,7 +147,9 @@ fn tell_readers(
     if let Some(error) = &produced.error {
         let refused = generation.refuse(error);
         if !refused {
-            generation.log.append(&frames::error(error, &generation.request_id));
+            generation
+                .log
+                .append(&frames::error(error, &generation.request_id));
         }
         generation.log.end(frames::DONE);
         return;
@@ -146,7 +161,13 @@ fn tell_readers(
         Kind::Stateless { shows_usage: false } => {}
         Kind::Stateless { shows_usage: true } | Kind::Conversation(_) => {
             let reported = produced.usage_chunk.as_ref().and_then(|chunk| usage_of(chunk));
-            generation.log.append(&frames::closing(naming, generation, usage, reported.as_deref(), pending));
+            generation.log.append(&frames::closing(
+                naming,
+                generation,
+                usage,
+                reported.as_deref(),
+                pending,
+            ));
         }
     }
     generation.log.end(frames::DONE);

@@ -70,7 +70,10 @@ impl Naming<'_> {
 /// The first event of conversation chat.
 pub(super) fn opening(naming: Naming<'_>, ids: TurnIds) -> Vec<u8> {
     let choices = json!([{"index": 0, "delta": {"role": "assistant"}, "finish_reason": null}]);
-    bytes(&OwnChunk { ids: Some(ids), ..naming.chunk(choices) })
+    bytes(&OwnChunk {
+        ids: Some(ids),
+        ..naming.chunk(choices)
+    })
 }
 
 /// Tells readers that an answer was stopped on request.
@@ -119,12 +122,20 @@ pub(super) fn closing(
         Kind::Stateless { .. } => reported.map(ToOwned::to_owned).or(own),
         Kind::Conversation(_) => own,
     };
-    bytes(&OwnChunk { usage, ids, pending, ..naming.chunk(json!([])) })
+    bytes(&OwnChunk {
+        usage,
+        ids,
+        pending,
+        ..naming.chunk(json!([]))
+    })
 }
 
 /// The cost as an exact JSON number, or null.
 pub(super) fn cost(usage: &AnswerUsage) -> Value {
-    usage.cost.and_then(|cost| cost.to_string().parse().ok()).map_or(Value::Null, Value::Number)
+    usage
+        .cost
+        .and_then(|cost| cost.to_string().parse().ok())
+        .map_or(Value::Null, Value::Number)
 }
 
 /// An error in a stream.

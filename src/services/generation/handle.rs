@@ -233,7 +233,12 @@ impl Generation {
     pub fn subscribe(self: &Arc<Self>, after: u64) -> Subscription {
         self.readers.send_modify(|readers| *readers += 1);
         self.metrics.stream_subscribers.inc();
-        Subscription { progress: self.log.watch(), generation: self.clone(), next: after.saturating_add(1), done: false }
+        Subscription {
+            progress: self.log.watch(),
+            generation: self.clone(),
+            next: after.saturating_add(1),
+            done: false,
+        }
     }
 
     /// Completes when nobody has been reading for the policy's grace; never, if the policy is to go on.
@@ -311,7 +316,10 @@ impl Subscription {
                 Read::Lost => return self.lost(),
                 Read::Pending => {}
             }
-            if tokio::time::timeout_at(deadline, self.progress.changed()).await.is_err() {
+            if tokio::time::timeout_at(deadline, self.progress.changed())
+                .await
+                .is_err()
+            {
                 return Next::Silence;
             }
         }

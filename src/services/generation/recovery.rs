@@ -11,7 +11,11 @@ use crate::utils::errors::ApiError;
 pub(super) async fn recover(engine: &EngineInner) -> Result<usize, ApiError> {
     let unfinished = engine.records.unfinished().await.map_err(unavailable)?;
     for generation in &unfinished {
-        let checkpoints = engine.records.checkpoints(generation.answer.stream_id).await.map_err(unavailable)?;
+        let checkpoints = engine
+            .records
+            .checkpoints(generation.answer.stream_id)
+            .await
+            .map_err(unavailable)?;
         let answer = with_text(generation.answer.clone(), &checkpoints);
         engine.store.save_answer(&answer).await?;
         engine.metrics.generations_recovered.inc();

@@ -56,14 +56,21 @@ impl Registry {
         }
         *count += 1;
         drop(inner);
-        Some(Admission { registry: self.clone(), user })
+        Some(Admission {
+            registry: self.clone(),
+            user,
+        })
     }
 
     pub(super) fn insert(&self, generation: &Arc<Generation>) {
         let mut inner = self.lock();
         inner.held.insert(generation.id, generation.clone());
         if let Kind::Conversation(turn) = &generation.kind {
-            inner.running.entry(turn.conversation_id).or_default().push(generation.id);
+            inner
+                .running
+                .entry(turn.conversation_id)
+                .or_default()
+                .push(generation.id);
         }
     }
 
@@ -89,27 +96,45 @@ impl Registry {
     }
 
     pub(super) fn get(&self, user: UserId, id: StreamId) -> Option<Arc<Generation>> {
-        self.lock().held.get(&id).filter(|generation| generation.user_id == user).cloned()
+        self.lock()
+            .held
+            .get(&id)
+            .filter(|generation| generation.user_id == user)
+            .cloned()
     }
 
     /// The answer of a conversation that was begun last and still runs.
     pub(super) fn running_in(&self, user: UserId, conversation: ConversationId) -> Option<Arc<Generation>> {
         let inner = self.lock();
         let id = inner.running.get(&conversation)?.last()?;
-        inner.held.get(id).filter(|generation| generation.user_id == user).cloned()
+        inner
+            .held
+            .get(id)
+            .filter(|generation| generation.user_id == user)
+            .cloned()
     }
 
     /// All running answers of conversations.
     pub(super) fn running(&self) -> Vec<Arc<Generation>> {
         let inner = self.lock();
-        inner.running.values().flatten().filter_map(|id| inner.held.get(id)).cloned().collect()
+        inner
+            .running
+            .values()
+            .flatten()
+            .filter_map(|id| inner.held.get(id))
+            .cloned()
+            .collect()
     }
 
     /// Forgets what ended longer ago than `retention`.
     pub(super) fn forget_expired(&self, retention: Duration) {
         let mut forgotten = Vec::new();
         let mut inner = self.lock();
-        while inner.ended.front().is_some_and(|(at, _)| at.elapsed() >= retention) {
+        while inner
+            .ended
+            .front()
+            .is_some_and(|(at, _)| at.elapsed() >= retention)
+        {
             forgotten.extend(inner.pop_ended());
         }
         // Logs are freed outside the lock.

@@ -27,7 +27,7 @@ const MAX_READ: usize = 64 * 1024;
 const PASSING_HIGH_WATER: usize = 256 * 1024;
 
 /// What an event costs in memory beside its bytes.
-const EVENT_OVERHEAD: usize = std::mem::size_of::<Bytes>();
+const EVENT_OVERHEAD: usize = size_of::<Bytes>();
 
 /// Bytes that all logs may hold together (`REPLAY_MAX_BYTES`).
 #[derive(Debug)]
@@ -40,7 +40,10 @@ impl ReplayBudget {
     /// A budget of so many bytes.
     #[must_use]
     pub const fn new(limit: usize) -> Self {
-        Self { used: AtomicUsize::new(0), limit }
+        Self {
+            used: AtomicUsize::new(0),
+            limit,
+        }
     }
 
     /// Whether more is held than may be.
@@ -98,7 +101,9 @@ impl Inner {
     }
 
     fn pop(&mut self) -> usize {
-        let Some(event) = self.events.pop_front() else { return 0 };
+        let Some(event) = self.events.pop_front() else {
+            return 0;
+        };
         self.first += 1;
         let size = event.len() + EVENT_OVERHEAD;
         self.bytes -= size;
@@ -110,8 +115,20 @@ impl ReplayLog {
     /// An empty log; `keeps` says whether it can be read again.
     #[must_use]
     pub fn new(keeps: bool, budget: Arc<ReplayBudget>) -> Self {
-        let inner = Inner { events: VecDeque::new(), first: 1, bytes: 0, ended: false, block: BytesMut::new() };
-        Self { inner: Mutex::new(inner), progress: watch::Sender::new(1), room: Notify::new(), keeps, budget }
+        let inner = Inner {
+            events: VecDeque::new(),
+            first: 1,
+            bytes: 0,
+            ended: false,
+            block: BytesMut::new(),
+        };
+        Self {
+            inner: Mutex::new(inner),
+            progress: watch::Sender::new(1),
+            room: Notify::new(),
+            keeps,
+            budget,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -228,7 +245,9 @@ impl Drop for ReplayLog {
 /// One event as it is, or several copied together up to [`MAX_READ`]; and how many they are.
 fn gather(events: &VecDeque<Bytes>, start: usize) -> (Bytes, usize) {
     let mut waiting = events.iter().skip(start);
-    let Some(first) = waiting.next() else { return (Bytes::new(), 0) };
+    let Some(first) = waiting.next() else {
+        return (Bytes::new(), 0);
+    };
     if start + 1 == events.len() {
         return (first.clone(), 1);
     }
@@ -274,7 +293,11 @@ mod tests {
         log.append(b"too late");
         assert_eq!(text(log.read(3)), "id: 3\ndata: [DONE]\n\n");
         assert!(matches!(log.read(4), Read::End));
-        assert_eq!(text(log.read(99)), "id: 3\ndata: [DONE]\n\n", "from the future of an ended answer");
+        assert_eq!(
+            text(log.read(99)),
+            "id: 3\ndata: [DONE]\n\n",
+            "from the future of an ended answer"
+        );
     }
 
     #[test]

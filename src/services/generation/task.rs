@@ -61,7 +61,12 @@ enum Stop {
     TooLong,
 }
 
-pub(super) async fn run(engine: Arc<EngineInner>, generation: Arc<Generation>, job: ModelJob, admission: Admission) {
+pub(super) async fn run(
+    engine: Arc<EngineInner>,
+    generation: Arc<Generation>,
+    job: ModelJob,
+    admission: Admission,
+) {
     engine.metrics.active_streams.inc();
     let started = Instant::now();
     let mut task = Task {
@@ -145,7 +150,9 @@ impl Task<'_> {
                 }
                 Some(Ok(ModelEvent::Done)) => return (MessageStatus::Completed, None),
                 Some(Err(error)) => return self.failed(error),
-                None if generation.draft().finish_reason.is_some() => return (MessageStatus::Completed, None),
+                None if generation.draft().finish_reason.is_some() => {
+                    return (MessageStatus::Completed, None);
+                }
                 None => {
                     return self.failed(ModelError::new(
                         ModelErrorKind::Interrupted,
@@ -157,13 +164,21 @@ impl Task<'_> {
     }
 
     async fn ask(&mut self, mut call: ChatCall, shorten: Option<Shorten>) -> Result<ModelStream, ModelError> {
-        self.sent_bytes = call.body.get("messages").map_or(0, |messages| messages.get().len());
+        self.sent_bytes = call
+            .body
+            .get("messages")
+            .map_or(0, |messages| messages.get().len());
         match self.engine.model.stream(&call).await {
             Err(error) if error.kind() == ModelErrorKind::ContextLength => {
-                let Some(shorter) = shorten.and_then(|shorten| shorten()) else { return Err(error) };
+                let Some(shorter) = shorten.and_then(|shorten| shorten()) else {
+                    return Err(error);
+                };
                 tracing::info!("the context is too long for the model, trying once with a shorter one");
                 call.body = shorter;
-                self.sent_bytes = call.body.get("messages").map_or(0, |messages| messages.get().len());
+                self.sent_bytes = call
+                    .body
+                    .get("messages")
+                    .map_or(0, |messages| messages.get().len());
                 self.engine.model.stream(&call).await
             }
             other => other,
@@ -173,7 +188,10 @@ impl Task<'_> {
     /// Takes in one chunk: nothing here waits.
     fn chunk(&mut self, data: &Bytes) -> Result<(), ModelError> {
         let chunk = Chunk::parse(data).map_err(|error| {
-            ModelError::new(ModelErrorKind::Garbled, &format!("a chunk cannot be read: {error}"))
+            ModelError::new(
+                ModelErrorKind::Garbled,
+                &format!("a chunk cannot be read: {error}"),
+            )
         })?;
         let generation = self.generation;
         let mut draft = generation.draft();
@@ -198,7 +216,10 @@ impl Task<'_> {
             self.engine.make_room(&generation.log);
         }
         if too_large {
-            return Err(ModelError::new(ModelErrorKind::TooLarge, "the answer is larger than an answer may be"));
+            return Err(ModelError::new(
+                ModelErrorKind::TooLarge,
+                "the answer is larger than an answer may be",
+            ));
         }
         Ok(())
     }
@@ -212,7 +233,10 @@ impl Task<'_> {
         self.first_token = Some(took);
         let metrics = &self.engine.metrics;
         let label = metrics.model_label(&self.model);
-        metrics.chat_time_to_first_token.with_label_values(&[label]).observe(took.as_secs_f64());
+        metrics
+            .chat_time_to_first_token
+            .with_label_values(&[label])
+            .observe(took.as_secs_f64());
         let overhead = self.received.elapsed().saturating_sub(self.waited);
         metrics.chat_overhead.observe(overhead.as_secs_f64());
     }
@@ -222,7 +246,10 @@ impl Task<'_> {
         tracing::warn!(%error, kind = kind.as_str(), "the model did not finish its answer");
         let cut_short = matches!(
             kind,
-            ModelErrorKind::Interrupted | ModelErrorKind::Garbled | ModelErrorKind::TooLarge | ModelErrorKind::Timeout(_)
+            ModelErrorKind::Interrupted
+                | ModelErrorKind::Garbled
+                | ModelErrorKind::TooLarge
+                | ModelErrorKind::Timeout(_)
         );
         let status = if cut_short && !self.generation.is_unseen() {
             MessageStatus::Interrupted
@@ -283,7 +310,11 @@ fn without_usage(data: &Bytes) -> Bytes {
 
 /// How the service's own chunks name this answer.
 pub(super) fn naming<'a>(generation: &Generation, id: &'a str, model: &'a str) -> Naming<'a> {
-    Naming { id, model, created: generation.created }
+    Naming {
+        id,
+        model,
+        created: generation.created,
+    }
 }
 
 /// The id of an answer that the model has not named.
@@ -296,6 +327,8 @@ pub(super) fn open_log(generation: &Generation, model: &str) {
     if let Some(turn) = generation.turn() {
         let id = own_completion_id(generation);
         generation.draft().mark(super::draft::Gain::NOTHING);
-        generation.log.append(&frames::opening(naming(generation, &id, model), *turn));
+        generation
+            .log
+            .append(&frames::opening(naming(generation, &id, model), *turn));
     }
 }

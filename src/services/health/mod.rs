@@ -6,6 +6,7 @@
 //!
 //! However many ask at once, the checks run once: the others wait for that run and share its result.
 
+mod checks;
 mod info;
 mod report;
 
@@ -21,6 +22,7 @@ use crate::config::Settings;
 use crate::models::health::{Health, ServiceHealth, ServiceStatus};
 use crate::utils::clock::Clock;
 
+pub use checks::{InProcessCache, ModelCheck};
 pub use info::{COMMIT, info};
 
 use report::{Finding, overall};

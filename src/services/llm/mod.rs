@@ -20,7 +20,7 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use http::HeaderValue;
 
-pub use chunk::{Chunk, Usage};
+pub use chunk::{Chunk, Usage, is_usage_only};
 pub use demo::DemoModel;
 pub use error::{ModelError, ModelErrorKind, TimeoutStage};
 pub use litellm_client::LiteLlmClient;

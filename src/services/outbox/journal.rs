@@ -65,7 +65,10 @@ impl Journal {
                 Err(error) => tracing::error!(%error, "a line of the journal cannot be read and is left out"),
             }
         }
-        Ok(Self(Arc::new(Inner { path, entries: Mutex::new(entries) })))
+        Ok(Self(Arc::new(Inner {
+            path,
+            entries: Mutex::new(entries),
+        })))
     }
 
     /// What it holds, the oldest first.
@@ -96,7 +99,9 @@ impl Journal {
         F: FnOnce(&Inner) -> Result<(), JournalError> + Send + 'static,
     {
         let inner = self.0.clone();
-        tokio::task::spawn_blocking(move || change(&inner)).await.map_err(|_| JournalError::Abandoned)?
+        tokio::task::spawn_blocking(move || change(&inner))
+            .await
+            .map_err(|_| JournalError::Abandoned)?
     }
 }
 
@@ -106,19 +111,28 @@ impl Inner {
     }
 
     fn failed(&self, source: io::Error) -> JournalError {
-        JournalError::Io { path: self.path.clone(), source }
+        JournalError::Io {
+            path: self.path.clone(),
+            source,
+        }
     }
 
     fn append(&self, entry: OutboxEntry) -> Result<(), JournalError> {
         let mut line = serde_json::to_vec(&entry)?;
         line.push(b'\n');
         let mut entries = self.lock();
-        let mut file = File::options().create(true).append(true).open(&self.path).map_err(|e| self.failed(e))?;
+        let mut file = File::options()
+            .create(true)
+            .append(true)
+            .open(&self.path)
+            .map_err(|e| self.failed(e))?;
         let held = file.metadata().map_err(|e| self.failed(e))?.len();
         if held + line.len() as u64 > MAX_BYTES {
             return Err(JournalError::Full);
         }
-        file.write_all(&line).and_then(|()| file.sync_all()).map_err(|e| self.failed(e))?;
+        file.write_all(&line)
+            .and_then(|()| file.sync_all())
+            .map_err(|e| self.failed(e))?;
         entries.push(entry);
         Ok(())
     }
@@ -136,7 +150,9 @@ impl Inner {
                 line.push(b'\n');
                 file.write_all(&line).map_err(|e| self.failed(e))?;
             }
-            file.sync_all().and_then(|()| fs::rename(&new, &self.path)).map_err(|e| self.failed(e))?;
+            file.sync_all()
+                .and_then(|()| fs::rename(&new, &self.path))
+                .map_err(|e| self.failed(e))?;
         }
         *entries = rest;
         Ok(())

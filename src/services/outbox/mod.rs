@@ -133,7 +133,14 @@ impl Outbox {
         clock: Clock,
     ) -> Result<Self, JournalError> {
         let journal = Journal::open(data_dir)?;
-        Ok(Self(Arc::new(Inner { records, store, ledger, journal, metrics, clock })))
+        Ok(Self(Arc::new(Inner {
+            records,
+            store,
+            ledger,
+            journal,
+            metrics,
+            clock,
+        })))
     }
 
     /// Keeps an entry: in the table, or in the journal where the database does not take it.
@@ -164,7 +171,10 @@ impl Outbox {
     pub async fn run(self, stop: CancellationToken) {
         loop {
             self.deliver().await;
-            if tokio::time::timeout(DELIVERY_INTERVAL, stop.cancelled()).await.is_ok() {
+            if tokio::time::timeout(DELIVERY_INTERVAL, stop.cancelled())
+                .await
+                .is_ok()
+            {
                 return;
             }
         }
@@ -220,8 +230,14 @@ impl Inner {
     async fn publish(&self) {
         let table = self.records.state().await.unwrap_or_default();
         let journal = self.journal.entries().len();
-        let age = table.oldest.map_or(0, |oldest| (self.clock.now() - oldest).num_seconds());
-        self.metrics.outbox_pending.set(i64::try_from(table.pending).unwrap_or(i64::MAX).saturating_add(journal as i64));
+        let age = table
+            .oldest
+            .map_or(0, |oldest| (self.clock.now() - oldest).num_seconds());
+        self.metrics.outbox_pending.set(
+            i64::try_from(table.pending)
+                .unwrap_or(i64::MAX)
+                .saturating_add(journal as i64),
+        );
         self.metrics.outbox_oldest_seconds.set(age);
     }
 }

@@ -84,7 +84,11 @@ async fn add_to_conversation(
 }
 
 /// Removes the empty place; the branch ends at the user's message again.
-async fn withdraw(connection: &mut SqliteConnection, answer: &FinishedAnswer, now: DateTime<Utc>) -> sqlx::Result<()> {
+async fn withdraw(
+    connection: &mut SqliteConnection,
+    answer: &FinishedAnswer,
+    now: DateTime<Utc>,
+) -> sqlx::Result<()> {
     sqlx::query("UPDATE branches SET head_message_id = ?2, updated_at = ?3 WHERE head_message_id = ?1")
         .bind(answer.message_id)
         .bind(answer.user_message_id)

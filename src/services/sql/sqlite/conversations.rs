@@ -34,15 +34,34 @@ impl SqliteConversations {
 
 #[async_trait]
 impl ConversationStore for SqliteConversations {
-    async fn create_conversation(&self, caller: &Caller, new: NewConversation) -> Result<ConversationDetail, StoreError> {
-        let (caller, limit, clock) = (caller.clone(), self.limits.conversations, self.database.clock.clone());
+    async fn create_conversation(
+        &self,
+        caller: &Caller,
+        new: NewConversation,
+    ) -> Result<ConversationDetail, StoreError> {
+        let (caller, limit, clock) = (
+            caller.clone(),
+            self.limits.conversations,
+            self.database.clock.clone(),
+        );
         self.database
             .writer
             .write(move |connection| {
                 Box::pin(async move {
                     let id = ConversationId::new(&clock);
-                    insert(connection, &caller, id, BranchId::new(&clock), &new, limit, clock.now()).await?;
-                    detail(connection, caller.user_id, id).await?.ok_or(StoreError::ConversationNotFound)
+                    insert(
+                        connection,
+                        &caller,
+                        id,
+                        BranchId::new(&clock),
+                        &new,
+                        limit,
+                        clock.now(),
+                    )
+                    .await?;
+                    detail(connection, caller.user_id, id)
+                        .await?
+                        .ok_or(StoreError::ConversationNotFound)
                 })
             })
             .await
@@ -77,11 +96,18 @@ impl ConversationStore for SqliteConversations {
         .bind(super::rows::stored(page.offset()))
         .fetch_all(&mut *snapshot)
         .await?;
-        let items = rows.into_iter().map(ConversationRow::into_model).collect::<Result<_, _>>()?;
+        let items = rows
+            .into_iter()
+            .map(ConversationRow::into_model)
+            .collect::<Result<_, _>>()?;
         Ok((items, count(total)))
     }
 
-    async fn conversation(&self, user: UserId, id: ConversationId) -> Result<Option<ConversationDetail>, StoreError> {
+    async fn conversation(
+        &self,
+        user: UserId,
+        id: ConversationId,
+    ) -> Result<Option<ConversationDetail>, StoreError> {
         let mut snapshot = self.database.readers.begin().await?;
         detail(&mut snapshot, user, id).await
     }
@@ -93,13 +119,20 @@ impl ConversationStore for SqliteConversations {
         branch: Option<BranchId>,
     ) -> Result<Option<FullConversation>, StoreError> {
         let mut snapshot = self.database.readers.begin().await?;
-        let Some(ConversationDetail { conversation, branches }) = detail(&mut snapshot, user, id).await? else {
+        let Some(ConversationDetail {
+            conversation,
+            branches,
+        }) = detail(&mut snapshot, user, id).await?
+        else {
             return Ok(None);
         };
         let rows = match branch {
             None => all_messages(&mut snapshot, id).await?,
             Some(wanted) => {
-                let branch = branches.iter().find(|branch| branch.id == wanted).ok_or(StoreError::BranchNotFound)?;
+                let branch = branches
+                    .iter()
+                    .find(|branch| branch.id == wanted)
+                    .ok_or(StoreError::BranchNotFound)?;
                 path_messages(&mut snapshot, branch.head_message_id).await?
             }
         };
@@ -112,11 +145,21 @@ impl ConversationStore for SqliteConversations {
                 row.into_model(children)
             })
             .collect::<Result<_, _>>()?;
-        let tree = tree_json(&places).map_err(|error| crate::services::sql::SqlError::Corrupt(error.to_string()))?;
-        Ok(Some(FullConversation { conversation, branches, messages, tree }))
+        let tree =
+            tree_json(&places).map_err(|error| crate::services::sql::SqlError::Corrupt(error.to_string()))?;
+        Ok(Some(FullConversation {
+            conversation,
+            branches,
+            messages,
+            tree,
+        }))
     }
 
-    async fn chat_defaults(&self, user: UserId, id: ConversationId) -> Result<Option<ChatDefaults>, StoreError> {
+    async fn chat_defaults(
+        &self,
+        user: UserId,
+        id: ConversationId,
+    ) -> Result<Option<ChatDefaults>, StoreError> {
         let row: Option<(Option<String>,)> =
             sqlx::query_as("SELECT model FROM conversations WHERE id = ?1 AND user_id = ?2")
                 .bind(id)
@@ -170,7 +213,11 @@ pub(super) async fn insert(
         .fetch_one(&mut *connection)
         .await?;
     if count(current) >= u64::from(limit) {
-        return Err(StoreError::LimitReached { what: "conversations", limit, current: count(current) });
+        return Err(StoreError::LimitReached {
+            what: "conversations",
+            limit,
+            current: count(current),
+        });
     }
     sqlx::query(
         "INSERT INTO conversations
@@ -196,22 +243,35 @@ async fn detail(
     user: UserId,
     id: ConversationId,
 ) -> Result<Option<ConversationDetail>, StoreError> {
-    let row: Option<ConversationRow> = sqlx::query_as("SELECT * FROM conversations WHERE id = ?1 AND user_id = ?2")
-        .bind(id)
-        .bind(user)
-        .fetch_optional(&mut *connection)
-        .await?;
+    let row: Option<ConversationRow> =
+        sqlx::query_as("SELECT * FROM conversations WHERE id = ?1 AND user_id = ?2")
+            .bind(id)
+            .bind(user)
+            .fetch_optional(&mut *connection)
+            .await?;
     let Some(row) = row else { return Ok(None) };
     let branches = branches::branches(connection, id, row.active_branch_id).await?;
-    Ok(Some(ConversationDetail { conversation: row.into_model()?, branches }))
+    Ok(Some(ConversationDetail {
+        conversation: row.into_model()?,
+        branches,
+    }))
 }
 
-async fn all_messages(connection: &mut SqliteConnection, id: ConversationId) -> sqlx::Result<Vec<MessageRow>> {
-    sqlx::query_as("SELECT * FROM messages WHERE conversation_id = ?1 ORDER BY id").bind(id).fetch_all(connection).await
+async fn all_messages(
+    connection: &mut SqliteConnection,
+    id: ConversationId,
+) -> sqlx::Result<Vec<MessageRow>> {
+    sqlx::query_as("SELECT * FROM messages WHERE conversation_id = ?1 ORDER BY id")
+        .bind(id)
+        .fetch_all(connection)
+        .await
 }
 
 /// The path from the root to `head`, the root first.
-async fn path_messages(connection: &mut SqliteConnection, head: Option<MessageId>) -> sqlx::Result<Vec<MessageRow>> {
+async fn path_messages(
+    connection: &mut SqliteConnection,
+    head: Option<MessageId>,
+) -> sqlx::Result<Vec<MessageRow>> {
     sqlx::query_as(
         "WITH RECURSIVE path (id) AS (
              SELECT ?1

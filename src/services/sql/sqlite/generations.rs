@@ -10,7 +10,9 @@ use super::rows::{count, named, stored, time};
 use crate::models::ids::{BranchId, ConversationId, MessageId, StreamId, UserId};
 use crate::models::message::MessageStatus;
 use crate::services::conversations::{AnswerOutcome, AnswerUsage, FinishedAnswer};
-use crate::services::generation::{Checkpoint, GenerationRecord, GenerationRecords, TurnIds, UnfinishedGeneration};
+use crate::services::generation::{
+    Checkpoint, GenerationRecord, GenerationRecords, TurnIds, UnfinishedGeneration,
+};
 
 /// Ended answers forgotten in one transaction.
 const FORGET_BATCH: u32 = 500;
@@ -84,8 +86,8 @@ impl GenerationRecords for SqliteDatabase {
 
 /// Nothing is written for an answer that was deleted meanwhile.
 async fn append(connection: &mut SqliteConnection, checkpoint: &Checkpoint) -> Result<(), SqlError> {
-    let marks =
-        serde_json::to_string(&checkpoint.marks).map_err(|error| SqlError::Corrupt(format!("marks: {error}")))?;
+    let marks = serde_json::to_string(&checkpoint.marks)
+        .map_err(|error| SqlError::Corrupt(format!("marks: {error}")))?;
     sqlx::query(
         "INSERT INTO checkpoints (generation_id, first_event, content, reasoning, marks, tool_calls)
          SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE EXISTS (SELECT 1 FROM generations WHERE id = ?1)
@@ -122,7 +124,8 @@ impl CheckpointRow {
             first_event: count(self.first_event),
             content: self.content,
             reasoning: self.reasoning,
-            marks: serde_json::from_str(&self.marks).map_err(|error| SqlError::Corrupt(format!("marks: {error}")))?,
+            marks: serde_json::from_str(&self.marks)
+                .map_err(|error| SqlError::Corrupt(format!("marks: {error}")))?,
             tool_calls: self.tool_calls,
         })
     }

@@ -39,18 +39,28 @@ impl InstanceLock {
         let mut path = database.as_os_str().to_owned();
         path.push(".lock");
         let path = PathBuf::from(path);
-        let failed = |source| LockError::Io { path: path.clone(), source };
+        let failed = |source| LockError::Io {
+            path: path.clone(),
+            source,
+        };
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
-        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(failed)?;
         let deadline = Instant::now() + patience;
         let mut told = false;
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(Self(file)),
                 Err(TryLockError::Error(source)) => return Err(failed(source)),
-                Err(TryLockError::WouldBlock) if Instant::now() >= deadline => return Err(LockError::Taken(path)),
+                Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
+                    return Err(LockError::Taken(path));
+                }
                 Err(TryLockError::WouldBlock) => {
                     if !told {
                         tracing::info!(lock = %path.display(), "waiting for another instance to stop");

@@ -19,7 +19,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::sqlite::{
-    SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Connection};
 use tokio_util::task::TaskTracker;
@@ -89,19 +90,29 @@ impl SqliteDatabase {
         clock: Clock,
         tracker: &TaskTracker,
     ) -> Result<Self, OpenError> {
-        let failed = |source| OpenError::Open { path: path.to_owned(), source };
+        let failed = |source| OpenError::Open {
+            path: path.to_owned(),
+            source,
+        };
         let mut writing = connect(path, settings).await?;
         MIGRATIONS
             .run(&mut writing)
             .await
-            .map_err(|source| OpenError::Migrate { path: path.to_owned(), source })?;
+            .map_err(|source| OpenError::Migrate {
+                path: path.to_owned(),
+                source,
+            })?;
         let readers = SqlitePoolOptions::new()
             .max_connections(settings.max_connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options(path, settings).read_only(true))
+            .connect_with(options(path, settings).pragma("query_only", "ON"))
             .await
             .map_err(failed)?;
-        Ok(Self { readers, writer: Writer::start(writing, tracker), clock })
+        Ok(Self {
+            readers,
+            writer: Writer::start(writing, tracker),
+            clock,
+        })
     }
 
     /// Brings the schema of a file up to date and closes it.
@@ -113,8 +124,14 @@ impl SqliteDatabase {
         MIGRATIONS
             .run(&mut connection)
             .await
-            .map_err(|source| OpenError::Migrate { path: path.to_owned(), source })?;
-        connection.close().await.map_err(|source| OpenError::Open { path: path.to_owned(), source })
+            .map_err(|source| OpenError::Migrate {
+                path: path.to_owned(),
+                source,
+            })?;
+        connection.close().await.map_err(|source| OpenError::Open {
+            path: path.to_owned(),
+            source,
+        })
     }
 
     /// Reading connections: in use, and idle.
@@ -134,13 +151,20 @@ async fn connect(path: &Path, settings: &DatabaseSettings) -> Result<sqlx::Sqlit
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         tokio::fs::create_dir_all(folder)
             .await
-            .map_err(|source| OpenError::Folder { path: path.to_owned(), source })?;
+            .map_err(|source| OpenError::Folder {
+                path: path.to_owned(),
+                source,
+            })?;
     }
     options(path, settings)
         .create_if_missing(true)
+        .auto_vacuum(SqliteAutoVacuum::Incremental)
         .connect()
         .await
-        .map_err(|source| OpenError::Open { path: path.to_owned(), source })
+        .map_err(|source| OpenError::Open {
+            path: path.to_owned(),
+            source,
+        })
 }
 
 fn options(path: &Path, settings: &DatabaseSettings) -> SqliteConnectOptions {
@@ -152,7 +176,6 @@ fn options(path: &Path, settings: &DatabaseSettings) -> SqliteConnectOptions {
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(synchronous)
-        .auto_vacuum(SqliteAutoVacuum::Incremental)
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("secure_delete", "ON")

@@ -12,8 +12,8 @@ use crate::services::outbox::{OutboxEntry, OutboxRecords, OutboxState, WaitingEn
 #[async_trait]
 impl OutboxRecords for SqliteDatabase {
     async fn keep(&self, entry: &OutboxEntry) -> Result<(), SqlError> {
-        let payload =
-            serde_json::to_string(entry).map_err(|error| SqlError::Corrupt(format!("outbox entry: {error}")))?;
+        let payload = serde_json::to_string(entry)
+            .map_err(|error| SqlError::Corrupt(format!("outbox entry: {error}")))?;
         let (id, now) = (entry.id(), self.clock.now().timestamp_millis());
         self.writer
             .write(move |connection| {
@@ -45,7 +45,10 @@ impl OutboxRecords for SqliteDatabase {
             .map(|(payload, attempts)| {
                 let entry = serde_json::from_str(&payload)
                     .map_err(|error| SqlError::Corrupt(format!("outbox entry: {error}")))?;
-                Ok(WaitingEntry { entry, attempts: count(attempts) })
+                Ok(WaitingEntry {
+                    entry,
+                    attempts: count(attempts),
+                })
             })
             .collect()
     }
@@ -54,7 +57,10 @@ impl OutboxRecords for SqliteDatabase {
         self.writer
             .write(move |connection| {
                 Box::pin(async move {
-                    sqlx::query("DELETE FROM outbox WHERE id = ?1").bind(id).execute(connection).await?;
+                    sqlx::query("DELETE FROM outbox WHERE id = ?1")
+                        .bind(id)
+                        .execute(connection)
+                        .await?;
                     Ok(())
                 })
             })
@@ -65,11 +71,13 @@ impl OutboxRecords for SqliteDatabase {
         self.writer
             .write(move |connection| {
                 Box::pin(async move {
-                    sqlx::query("UPDATE outbox SET attempts = attempts + 1, next_attempt_at = ?2 WHERE id = ?1")
-                        .bind(id)
-                        .bind(until.timestamp_millis())
-                        .execute(connection)
-                        .await?;
+                    sqlx::query(
+                        "UPDATE outbox SET attempts = attempts + 1, next_attempt_at = ?2 WHERE id = ?1",
+                    )
+                    .bind(id)
+                    .bind(until.timestamp_millis())
+                    .execute(connection)
+                    .await?;
                     Ok(())
                 })
             })
@@ -78,8 +86,12 @@ impl OutboxRecords for SqliteDatabase {
 
     async fn state(&self) -> Result<OutboxState, SqlError> {
         let (pending, oldest): (i64, Option<i64>) =
-            sqlx::query_as("SELECT count(*), min(created_at) FROM outbox").fetch_one(&self.readers).await?;
-        Ok(OutboxState { pending: count(pending), oldest: oldest.map(time).transpose()? })
+            sqlx::query_as("SELECT count(*), min(created_at) FROM outbox")
+                .fetch_one(&self.readers)
+                .await?;
+        Ok(OutboxState {
+            pending: count(pending),
+            oldest: oldest.map(time).transpose()?,
+        })
     }
 }
-

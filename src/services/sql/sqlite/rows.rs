@@ -161,7 +161,9 @@ impl MessageRow {
             (Some(prompt), Some(completion)) => Some(MessageUsage {
                 prompt_tokens: count(prompt),
                 completion_tokens: count(completion),
-                total_tokens: self.total_tokens.map_or_else(|| count(prompt + completion), count),
+                total_tokens: self
+                    .total_tokens
+                    .map_or_else(|| count(prompt + completion), count),
                 cost_usd: self.cost,
                 estimated: self.usage_estimated,
             }),

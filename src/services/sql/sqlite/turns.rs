@@ -11,8 +11,8 @@ use crate::models::ids::{BranchId, ConversationId, MessageId, StreamId, UserId};
 use crate::models::message::{MessageContent, Role};
 use crate::services::auth::Caller;
 use crate::services::conversations::{
-    ContextMessage, NewConversation, NewTurn, StoreError, StoreLimits, ToolResult, Turn, TurnInput, TurnTarget,
-    unanswered_calls,
+    ContextMessage, NewConversation, NewTurn, StoreError, StoreLimits, ToolResult, Turn, TurnInput,
+    TurnTarget, unanswered_calls,
 };
 use crate::utils::clock::Clock;
 
@@ -47,14 +47,21 @@ pub(super) async fn append(
 ) -> Result<Turn, StoreError> {
     let now = clock.now();
     let place = find_place(connection, caller, turn, limits, clock, now).await?;
-    let mut writer = MessageWriter { connection, place: &place, now, depth: 0 };
+    let mut writer = MessageWriter {
+        connection,
+        place: &place,
+        now,
+        depth: 0,
+    };
     writer.depth = writer.depth_of(place.parent).await?;
     let user_message_id = match &turn.input {
         TurnInput::Message(content) => writer.user_message(MessageId::new(clock), content).await?,
         TurnInput::ToolResults(results) => writer.tool_results(clock, results).await?,
     };
     let message_id = MessageId::new(clock);
-    writer.answer_place(message_id, user_message_id, &turn.model).await?;
+    writer
+        .answer_place(message_id, user_message_id, &turn.model)
+        .await?;
     let added = match &turn.input {
         TurnInput::Message(_) => 2,
         TurnInput::ToolResults(results) => results.len() + 1,
@@ -83,12 +90,17 @@ async fn find_place(
     now: DateTime<Utc>,
 ) -> Result<Place, StoreError> {
     let (conversation_id, branch_id, parent_message_id) = match turn.target {
-        TurnTarget::Existing { conversation_id, branch_id, parent_message_id } => {
-            (conversation_id, branch_id, parent_message_id)
-        }
+        TurnTarget::Existing {
+            conversation_id,
+            branch_id,
+            parent_message_id,
+        } => (conversation_id, branch_id, parent_message_id),
         TurnTarget::NewConversation => {
             let (id, branch) = (ConversationId::new(clock), BranchId::new(clock));
-            let new = NewConversation { model: Some(turn.model.to_string()), ..NewConversation::default() };
+            let new = NewConversation {
+                model: Some(turn.model.to_string()),
+                ..NewConversation::default()
+            };
             conversations::insert(connection, caller, id, branch, &new, limits.conversations, now).await?;
             return Ok(Place {
                 conversation_id: id,
@@ -114,7 +126,11 @@ async fn find_place(
     };
     let current = count(conversation.message_count);
     if current + adding > u64::from(limits.messages) {
-        return Err(StoreError::LimitReached { what: "messages", limit: limits.messages, current });
+        return Err(StoreError::LimitReached {
+            what: "messages",
+            limit: limits.messages,
+            current,
+        });
     }
     let mut place = Place {
         conversation_id,
@@ -127,7 +143,11 @@ async fn find_place(
     if let Some(fork) = parent.filter(|_| parent != head) {
         let current = count(conversation.branch_count);
         if current >= u64::from(limits.branches) {
-            return Err(StoreError::LimitReached { what: "branches", limit: limits.branches, current });
+            return Err(StoreError::LimitReached {
+                what: "branches",
+                limit: limits.branches,
+                current,
+            });
         }
         place.branch_id = BranchId::new(clock);
         place.forked = true;
@@ -222,21 +242,37 @@ impl MessageWriter<'_> {
         Ok(depth)
     }
 
-    async fn user_message(&mut self, id: MessageId, content: &MessageContent) -> Result<MessageId, StoreError> {
+    async fn user_message(
+        &mut self,
+        id: MessageId,
+        content: &MessageContent,
+    ) -> Result<MessageId, StoreError> {
         let parts = match content {
             MessageContent::Text(_) => None,
             MessageContent::Parts(parts) => Some(
-                serde_json::to_string(parts).map_err(|error| SqlError::Corrupt(format!("content parts: {error}")))?,
+                serde_json::to_string(parts)
+                    .map_err(|error| SqlError::Corrupt(format!("content parts: {error}")))?,
             ),
         };
-        self.insert(id, self.place.parent, Role::User, &content.text(), parts.as_deref(), None).await?;
+        self.insert(
+            id,
+            self.place.parent,
+            Role::User,
+            &content.text(),
+            parts.as_deref(),
+            None,
+        )
+        .await?;
         Ok(id)
     }
 
     /// Appends the results below the answer whose calls they answer, all of them.
     async fn tool_results(&mut self, clock: &Clock, results: &[ToolResult]) -> Result<MessageId, StoreError> {
         let invalid = |message: &str| StoreError::InvalidToolResults(message.to_owned());
-        let mut last = self.place.parent.ok_or_else(|| invalid("there is no message whose tool calls they answer"))?;
+        let mut last = self
+            .place
+            .parent
+            .ok_or_else(|| invalid("there is no message whose tool calls they answer"))?;
         let row: Option<(Option<String>,)> = sqlx::query_as("SELECT tool_calls FROM messages WHERE id = ?1")
             .bind(last)
             .fetch_optional(&mut *self.connection)
@@ -251,7 +287,8 @@ impl MessageWriter<'_> {
         for result in results {
             let id = MessageId::new(clock);
             let call = Some(result.tool_call_id.as_str());
-            self.insert(id, Some(last), Role::Tool, &result.content, None, call).await?;
+            self.insert(id, Some(last), Role::Tool, &result.content, None, call)
+                .await?;
             last = id;
         }
         Ok(last)
@@ -288,7 +325,8 @@ impl MessageWriter<'_> {
     }
 
     async fn answer_place(&mut self, id: MessageId, question: MessageId, model: &str) -> sqlx::Result<()> {
-        self.insert(id, Some(question), Role::Assistant, "", None, None).await?;
+        self.insert(id, Some(question), Role::Assistant, "", None, None)
+            .await?;
         sqlx::query("UPDATE messages SET status = 'streaming', model = ?2 WHERE id = ?1")
             .bind(id)
             .bind(model)
@@ -390,12 +428,15 @@ async fn context(
     .bind(limit)
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(|row| row.into_context().map_err(StoreError::from)).collect()
+    rows.into_iter()
+        .map(|row| row.into_context().map_err(StoreError::from))
+        .collect()
 }
 
 impl ContextRow {
     fn into_context(self) -> Result<ContextMessage, SqlError> {
-        let raw = |text: Option<String>| -> Result<Option<Box<RawValue>>, SqlError> { text.map(json).transpose() };
+        let raw =
+            |text: Option<String>| -> Result<Option<Box<RawValue>>, SqlError> { text.map(json).transpose() };
         Ok(ContextMessage {
             role: named(Role::from_name, &self.role)?,
             content: self.content,

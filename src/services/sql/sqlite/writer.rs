@@ -50,7 +50,11 @@ impl Writer {
         E: From<SqlError> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(TypedJob { work: Some(work), result: None, reply });
+        let job = Box::new(TypedJob {
+            work: Some(work),
+            result: None,
+            reply,
+        });
         match tokio::time::timeout(QUEUE_TIMEOUT, self.jobs.reserve()).await {
             Ok(Ok(place)) => place.send(job),
             Ok(Err(_)) => return Err(SqlError::Closed.into()),
@@ -83,7 +87,9 @@ where
     E: From<SqlError> + Send,
 {
     async fn run(&mut self, connection: &mut SqliteConnection) -> bool {
-        let Some(work) = self.work.take() else { return false };
+        let Some(work) = self.work.take() else {
+            return false;
+        };
         let result = work(connection).await;
         let keep = result.is_ok();
         self.result = Some(result);
@@ -105,7 +111,9 @@ where
 async fn run(mut connection: SqliteConnection, mut queue: mpsc::Receiver<Box<dyn Job>>) {
     let mut batch = Vec::with_capacity(MAX_BATCH);
     while queue.recv_many(&mut batch, MAX_BATCH).await > 0 {
-        let committed = commit(&mut connection, &mut batch).await.map_err(|error| SqlError::Database(Arc::new(error)));
+        let committed = commit(&mut connection, &mut batch)
+            .await
+            .map_err(|error| SqlError::Database(Arc::new(error)));
         if let Err(error) = &committed {
             tracing::error!(%error, jobs = batch.len(), "a commit failed");
             // Leaves no transaction open behind a failed BEGIN or COMMIT; without one this is refused, rightly.

@@ -1,0 +1,375 @@
+//! A running server: everything wired, started, and stopped in order.
+//!
+//! `main` and the tests start it through the same function. Start: folder, lock, database, what a stopped process
+//! left behind, then the port is opened. Stop: new work is refused, answers go on for `SHUTDOWN_TIMEOUT`, what is
+//! left is stored as interrupted, connections are closed, the database is closed last.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, lookup_host};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app;
+use crate::config::{DatabaseUrl, SecretBytes, Settings};
+use crate::server::serve_connections;
+use crate::services::auth::{Authenticator, DevelopmentSecret, SecretFileError};
+use crate::services::chat::{ChatParts, ChatService, ChatSettings};
+use crate::services::conversations::{ConversationService, ConversationStore, StoreLimits};
+use crate::services::generation::{Engine, EngineParts, EngineSettings};
+use crate::services::health::{COMMIT, Check, HealthService, InProcessCache, ModelCheck};
+use crate::services::lifecycle::Lifecycle;
+use crate::services::llm::Model;
+use crate::services::llm::demo::{DEMO_MODEL, DemoModel};
+use crate::services::llm::litellm_client::{ClientError, LiteLlmClient};
+use crate::services::outbox::{JournalError, Outbox};
+use crate::services::sql::sqlite::{InstanceLock, LockError, OpenError, SqliteConversations, SqliteDatabase};
+use crate::state::{AppState, Services};
+use crate::utils::clock::Clock;
+use crate::utils::errors::ApiError;
+use crate::utils::metrics::Metrics;
+
+/// How often gauges that nobody moves are read.
+const GAUGE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How long the background work may take to end.
+const BACKGROUND_WITHIN: Duration = Duration::from_secs(5);
+
+/// Why the server could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder cannot be made.
+    #[error("the data folder cannot be made: {0}")]
+    DataDir(#[source] io::Error),
+    /// The secret that development tokens are signed with.
+    #[error(transparent)]
+    Secret(#[from] SecretFileError),
+    /// Another instance serves from the same file.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] OpenError),
+    /// Only SQLite is there yet; the settings are checked before.
+    #[error("DATABASE_URL: this release keeps its data in SQLite")]
+    NoPostgres,
+    /// The client of the model server.
+    #[error(transparent)]
+    Model(#[from] ClientError),
+    /// The journal of the outbox.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// What a stopped process left behind could not be closed.
+    #[error("what the last run left unfinished cannot be recovered: {0}")]
+    Recovery(#[source] ApiError),
+    /// The metrics.
+    #[error("the metrics cannot be registered: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// The API document.
+    #[error("the API document cannot be written: {0}")]
+    Document(#[from] serde_json::Error),
+    /// The address.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// As configured.
+        address: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// A server that runs.
+pub struct RunningServer {
+    addr: SocketAddr,
+    metrics_addr: Option<SocketAddr>,
+    lifecycle: Lifecycle,
+    shutdown_timeout: Duration,
+    serving: TaskTracker,
+    background: TaskTracker,
+    stop_background: CancellationToken,
+    database: SqliteDatabase,
+    new_secret: Option<SecretBytes>,
+    _lock: InstanceLock,
+}
+
+/// Starts a server.
+///
+/// # Errors
+/// The first thing that is not as it must be; nothing is left running then.
+pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
+    let clock = Clock::system();
+    let lifecycle = Lifecycle::new();
+    let background = TaskTracker::new();
+    tokio::fs::create_dir_all(&settings.app.data_dir)
+        .await
+        .map_err(StartError::DataDir)?;
+    let (secret, new_secret) = secret(&settings)?;
+    let DatabaseUrl::Sqlite(path) = &settings.database.url else {
+        return Err(StartError::NoPostgres);
+    };
+    let lock = InstanceLock::acquire(path, settings.app.shutdown_timeout).await?;
+    let listener = listen(&settings.app.host, settings.app.port).await?;
+    let metrics_listener = match settings
+        .monitoring
+        .metrics_port
+        .filter(|_| settings.monitoring.metrics)
+    {
+        Some(port) => Some(listen(&settings.app.host, port).await?),
+        None => None,
+    };
+    let database = SqliteDatabase::open(path, &settings.database, clock.clone(), &background).await?;
+    let metrics = Arc::new(Metrics::new(settings.monitoring.user_label_limit)?);
+    metrics.register_process(env!("CARGO_PKG_VERSION"), COMMIT, env!("BUILD_RUSTC"))?;
+    let model = model(&settings, &metrics, &clock)?;
+    let wiring = Wiring {
+        settings: Arc::new(settings),
+        secret,
+        database: database.clone(),
+        metrics,
+        model,
+        clock,
+    };
+    let (services, outbox) = wiring.services(lifecycle.clone())?;
+    // What waits is whole; what recovery finds may be a part of it. So it is delivered first.
+    outbox.deliver().await;
+    services.engine.recover().await.map_err(StartError::Recovery)?;
+    let stop_background = CancellationToken::new();
+    background.spawn(services.engine.clone().run_background(stop_background.clone()));
+    background.spawn(outbox.run(stop_background.clone()));
+    background.spawn(read_gauges(
+        database.clone(),
+        wiring.metrics.clone(),
+        stop_background.clone(),
+    ));
+    let state = AppState::from(services);
+    let running = RunningServer {
+        addr: address(&listener)?,
+        metrics_addr: metrics_listener.as_ref().map(address).transpose()?,
+        lifecycle: lifecycle.clone(),
+        shutdown_timeout: wiring.settings.app.shutdown_timeout,
+        serving: TaskTracker::new(),
+        background,
+        stop_background,
+        database,
+        new_secret,
+        _lock: lock,
+    };
+    if let Some(listener) = metrics_listener {
+        running.serve(listener, app::metrics_router(state.clone()), &wiring.settings);
+    }
+    running.serve(listener, app::router(state)?, &wiring.settings);
+    lifecycle.set_ready();
+    Ok(running)
+}
+
+impl RunningServer {
+    /// Where it listens.
+    #[must_use]
+    pub const fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Where `/metrics` is served, if on a port of its own.
+    #[must_use]
+    pub const fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics_addr
+    }
+
+    /// The secret for development tokens, if this start made it.
+    #[must_use]
+    pub const fn new_secret(&self) -> Option<&SecretBytes> {
+        self.new_secret.as_ref()
+    }
+
+    /// Answers that are being produced.
+    #[must_use]
+    pub fn tracked_tasks(&self) -> usize {
+        self.lifecycle.tracker().len()
+    }
+
+    /// Refuses new work from now on, as SIGTERM does; running answers have `SHUTDOWN_TIMEOUT`.
+    pub fn drain(&self) {
+        let (lifecycle, limit) = (self.lifecycle.clone(), self.shutdown_timeout);
+        self.background.spawn(async move { lifecycle.drain(limit).await });
+    }
+
+    /// Stops in order.
+    pub async fn stop(self) {
+        self.lifecycle.drain(self.shutdown_timeout).await;
+        self.lifecycle.stop_serving();
+        self.serving.close();
+        self.serving.wait().await;
+        self.stop_background.cancel();
+        self.database.close().await;
+        // The writer ends with the last handle on it.
+        drop(self.database);
+        self.background.close();
+        if tokio::time::timeout(BACKGROUND_WITHIN, self.background.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                tasks = self.background.len(),
+                "background work did not end in time"
+            );
+        }
+        tracing::info!("stopped");
+    }
+
+    fn serve(&self, listener: TcpListener, router: axum::Router, settings: &Arc<Settings>) {
+        let (settings, lifecycle) = (settings.clone(), self.lifecycle.clone());
+        self.serving
+            .spawn(async move { serve_connections(listener, router, &settings.load, &lifecycle).await });
+    }
+}
+
+/// The secret that tokens are checked with, and the same again if it was made just now.
+fn secret(settings: &Settings) -> Result<(SecretBytes, Option<SecretBytes>), SecretFileError> {
+    if let Some(secret) = &settings.security.jwt_secret {
+        return Ok((secret.clone(), None));
+    }
+    let made = DevelopmentSecret::load_or_create(&settings.app.data_dir)?;
+    Ok((made.secret.clone(), made.created.then_some(made.secret)))
+}
+
+fn model(settings: &Settings, metrics: &Arc<Metrics>, clock: &Clock) -> Result<Arc<dyn Model>, ClientError> {
+    if settings.models.litellm_url.is_none() {
+        return Ok(Arc::new(DemoModel::new(clock.clone())));
+    }
+    let client = LiteLlmClient::new(&settings.models, &settings.load, metrics.clone(), clock.clone())?;
+    Ok(Arc::new(client))
+}
+
+async fn listen(host: &str, port: u16) -> Result<TcpListener, StartError> {
+    let failed = |source| StartError::Listen {
+        address: format!("{host}:{port}"),
+        source,
+    };
+    let addresses: Vec<_> = lookup_host((host, port)).await.map_err(failed)?.collect();
+    TcpListener::bind(addresses.as_slice()).await.map_err(failed)
+}
+
+fn address(listener: &TcpListener) -> Result<SocketAddr, StartError> {
+    listener.local_addr().map_err(|source| StartError::Listen {
+        address: "a bound socket".to_owned(),
+        source,
+    })
+}
+
+/// What the services are made of.
+pub(crate) struct Wiring {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) secret: SecretBytes,
+    pub(crate) database: SqliteDatabase,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) model: Arc<dyn Model>,
+    pub(crate) clock: Clock,
+}
+
+impl Wiring {
+    /// The services, each made once. Nothing runs yet.
+    pub(crate) fn services(&self, lifecycle: Lifecycle) -> Result<(Services, Outbox), JournalError> {
+        let settings = &self.settings;
+        let store: Arc<dyn ConversationStore> =
+            Arc::new(SqliteConversations::new(self.database.clone(), limits(settings)));
+        let database = Arc::new(self.database.clone());
+        let outbox = Outbox::open(
+            &settings.app.data_dir,
+            database.clone(),
+            store.clone(),
+            database.clone(),
+            self.metrics.clone(),
+            self.clock.clone(),
+        )?;
+        let engine = Engine::new(EngineParts {
+            model: self.model.clone(),
+            store: store.clone(),
+            records: database.clone(),
+            outbox: outbox.clone(),
+            metrics: self.metrics.clone(),
+            lifecycle: lifecycle.clone(),
+            clock: self.clock.clone(),
+            settings: engine_settings(settings),
+        });
+        let chat = ChatService::new(ChatParts {
+            engine: engine.clone(),
+            store: store.clone(),
+            outbox: outbox.clone(),
+            metrics: self.metrics.clone(),
+            lifecycle: lifecycle.clone(),
+            clock: self.clock.clone(),
+            settings: self.chat_settings(),
+        });
+        let checks: Vec<Arc<dyn Check>> = vec![
+            database,
+            Arc::new(InProcessCache),
+            Arc::new(ModelCheck::new(self.model.clone())),
+        ];
+        let authenticator = Authenticator::new(
+            &settings.security,
+            &self.secret,
+            &self.metrics,
+            self.clock.clone(),
+        );
+        let services = Services {
+            settings: settings.clone(),
+            metrics: self.metrics.clone(),
+            authenticator: Arc::new(authenticator),
+            lifecycle,
+            health: Arc::new(HealthService::new(checks, settings, self.clock.clone())),
+            chat: Arc::new(chat),
+            conversations: Arc::new(ConversationService::new(store, self.metrics.clone())),
+            engine,
+            clock: self.clock.clone(),
+        };
+        Ok((services, outbox))
+    }
+
+    fn chat_settings(&self) -> ChatSettings {
+        let settings = &self.settings;
+        let demo = settings.models.litellm_url.is_none().then_some(DEMO_MODEL);
+        ChatSettings::new(&settings.models, &settings.load, &settings.business, demo)
+    }
+}
+
+fn limits(settings: &Settings) -> StoreLimits {
+    StoreLimits {
+        conversations: settings.business.max_conversations_per_user,
+        branches: settings.business.max_branches_per_conversation,
+        messages: settings.business.max_messages_per_conversation,
+        context_messages: settings.business.max_context_messages,
+    }
+}
+
+fn engine_settings(settings: &Settings) -> EngineSettings {
+    EngineSettings {
+        max_streams_per_user: settings.load.max_streams_per_user,
+        stream_timeout: settings.load.stream_timeout,
+        stream_retention: settings.load.stream_retention,
+        replay_max_bytes: settings.load.replay_max_bytes,
+        checkpoint_interval: settings.load.checkpoint_interval,
+    }
+}
+
+async fn read_gauges(database: SqliteDatabase, metrics: Arc<Metrics>, stop: CancellationToken) {
+    loop {
+        let (used, idle) = database.connections();
+        metrics
+            .db_pool_connections
+            .with_label_values(&["used"])
+            .set(i64::from(used));
+        metrics
+            .db_pool_connections
+            .with_label_values(&["idle"])
+            .set(i64::try_from(idle).unwrap_or(i64::MAX));
+        if tokio::time::timeout(GAUGE_INTERVAL, stop.cancelled())
+            .await
+            .is_ok()
+        {
+            return;
+        }
+    }
+}

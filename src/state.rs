@@ -9,7 +9,7 @@ use axum::extract::FromRef;
 
 use crate::config::Settings;
 use crate::extract::{BodyLimits, PageLimits};
-use crate::services::auth::Authenticator;
+use crate::services::auth::{Authenticator, FailedAttempts};
 use crate::services::chat::ChatService;
 use crate::services::conversations::ConversationService;
 use crate::services::generation::Engine;
@@ -26,6 +26,8 @@ pub struct Services {
     pub metrics: Arc<Metrics>,
     /// From tokens to callers.
     pub authenticator: Arc<Authenticator>,
+    /// Who failed to authenticate, and how often.
+    pub failed_attempts: Arc<FailedAttempts>,
     /// The life of the process.
     pub lifecycle: Lifecycle,
     /// Whether everything works.
@@ -72,6 +74,7 @@ pieces! {
     settings: Arc<Settings>,
     metrics: Arc<Metrics>,
     authenticator: Arc<Authenticator>,
+    failed_attempts: Arc<FailedAttempts>,
     lifecycle: Lifecycle,
     health: Arc<HealthService>,
     chat: Arc<ChatService>,

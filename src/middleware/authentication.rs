@@ -13,8 +13,8 @@ use tracing::Span;
 use tracing::field::display;
 
 use crate::config::Settings;
-use crate::services::auth::{AuthError, Authenticator, Caller, bearer_token};
-use crate::utils::errors::ApiError;
+use crate::services::auth::{AuthError, Authenticator, Caller, FailedAttempts, bearer_token};
+use crate::utils::errors::{ApiError, ErrorCode};
 
 use super::client_ip::client_ip;
 use super::route_class;
@@ -22,6 +22,7 @@ use super::route_class;
 /// Lets open routes through, and callers.
 pub async fn require_caller(
     State(authenticator): State<Arc<Authenticator>>,
+    State(failed): State<Arc<FailedAttempts>>,
     State(settings): State<Arc<Settings>>,
     mut request: Request,
     next: Next,
@@ -29,6 +30,7 @@ pub async fn require_caller(
     if route_class::is_one_of(route_class::OPEN, &request) {
         return next.run(request).await;
     }
+    let client = client_address(&request, &settings);
     match authenticate(&authenticator, &request) {
         Ok(caller) => {
             Span::current().record("user_id", display(caller.user_id));
@@ -36,10 +38,22 @@ pub async fn require_caller(
             next.run(request).await
         }
         Err(refusal) => {
-            log(refusal, client_address(&request, &settings));
-            ApiError::from(refusal).into_response()
+            log(refusal, client);
+            // Good credentials are never refused for what others behind the same address do.
+            match client.is_some_and(|client| failed.add(client)) {
+                true => too_many_failures().into_response(),
+                false => ApiError::from(refusal).into_response(),
+            }
         }
     }
+}
+
+fn too_many_failures() -> ApiError {
+    ApiError::new(
+        ErrorCode::RateLimitExceeded,
+        "Too many failed authentications from your address.",
+    )
+    .with_retry_after(FailedAttempts::RETRY_AFTER)
 }
 
 fn authenticate(authenticator: &Authenticator, request: &Request) -> Result<Caller, AuthError> {

@@ -14,9 +14,11 @@ mod caller;
 mod claims;
 mod development;
 mod error;
+mod guesses;
 
 pub use authenticator::Authenticator;
 pub use bearer::bearer_token;
 pub use caller::Caller;
 pub use development::{DevelopmentSecret, DevelopmentToken, SecretFileError};
 pub use error::AuthError;
+pub use guesses::FailedAttempts;

@@ -9,9 +9,11 @@ use crate::models::chat::{ChatChoice, ChatCompletion, ChatMessage, ConversationC
 use crate::models::ids::StreamId;
 use crate::models::message::{MessageUsage, Role};
 use crate::services::auth::Caller;
-use crate::services::conversations::{ContextMessage, NewTurn, StoreError, Turn, TurnTarget, model_messages};
+use crate::services::conversations::{
+    ContextMessage, NewTurn, StoreError, Turn, TurnInput, TurnTarget, model_messages,
+};
 use crate::services::generation::{
-    DisconnectPolicy, Generation, Kind, ModelJob, Shorten, StartGeneration, TurnIds,
+    DisconnectPolicy, Ending, Generation, Kind, ModelJob, Shorten, StartGeneration, TurnIds,
 };
 use crate::services::llm::ChatCall;
 use crate::utils::errors::ApiError;
@@ -41,6 +43,10 @@ impl ChatService {
         let model = self.model(request.model.as_deref(), of_conversation)?;
         let streamed = request.stream.unwrap_or(true);
         let stream_id = StreamId::new(&self.clock);
+        let tool_results = match &input {
+            TurnInput::Message(_) => None,
+            TurnInput::ToolResults(results) => Some(results.len()),
+        };
         let turn = NewTurn {
             target,
             input,
@@ -50,7 +56,7 @@ impl ChatService {
             streamed,
         };
         let turn = self.store.append_turn(caller, turn).await?;
-        self.count(&turn);
+        self.count(&turn, tool_results);
         let job = ModelJob {
             call: ChatCall {
                 request_id: context.request_id.clone(),
@@ -86,13 +92,15 @@ impl ChatService {
             return Ok(ChatAnswer::Stream(reader));
         }
         // The reader is kept until the end: dropping it would be a disconnect.
-        whole_answer(reader.generation())
-            .await
-            .map(|answer| ChatAnswer::Whole(Box::new(answer)))
+        whole_answer(reader.generation()).await.map(ChatAnswer::Whole)
     }
 
-    fn count(&self, turn: &Turn) {
-        self.metrics.messages.with_label_values(&["user"]).inc();
+    fn count(&self, turn: &Turn, tool_results: Option<usize>) {
+        let messages = &self.metrics.messages;
+        match tool_results {
+            Some(count) => messages.with_label_values(&["tool"]).inc_by(count as u64),
+            None => messages.with_label_values(&["user"]).inc(),
+        }
         if turn.new_conversation {
             self.metrics.conversations.with_label_values(&["created"]).inc();
         }
@@ -179,8 +187,8 @@ impl ModelFields<'_> {
     }
 }
 
-/// Waits for the end and puts the answer together.
-async fn whole_answer(generation: &Arc<Generation>) -> Result<ChatCompletion, ApiError> {
+/// Waits for the end and puts the answer together: the model's own object with our ids, and its cost.
+async fn whole_answer(generation: &Arc<Generation>) -> Result<RawObject, ApiError> {
     let ending = generation.ended().await?;
     if let Some(error) = &ending.error {
         return Err(error.clone());
@@ -188,8 +196,40 @@ async fn whole_answer(generation: &Arc<Generation>) -> Result<ChatCompletion, Ap
     let turn = generation
         .turn()
         .ok_or_else(|| ApiError::from(StoreError::ConversationNotFound))?;
-    let text = generation.text();
-    Ok(ChatCompletion {
+    let own = || serde_json::to_vec(&own_completion(generation, &ending, turn)).map(Into::into);
+    let body = ending
+        .completion
+        .clone()
+        .map_or_else(own, Ok)
+        .map_err(ApiError::internal)?;
+    with_ids(&body, &ending, turn).map_err(ApiError::internal)
+}
+
+fn with_ids(completion: &[u8], ending: &Ending, turn: &TurnIds) -> Result<RawObject, serde_json::Error> {
+    let mut answer: RawObject = serde_json::from_slice(completion)?;
+    let mut usage: RawObject = answer
+        .get("usage")
+        .and_then(|usage| serde_json::from_str(usage.get()).ok())
+        .unwrap_or_default();
+    usage.set_value("prompt_tokens", &ending.usage.prompt_tokens)?;
+    usage.set_value("completion_tokens", &ending.usage.completion_tokens)?;
+    usage.set_value("total_tokens", &ending.usage.total_tokens())?;
+    usage.set_value("cost_usd", &ending.usage.cost)?;
+    usage.set_value("estimated", &ending.usage.estimated)?;
+    answer.set_value("usage", &usage)?;
+    answer.set_value("conversation_id", &turn.conversation_id)?;
+    answer.set_value("branch_id", &turn.branch_id)?;
+    answer.set_value("user_message_id", &turn.user_message_id)?;
+    answer.set_value("message_id", &turn.message_id)?;
+    if ending.pending {
+        answer.set_value("pending", &true)?;
+    }
+    Ok(answer)
+}
+
+/// What is answered where the model never did: the answer was cancelled.
+fn own_completion(generation: &Generation, ending: &Ending, turn: &TurnIds) -> ChatCompletion {
+    ChatCompletion {
         id: ending.completion_id.clone(),
         object: "chat.completion",
         created: generation.created.timestamp(),
@@ -198,9 +238,9 @@ async fn whole_answer(generation: &Arc<Generation>) -> Result<ChatCompletion, Ap
             index: 0,
             message: ChatMessage {
                 role: Role::Assistant,
-                content: (!text.content.is_empty() || text.tool_calls.is_none()).then_some(text.content),
-                reasoning_content: (!text.reasoning.is_empty()).then_some(text.reasoning),
-                tool_calls: text.tool_calls,
+                content: Some(String::new()),
+                reasoning_content: None,
+                tool_calls: None,
             },
             finish_reason: ending.finish_reason.clone(),
         }],
@@ -216,5 +256,5 @@ async fn whole_answer(generation: &Arc<Generation>) -> Result<ChatCompletion, Ap
         user_message_id: turn.user_message_id,
         message_id: turn.message_id,
         pending: ending.pending,
-    })
+    }
 }

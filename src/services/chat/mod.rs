@@ -17,13 +17,13 @@ use http::HeaderValue;
 use tokio::time::Instant;
 
 use crate::config::{BusinessSettings, LoadSettings, ModelSettings, OnDisconnect};
-use crate::models::chat::ChatCompletion;
 use crate::services::conversations::ConversationStore;
 use crate::services::generation::{Engine, Subscription};
 use crate::services::lifecycle::Lifecycle;
 use crate::services::outbox::Outbox;
 use crate::utils::clock::Clock;
 use crate::utils::errors::ApiError;
+use crate::utils::json::RawObject;
 use crate::utils::metrics::Metrics;
 
 /// How long the head of a streamed response waits for the model's first chunk; then it opens without one.
@@ -48,7 +48,7 @@ pub enum ChatAnswer {
     /// The stream, from its start.
     Stream(Subscription),
     /// The whole answer of conversation chat.
-    Whole(Box<ChatCompletion>),
+    Whole(RawObject),
     /// The whole answer of OpenAI-compatible chat, as the model wrote it.
     Raw(Bytes),
 }

@@ -11,6 +11,7 @@ use super::handle::{Ending, Generation, Kind};
 use super::registry::Admission;
 use super::task::{Produced, naming, own_completion_id};
 use crate::models::message::MessageStatus;
+use crate::models::money::Money;
 use crate::services::billing::UsageEvent;
 use crate::services::conversations::{AnswerOutcome, AnswerUsage, FinishedAnswer};
 use crate::services::outbox::OutboxEntry;
@@ -26,7 +27,11 @@ pub(super) async fn finish(
         let draft = generation.draft();
         AnswerUsage::reported_or_estimated(draft.usage, produced.sent_bytes, draft.written_bytes())
     };
-    usage.cost = usage.cost.or(produced.header_cost);
+    // A zero that a model reports means that it does not know; what is free says so by other means.
+    usage.cost = usage
+        .cost
+        .filter(|cost| *cost > Money::ZERO)
+        .or(produced.header_cost);
     let pending = match &generation.kind {
         Kind::Conversation(turn) => store_answer(engine, generation, &produced, turn, usage).await,
         Kind::Stateless { .. } => {
@@ -57,6 +62,7 @@ pub(super) async fn finish(
         finish_reason,
         usage,
         pending,
+        completion: produced.completion,
     });
 }
 
@@ -201,7 +207,11 @@ fn report(engine: &EngineInner, generation: &Generation, produced: &Produced, us
         usage,
         took: produced.took,
     });
-    if let Some(error) = &produced.error {
+    if generation.turn().is_some() {
+        engine.metrics.messages.with_label_values(&["assistant"]).inc();
+    }
+    // A refusal is counted where it is answered.
+    if let Some(error) = produced.error.as_ref().filter(|_| !generation.is_refused()) {
         engine.metrics.error(error.code());
     }
     let event = match produced.status {

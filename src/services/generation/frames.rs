@@ -1,7 +1,8 @@
 //! The events that the service itself puts into a stream, around those of the model.
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
@@ -9,6 +10,7 @@ use super::handle::{Generation, Kind};
 use crate::models::ids::{BranchId, ConversationId, MessageId, StreamId};
 use crate::services::conversations::AnswerUsage;
 use crate::utils::errors::ApiError;
+use crate::utils::json::RawObject;
 
 /// The payload of the last event of every stream.
 pub(super) const DONE: &[u8] = b"[DONE]";
@@ -136,6 +138,28 @@ pub(super) fn cost(usage: &AnswerUsage) -> Value {
         .cost
         .and_then(|cost| cost.to_string().parse().ok())
         .map_or(Value::Null, Value::Number)
+}
+
+/// A whole completion in the form of one chunk.
+///
+/// # Errors
+/// If it is no completion.
+pub(super) fn chunk_of_completion(completion: &[u8]) -> Result<Bytes, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Whole {
+        choices: Vec<RawObject>,
+    }
+    let Whole { mut choices } = serde_json::from_slice(completion)?;
+    for choice in &mut choices {
+        let message = choice
+            .remove("message")
+            .unwrap_or_else(|| RawValue::NULL.to_owned());
+        choice.set("delta", message);
+    }
+    let mut chunk: RawObject = serde_json::from_slice(completion)?;
+    chunk.set_value("object", "chat.completion.chunk")?;
+    chunk.set_value("choices", &choices)?;
+    serde_json::to_vec(&chunk).map(Bytes::from)
 }
 
 /// An error in a stream.

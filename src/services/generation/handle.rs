@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::{Bytes, BytesMut};
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -67,6 +68,8 @@ pub struct Ending {
     pub usage: AnswerUsage,
     /// It waits in the outbox and cannot be read in the conversation yet.
     pub pending: bool,
+    /// The model's own completion, where the answer came whole.
+    pub completion: Option<Bytes>,
 }
 
 /// The answer. Shared by the task that produces it, by its readers and by the engine.
@@ -130,17 +133,6 @@ impl Generation {
     /// The text so far. Held for as long as a push takes, never across an await.
     pub(super) fn draft(&self) -> MutexGuard<'_, Draft> {
         self.draft.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The answer's text, reasoning and tool calls so far.
-    #[must_use]
-    pub fn text(&self) -> AnswerText {
-        let draft = self.draft();
-        AnswerText {
-            content: draft.content.clone(),
-            reasoning: draft.reasoning.clone(),
-            tool_calls: draft.tool_calls(),
-        }
     }
 
     /// The ids of the turn, in conversation chat.
@@ -260,17 +252,6 @@ impl Generation {
     }
 }
 
-/// The text of an answer.
-#[derive(Debug, Clone)]
-pub struct AnswerText {
-    /// What it says.
-    pub content: String,
-    /// What the model thought.
-    pub reasoning: String,
-    /// The tools that it wants called.
-    pub tool_calls: Option<Box<serde_json::value::RawValue>>,
-}
-
 /// One reader of an answer. Dropping it before the end is a disconnect.
 #[derive(Debug)]
 pub struct Subscription {
@@ -284,7 +265,7 @@ pub struct Subscription {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next {
     /// Whole events, as they go over the wire.
-    Events(bytes::Bytes),
+    Events(Bytes),
     /// Nothing came for as long as it was willing to wait.
     Silence,
     /// The stream is over.
@@ -335,7 +316,7 @@ impl Subscription {
             ErrorCode::StreamInterrupted,
             "This part of the stream is no longer kept. The whole answer is stored when it is complete.",
         );
-        let mut events = bytes::BytesMut::new();
+        let mut events = BytesMut::new();
         let object = super::frames::error(&error, &self.generation.request_id);
         crate::utils::sse::write_frame(&mut events, self.next, &object);
         crate::utils::sse::write_frame(&mut events, self.next + 1, super::frames::DONE);

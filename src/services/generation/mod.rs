@@ -26,7 +26,7 @@ mod task;
 pub(crate) use engine::AnswerCount;
 pub use engine::{Engine, EngineParts, EngineSettings, Found, StartGeneration};
 pub use frames::TurnIds;
-pub use handle::{AnswerText, DisconnectPolicy, Ending, Generation, Kind, Next, Subscription};
+pub use handle::{DisconnectPolicy, Ending, Generation, Kind, Next, Subscription};
 pub use records::{Checkpoint, GenerationRecord, GenerationRecords, UnfinishedGeneration};
 pub use registry::Admission;
 pub use replay::{Read, ReplayBudget, ReplayLog};

@@ -1,10 +1,12 @@
 //! The task that produces one answer: from the model's stream into the replay log and the draft.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
 use super::engine::EngineInner;
@@ -14,7 +16,8 @@ use super::registry::Admission;
 use crate::models::message::MessageStatus;
 use crate::models::money::Money;
 use crate::services::llm::{
-    ChatCall, Chunk, ModelError, ModelErrorKind, ModelEvent, ModelStream, TimeoutStage, is_usage_only,
+    ChatCall, Chunk, Completion, Model, ModelError, ModelErrorKind, ModelEvent, ModelStream, TimeoutStage,
+    is_usage_only,
 };
 use crate::utils::errors::{ApiError, ErrorCode};
 use crate::utils::json::RawObject;
@@ -48,6 +51,8 @@ pub(super) struct Produced {
     pub(super) took: Duration,
     /// The model's own chunk with the usage, for clients that asked for it.
     pub(super) usage_chunk: Option<Bytes>,
+    /// The model's own completion, where the answer came whole.
+    pub(super) completion: Option<Bytes>,
 }
 
 /// Why an answer is stopped from our side.
@@ -80,6 +85,7 @@ pub(super) async fn run(
         waited: Duration::ZERO,
         first_token: None,
         usage_chunk: None,
+        completion: None,
     };
     let (status, error) = task.produce(job.call, job.shorten).await;
     let produced = Produced {
@@ -91,6 +97,7 @@ pub(super) async fn run(
         first_token: task.first_token,
         took: started.elapsed(),
         usage_chunk: task.usage_chunk,
+        completion: task.completion,
     };
     super::finish::finish(&engine, &generation, produced, admission).await;
     engine.metrics.active_streams.dec();
@@ -108,24 +115,75 @@ struct Task<'a> {
     waited: Duration,
     first_token: Option<Duration>,
     usage_chunk: Option<Bytes>,
+    completion: Option<Bytes>,
 }
 
 type Outcome = (MessageStatus, Option<ApiError>);
 
 impl Task<'_> {
+    /// Has the answer produced in the way that the client wants it.
     async fn produce(&mut self, call: ChatCall, shorten: Option<Shorten>) -> Outcome {
-        let (engine, generation) = (self.engine, self.generation);
-        let stop = stopped(engine, generation);
+        let stop = stopped(self.engine, self.generation);
         tokio::pin!(stop);
-        let stream = tokio::select! {
-            biased;
-            why = &mut stop => return self.stopped(why),
-            stream = self.ask(call, shorten) => stream,
-        };
-        let mut stream = match stream {
-            Ok(stream) => stream,
-            Err(error) => return self.failed(error),
-        };
+        if self.generation.streamed {
+            let stream = tokio::select! {
+                biased;
+                why = &mut stop => return self.stopped(why),
+                stream = self.ask(call, shorten, |model, call| model.stream(call)) => stream,
+            };
+            match stream {
+                Ok(stream) => self.follow(stream, stop).await,
+                Err(error) => self.failed(error),
+            }
+        } else {
+            let completion = tokio::select! {
+                biased;
+                why = &mut stop => return self.stopped(why),
+                completion = self.ask(call, shorten, |model, call| model.complete(call)) => completion,
+            };
+            match completion.and_then(|completion| self.take_whole(completion)) {
+                Ok(()) => (MessageStatus::Completed, None),
+                Err(error) => self.failed(error),
+            }
+        }
+    }
+
+    /// Asks the model, and once more with a shorter context if the messages are too long for it.
+    async fn ask<T>(
+        &mut self,
+        mut call: ChatCall,
+        shorten: Option<Shorten>,
+        how: for<'a> fn(&'a dyn Model, &'a ChatCall) -> BoxFuture<'a, Result<T, ModelError>>,
+    ) -> Result<T, ModelError> {
+        let model = &*self.engine.model;
+        self.sent_bytes = call
+            .body
+            .get("messages")
+            .map_or(0, |messages| messages.get().len());
+        match how(model, &call).await {
+            Err(error) if error.kind() == ModelErrorKind::ContextLength => {
+                let Some(shorter) = shorten.and_then(|shorten| shorten()) else {
+                    return Err(error);
+                };
+                tracing::info!("the context is too long for the model, trying once with a shorter one");
+                call.body = shorter;
+                self.sent_bytes = call
+                    .body
+                    .get("messages")
+                    .map_or(0, |messages| messages.get().len());
+                how(model, &call).await
+            }
+            other => other,
+        }
+    }
+
+    /// Passes a stream on, chunk by chunk, to its end.
+    async fn follow(
+        &mut self,
+        mut stream: ModelStream,
+        mut stop: Pin<&mut impl Future<Output = Stop>>,
+    ) -> Outcome {
+        let generation = self.generation;
         self.model = stream.model.clone();
         self.header_cost = stream.header_cost;
         self.waited = stream.waited;
@@ -163,26 +221,20 @@ impl Task<'_> {
         }
     }
 
-    async fn ask(&mut self, mut call: ChatCall, shorten: Option<Shorten>) -> Result<ModelStream, ModelError> {
-        self.sent_bytes = call
-            .body
-            .get("messages")
-            .map_or(0, |messages| messages.get().len());
-        match self.engine.model.stream(&call).await {
-            Err(error) if error.kind() == ModelErrorKind::ContextLength => {
-                let Some(shorter) = shorten.and_then(|shorten| shorten()) else {
-                    return Err(error);
-                };
-                tracing::info!("the context is too long for the model, trying once with a shorter one");
-                call.body = shorter;
-                self.sent_bytes = call
-                    .body
-                    .get("messages")
-                    .map_or(0, |messages| messages.get().len());
-                self.engine.model.stream(&call).await
-            }
-            other => other,
-        }
+    /// Takes in a whole answer, as one chunk for whoever reads the stream.
+    fn take_whole(&mut self, completion: Completion) -> Result<(), ModelError> {
+        self.model = completion.model;
+        self.header_cost = completion.cost;
+        self.waited = completion.waited;
+        let chunk = frames::chunk_of_completion(&completion.body).map_err(|error| {
+            ModelError::new(
+                ModelErrorKind::Garbled,
+                &format!("a completion cannot be read: {error}"),
+            )
+        })?;
+        self.chunk(&chunk)?;
+        self.completion = Some(completion.body);
+        Ok(())
     }
 
     /// Takes in one chunk: nothing here waits.
@@ -209,7 +261,7 @@ impl Task<'_> {
             generation.log.append(data);
         }
         generation.open();
-        if gain.token && self.first_token.is_none() {
+        if gain.token && self.first_token.is_none() && generation.streamed {
             self.saw_first_token();
         }
         if self.engine.budget.is_exceeded() {
@@ -244,17 +296,10 @@ impl Task<'_> {
     fn failed(&self, error: ModelError) -> Outcome {
         let kind = error.kind();
         tracing::warn!(%error, kind = kind.as_str(), "the model did not finish its answer");
-        let cut_short = matches!(
-            kind,
-            ModelErrorKind::Interrupted
-                | ModelErrorKind::Garbled
-                | ModelErrorKind::TooLarge
-                | ModelErrorKind::Timeout(_)
-        );
-        let status = if cut_short && !self.generation.is_unseen() {
-            MessageStatus::Interrupted
-        } else {
-            MessageStatus::Failed
+        // What there is of an answer was interrupted; where there is nothing, the model failed.
+        let status = match self.generation.draft().is_empty() {
+            true => MessageStatus::Failed,
+            false => MessageStatus::Interrupted,
         };
         let mut answer = ApiError::from(error);
         if let Some(turn) = self.generation.turn() {

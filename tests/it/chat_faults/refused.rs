@@ -68,7 +68,7 @@ async fn our_key_was_refused() {
         let reply = Reply::error(status, kind, "Authentication Error - sk-...df83");
         fault(reply, 502, "UPSTREAM_AUTH_FAILED", ONCE)
     });
-    for answer in play(faults).await {
+    for answer in Box::pin(play(faults)).await {
         assert!(!answer.text().contains("sk-"), "nothing secret: {answer:?}");
     }
 }
@@ -118,7 +118,7 @@ async fn the_budget_is_used_up() {
             ONCE,
         )
     });
-    for answer in play(faults).await {
+    for answer in Box::pin(play(faults)).await {
         assert_eq!(answer.json()["error"]["type"], "insufficient_quota");
     }
 }
@@ -190,7 +190,7 @@ async fn a_limit_without_a_time_is_retried() {
 async fn a_failing_server_is_retried() {
     let sse = "data: {\"error\":{\"message\":\"boom\",\"code\":\"500\"}}\n\ndata: [DONE]\n\n";
     let error = |status| Reply::error(status, "internal_server_error", "boom");
-    play([
+    Box::pin(play([
         fault(error(500), 502, "UPSTREAM_ERROR", RETRIED),
         fault(error(502), 502, "UPSTREAM_ERROR", RETRIED),
         fault(
@@ -205,7 +205,7 @@ async fn a_failing_server_is_retried() {
             "UPSTREAM_ERROR",
             RETRIED,
         ),
-    ])
+    ]))
     .await;
 }
 

@@ -92,7 +92,7 @@ impl Model for DemoModel {
         });
         Ok(ModelStream {
             model: Arc::from(DEMO_MODEL),
-            header_cost: None,
+            header_cost: Some(Money::ZERO),
             waited: FIRST_TOKEN_DELAY,
             events: events.boxed(),
         })
@@ -166,7 +166,6 @@ impl Answer {
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": self.tokens.len(),
             "total_tokens": self.prompt_tokens + self.tokens.len(),
-            "cost": 0,
         })
     }
 }

@@ -19,8 +19,9 @@ use crate::server::serve_connections;
 use crate::services::auth::{Authenticator, DevelopmentSecret, SecretFileError};
 use crate::services::chat::{ChatParts, ChatService, ChatSettings};
 use crate::services::conversations::{ConversationService, ConversationStore, StoreLimits};
+use crate::services::gauges::Gauges;
 use crate::services::generation::{Engine, EngineParts, EngineSettings};
-use crate::services::health::{COMMIT, Check, HealthService, InProcessCache, ModelCheck};
+use crate::services::health::{COMMIT, Check, ConversationsCheck, HealthService, InProcessCache, ModelCheck};
 use crate::services::lifecycle::Lifecycle;
 use crate::services::llm::Model;
 use crate::services::llm::demo::{DEMO_MODEL, DemoModel};
@@ -31,9 +32,6 @@ use crate::state::{AppState, Services};
 use crate::utils::clock::Clock;
 use crate::utils::errors::ApiError;
 use crate::utils::metrics::Metrics;
-
-/// How often gauges that nobody moves are read.
-const GAUGE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How long the background work may take to end.
 const BACKGROUND_WITHIN: Duration = Duration::from_secs(5);
@@ -139,11 +137,12 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
     let stop_background = CancellationToken::new();
     background.spawn(services.engine.clone().run_background(stop_background.clone()));
     background.spawn(outbox.run(stop_background.clone()));
-    background.spawn(read_gauges(
-        database.clone(),
-        wiring.metrics.clone(),
-        stop_background.clone(),
-    ));
+    let gauges = Gauges {
+        database: database.clone(),
+        authenticator: services.authenticator.clone(),
+        metrics: wiring.metrics.clone(),
+    };
+    background.spawn(gauges.run(stop_background.clone()));
     let state = AppState::from(services);
     let running = RunningServer {
         addr: address(&listener)?,
@@ -305,6 +304,7 @@ impl Wiring {
         });
         let checks: Vec<Arc<dyn Check>> = vec![
             database,
+            Arc::new(ConversationsCheck::new(store.clone())),
             Arc::new(InProcessCache),
             Arc::new(ModelCheck::new(self.model.clone())),
         ];
@@ -352,25 +352,5 @@ fn engine_settings(settings: &Settings) -> EngineSettings {
         stream_retention: settings.load.stream_retention,
         replay_max_bytes: settings.load.replay_max_bytes,
         checkpoint_interval: settings.load.checkpoint_interval,
-    }
-}
-
-async fn read_gauges(database: SqliteDatabase, metrics: Arc<Metrics>, stop: CancellationToken) {
-    loop {
-        let (used, idle) = database.connections();
-        metrics
-            .db_pool_connections
-            .with_label_values(&["used"])
-            .set(i64::from(used));
-        metrics
-            .db_pool_connections
-            .with_label_values(&["idle"])
-            .set(i64::try_from(idle).unwrap_or(i64::MAX));
-        if tokio::time::timeout(GAUGE_INTERVAL, stop.cancelled())
-            .await
-            .is_ok()
-        {
-            return;
-        }
     }
 }

@@ -42,6 +42,8 @@ pub fn router(state: AppState) -> Result<Router, serde_json::Error> {
     if state.services().settings.features.docs {
         let documentation = docs::Documentation::new(&openapi())?;
         routes = routes.merge(Router::from(docs::routes()).layer(Extension(documentation)));
+    } else {
+        routes = routes.merge(docs::disabled_routes());
     }
     Ok(with_middleware(routes, state))
 }

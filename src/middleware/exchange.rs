@@ -6,7 +6,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -57,6 +57,10 @@ enum Progress {
     Failed,
 }
 
+/// How long a handler waited for upstreams before its response began; left among the response's extensions.
+#[derive(Debug, Clone, Copy)]
+pub struct UpstreamTime(pub Duration);
+
 /// Follows one request and reports on it when dropped.
 pub(super) struct Exchange {
     metrics: Arc<Metrics>,
@@ -69,6 +73,7 @@ pub(super) struct Exchange {
     user_agent: Option<Box<str>>,
     status: Option<StatusCode>,
     error_code: Option<ErrorCode>,
+    upstream: Option<Duration>,
     bytes_out: u64,
     progress: Progress,
 }
@@ -87,6 +92,7 @@ impl Exchange {
             user_agent: user_agent(request),
             status: None,
             error_code: None,
+            upstream: None,
             bytes_out: 0,
             progress: Progress::Waiting,
         }
@@ -96,6 +102,7 @@ impl Exchange {
     pub(super) fn answered(&mut self, response: &Response) {
         self.status = Some(response.status());
         self.error_code = response.extensions().get::<ApiError>().map(ApiError::code);
+        self.upstream = response.extensions().get::<UpstreamTime>().map(|time| time.0);
         self.progress = if self.head_only || response.body().is_end_stream() {
             Progress::Complete
         } else {
@@ -131,7 +138,8 @@ impl Exchange {
     fn log(&self, aborted: bool) {
         let _entered = self.span.enter();
         let status = self.status.map(|status| status.as_u16());
-        let duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let duration_ms = millis(self.started.elapsed());
+        let upstream_ms = self.upstream.map(millis);
         let bytes_out = self.bytes_out;
         let error_code = self.error_code.map(ErrorCode::as_str);
         let user_agent = self.user_agent.as_deref();
@@ -143,6 +151,7 @@ impl Exchange {
                     duration_ms,
                     bytes_out,
                     error_code,
+                    upstream_ms,
                     user_agent,
                     aborted,
                     "request ended"
@@ -177,6 +186,10 @@ impl Drop for Exchange {
             .observe(self.started.elapsed().as_secs_f64());
         self.log(aborted);
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn user_agent(request: &Request) -> Option<Box<str>> {

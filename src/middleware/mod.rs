@@ -23,5 +23,7 @@ pub mod route_class;
 pub mod security_headers;
 pub mod time_limit;
 
+pub use exchange::UpstreamTime;
+
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,7 @@ use utoipa_axum::routes;
 use super::event_stream;
 use crate::config::{OnDisconnect, Settings};
 use crate::extract::{Json, Path, Query, RawJson, parse};
+use crate::middleware::UpstreamTime;
 use crate::middleware::ids::{RequestId, TraceContext};
 use crate::models::chat::{CancelledStream, ChatCompletion, ChatRequest, OpenAiChatRequest};
 use crate::models::common::Success;
@@ -104,14 +105,22 @@ async fn create_chat_completion(
         }
     };
     Ok(match answer {
-        ChatAnswer::Stream(reader) => event_stream::live(reader, settings.load.sse_keepalive),
-        ChatAnswer::Whole(completion) => Json(completion).into_response(),
-        ChatAnswer::Raw(body) => (
-            [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))],
-            body,
-        )
-            .into_response(),
+        ChatAnswer::Stream(reader) => {
+            let waited = reader.generation().waited();
+            with_upstream_time(event_stream::live(reader, settings.load.sse_keepalive), waited)
+        }
+        ChatAnswer::Whole { body, waited } => {
+            let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+            with_upstream_time((json, body).into_response(), waited)
+        }
     })
+}
+
+fn with_upstream_time(mut response: Response, waited: Option<Duration>) -> Response {
+    if let Some(waited) = waited {
+        response.extensions_mut().insert(UpstreamTime(waited));
+    }
+    response
 }
 
 async fn openai(

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::Extension;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use bytes::Bytes;
 use http::header;
 use utoipa::openapi::OpenApi;
@@ -72,6 +72,22 @@ async fn show_document(Extension(docs): Extension<Documentation>) -> Response {
 async fn open_docs() -> Redirect {
     // The page's own links are relative to the folder.
     Redirect::to("/docs/")
+}
+
+/// The same paths where the operator does not want them.
+pub fn disabled_routes() -> Router<AppState> {
+    Router::new()
+        .route("/openapi.json", get(disabled))
+        .route("/docs", get(disabled))
+        .route("/docs/", get(disabled))
+        .route("/docs/{*file}", get(disabled))
+}
+
+async fn disabled() -> ApiError {
+    ApiError::new(
+        ErrorCode::FeatureDisabled,
+        "The documentation is switched off (ENABLE_DOCS).",
+    )
 }
 
 async fn show_page(Extension(docs): Extension<Documentation>) -> Result<Response, ApiError> {

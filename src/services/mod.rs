@@ -4,6 +4,7 @@ pub mod auth;
 pub mod billing;
 pub mod chat;
 pub mod conversations;
+pub mod gauges;
 pub mod generation;
 pub mod health;
 pub mod lifecycle;

@@ -83,6 +83,7 @@ error_codes! {
     InvalidToken "INVALID_TOKEN" UNAUTHORIZED AuthenticationError "the token is not one of ours",
     TokenExpired "TOKEN_EXPIRED" UNAUTHORIZED AuthenticationError "the token has expired",
     InvalidClaims "INVALID_CLAIMS" UNAUTHORIZED AuthenticationError "the token is valid but not for a user of this service",
+    FeatureDisabled "FEATURE_DISABLED" FORBIDDEN PermissionError "the operator has switched it off",
     NotFound "NOT_FOUND" NOT_FOUND NotFoundError "there is no such route",
     ConversationNotFound "CONVERSATION_NOT_FOUND" NOT_FOUND NotFoundError "there is no such conversation",
     BranchNotFound "BRANCH_NOT_FOUND" NOT_FOUND NotFoundError "there is no such branch",

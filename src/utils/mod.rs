@@ -2,6 +2,7 @@
 
 pub mod breaker;
 pub mod clock;
+pub mod database;
 pub mod errors;
 pub mod json;
 pub mod logging;

@@ -118,7 +118,10 @@ async fn documentation_can_be_switched_off() {
     settings.features.docs = false;
     let router = router(testing::state(settings, Vec::new()).await).expect("a router");
     for path in ["/docs", "/docs/", "/openapi.json"] {
-        assert_eq!(send(&router, request("GET", path)).await.code(), "NOT_FOUND");
+        assert_eq!(
+            send(&router, request("GET", path)).await.code(),
+            "FEATURE_DISABLED"
+        );
     }
     let browser = request_with("GET", "/", &[("accept", "text/html")], Body::empty());
     assert_eq!(send(&router, browser).await.status, StatusCode::OK);

@@ -95,6 +95,12 @@ impl Authenticator {
         Ok(caller)
     }
 
+    /// How many verified tokens are remembered, about.
+    #[must_use]
+    pub fn cached_tokens(&self) -> u64 {
+        self.verified.entry_count()
+    }
+
     fn verify(&self, token: &str, now: f64) -> Result<Verified, AuthError> {
         let token =
             decode::<Value>(token, &self.key, &self.validation).map_err(|_| AuthError::InvalidToken)?;

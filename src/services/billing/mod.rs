@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::models::ids::{ConversationId, MessageId, StreamId, UserId};
 use crate::models::message::MessageStatus;
 use crate::services::conversations::{AnswerOutcome, AnswerUsage, FinishedAnswer};
-use crate::services::sql::SqlError;
+use crate::utils::database::DatabaseError;
 
 /// One entry of the ledger: an answer that a model gave, or a part of one.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -72,5 +72,5 @@ pub trait UsageLedger: Send + Sync + 'static {
     ///
     /// # Errors
     /// A failing database.
-    async fn record(&self, event: UsageEvent) -> Result<(), SqlError>;
+    async fn record(&self, event: UsageEvent) -> Result<(), DatabaseError>;
 }

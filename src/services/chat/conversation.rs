@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use super::{ChatAnswer, ChatContext, ChatService, HEAD_WAIT, validation};
@@ -92,7 +93,11 @@ impl ChatService {
             return Ok(ChatAnswer::Stream(reader));
         }
         // The reader is kept until the end: dropping it would be a disconnect.
-        whole_answer(reader.generation()).await.map(ChatAnswer::Whole)
+        let body = whole_answer(reader.generation()).await?;
+        Ok(ChatAnswer::Whole {
+            body,
+            waited: reader.generation().waited(),
+        })
     }
 
     fn count(&self, turn: &Turn, tool_results: Option<usize>) {
@@ -188,7 +193,7 @@ impl ModelFields<'_> {
 }
 
 /// Waits for the end and puts the answer together: the model's own object with our ids, and its cost.
-async fn whole_answer(generation: &Arc<Generation>) -> Result<RawObject, ApiError> {
+async fn whole_answer(generation: &Arc<Generation>) -> Result<Bytes, ApiError> {
     let ending = generation.ended().await?;
     if let Some(error) = &ending.error {
         return Err(error.clone());
@@ -202,7 +207,8 @@ async fn whole_answer(generation: &Arc<Generation>) -> Result<RawObject, ApiErro
         .clone()
         .map_or_else(own, Ok)
         .map_err(ApiError::internal)?;
-    with_ids(&body, &ending, turn).map_err(ApiError::internal)
+    let answer = with_ids(&body, &ending, turn).and_then(|answer| serde_json::to_vec(&answer));
+    answer.map(Bytes::from).map_err(ApiError::internal)
 }
 
 fn with_ids(completion: &[u8], ending: &Ending, turn: &TurnIds) -> Result<RawObject, serde_json::Error> {

@@ -1,9 +1,9 @@
 //! Chat: from a request to a running answer.
 //!
-//! - [`conversation`]: the message is stored, the conversation is the context, the answer is stored
-//! - [`openai`]: OpenAI's stateless request, passed through
+//! - `conversation`: the message is stored, the conversation is the context, the answer is stored
+//! - `openai`: OpenAI's stateless request, passed through
 //!
-//! What a request may hold is decided in [`validation`]; the answer itself is the generation engine's business.
+//! What a request may hold is decided in `validation`; the answer itself is the generation engine's business.
 
 mod conversation;
 mod openai;
@@ -23,7 +23,6 @@ use crate::services::lifecycle::Lifecycle;
 use crate::services::outbox::Outbox;
 use crate::utils::clock::Clock;
 use crate::utils::errors::ApiError;
-use crate::utils::json::RawObject;
 use crate::utils::metrics::Metrics;
 
 /// How long the head of a streamed response waits for the model's first chunk; then it opens without one.
@@ -47,10 +46,13 @@ pub struct ChatContext {
 pub enum ChatAnswer {
     /// The stream, from its start.
     Stream(Subscription),
-    /// The whole answer of conversation chat.
-    Whole(RawObject),
-    /// The whole answer of OpenAI-compatible chat, as the model wrote it.
-    Raw(Bytes),
+    /// The whole answer: OpenAI's `chat.completion`.
+    Whole {
+        /// Its JSON: in OpenAI-compatible chat as the model wrote it.
+        body: Bytes,
+        /// How long the model was waited for.
+        waited: Option<Duration>,
+    },
 }
 
 /// The settings of chat.

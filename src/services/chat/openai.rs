@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -49,7 +48,11 @@ impl ChatService {
         if request.stream.unwrap_or(false) {
             self.stream(context, request, call, admission).await
         } else {
-            self.whole(call, admission).await.map(ChatAnswer::Raw)
+            let completion = self.whole(call, admission).await?;
+            Ok(ChatAnswer::Whole {
+                body: completion.body,
+                waited: Some(completion.waited),
+            })
         }
     }
 
@@ -91,7 +94,7 @@ impl ChatService {
 
     /// Asks in a task of its own, so that what was used is accounted for when the client goes away; the model is
     /// no longer asked then.
-    async fn whole(&self, call: ChatCall, admission: Admission) -> Result<Bytes, ApiError> {
+    async fn whole(&self, call: ChatCall, admission: Admission) -> Result<Completion, ApiError> {
         let (reply, answer) = oneshot::channel();
         let gone = CancellationToken::new();
         let task = WholeAnswer {
@@ -122,7 +125,7 @@ struct WholeAnswer {
 }
 
 impl WholeAnswer {
-    async fn run(self, call: ChatCall, reply: oneshot::Sender<Result<Bytes, ApiError>>) {
+    async fn run(self, call: ChatCall, reply: oneshot::Sender<Result<Completion, ApiError>>) {
         let started = tokio::time::Instant::now();
         let (status, result) = tokio::select! {
             biased;
@@ -166,7 +169,7 @@ impl WholeAnswer {
         self.outbox.record_usage(event).await;
         drop(self.admission);
         // The client may have gone away.
-        let _ = reply.send(result.map(|completion| completion.body));
+        let _ = reply.send(result);
     }
 }
 

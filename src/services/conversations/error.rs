@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::models::ids::StreamId;
-use crate::services::sql::SqlError;
+use crate::utils::database::DatabaseError;
 use crate::utils::errors::{ApiError, ErrorCode};
 
 /// Why a store did not do what it was asked. Nothing has changed then.
@@ -39,7 +39,7 @@ pub enum StoreError {
     InvalidToolResults(String),
     /// The store does not answer, or refuses for reasons of its own.
     #[error(transparent)]
-    Database(#[from] SqlError),
+    Database(#[from] DatabaseError),
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -71,7 +71,7 @@ impl From<StoreError> for ApiError {
             )
             .with_detail("stream_id", stream_id.to_string()),
             StoreError::InvalidToolResults(message) => Self::invalid_field("tool_results", message),
-            StoreError::Database(error @ SqlError::Corrupt(_)) => Self::internal(error),
+            StoreError::Database(error @ DatabaseError::Corrupt(_)) => Self::internal(error),
             StoreError::Database(error) => Self::new(
                 ErrorCode::StoreUnavailable,
                 "The conversation store does not answer. Try again shortly.",

@@ -70,6 +70,15 @@ pub struct StoreLimits {
 /// Where conversations, branches and messages are kept.
 #[async_trait]
 pub trait ConversationStore: Send + Sync + 'static {
+    /// What it is, for `/health`.
+    fn name(&self) -> &'static str;
+
+    /// Whether it answers.
+    ///
+    /// # Errors
+    /// Why it does not.
+    async fn check(&self) -> Result<(), StoreError>;
+
     /// Makes a conversation with an empty main branch.
     ///
     /// # Errors

@@ -397,7 +397,7 @@ async fn every<F: Future<Output = ()>>(
     }
 }
 
-pub(super) fn unavailable(error: crate::services::sql::SqlError) -> ApiError {
+pub(super) fn unavailable(error: crate::utils::database::DatabaseError) -> ApiError {
     crate::services::conversations::StoreError::from(error).into()
 }
 

@@ -1,6 +1,6 @@
 //! One answer being produced, as everybody else sees it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -91,6 +91,7 @@ pub struct Generation {
     pub(super) log: ReplayLog,
     pub(super) cancel: CancellationToken,
     draft: Mutex<Draft>,
+    waited: OnceLock<Duration>,
     opening: watch::Sender<Opening>,
     readers: watch::Sender<usize>,
     ending: watch::Sender<Option<Arc<Ending>>>,
@@ -123,6 +124,7 @@ impl Generation {
             log: new.log,
             cancel: CancellationToken::new(),
             draft: Mutex::default(),
+            waited: OnceLock::new(),
             opening: watch::Sender::new(Opening::Waiting),
             readers: watch::Sender::new(0),
             ending: watch::Sender::new(None),
@@ -133,6 +135,17 @@ impl Generation {
     /// The text so far. Held for as long as a push takes, never across an await.
     pub(super) fn draft(&self) -> MutexGuard<'_, Draft> {
         self.draft.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long the model was waited for until its first chunk, if that has come.
+    #[must_use]
+    pub fn waited(&self) -> Option<Duration> {
+        self.waited.get().copied()
+    }
+
+    pub(super) fn model_answered(&self, waited: Duration) {
+        // There is one task, and it says so once.
+        let _ = self.waited.set(waited);
     }
 
     /// The ids of the turn, in conversation chat.

@@ -1,10 +1,10 @@
 //! The generation engine: an answer belongs to the server, not to a connection.
 //!
-//! Each answer is a task of its own ([`task`]). It reads the model's stream, passes the bytes of each chunk on
-//! into a replay log ([`replay`]) and adds them up to a draft ([`draft`]). Connections are readers of the log
-//! ([`handle`]): they come, go and come back as they like. What the draft gained is checkpointed every second
-//! ([`checkpointer`]); how it ended is stored and accounted for before readers are told ([`finish`]); what a
-//! dead process left behind is closed at the next start ([`recovery`]).
+//! Each answer is a task of its own (`task`). It reads the model's stream, passes the bytes of each chunk on
+//! into a replay log (`replay`) and adds them up to a draft (`draft`). Connections are readers of the log
+//! (`handle`): they come, go and come back as they like. What the draft gained is checkpointed every second
+//! (`checkpointer`); how it ended is stored and accounted for before readers are told (`finish`); what a
+//! dead process left behind is closed at the next start (`recovery`).
 //!
 //! Invariants:
 //! - nothing on the path of a chunk waits for the database or holds a lock across an await

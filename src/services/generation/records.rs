@@ -7,7 +7,7 @@ use super::frames::TurnIds;
 use crate::models::ids::{StreamId, UserId};
 use crate::models::message::MessageStatus;
 use crate::services::conversations::FinishedAnswer;
-use crate::services::sql::SqlError;
+use crate::utils::database::DatabaseError;
 
 /// Text that a running answer gained since its last checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,29 +64,33 @@ pub trait GenerationRecords: Send + Sync + 'static {
     ///
     /// # Errors
     /// A failing database; nothing is written then.
-    async fn append_checkpoints(&self, checkpoints: Vec<Checkpoint>) -> Result<(), SqlError>;
+    async fn append_checkpoints(&self, checkpoints: Vec<Checkpoint>) -> Result<(), DatabaseError>;
 
     /// The checkpoints of an answer, in order.
     ///
     /// # Errors
     /// A failing database.
-    async fn checkpoints(&self, stream: StreamId) -> Result<Vec<Checkpoint>, SqlError>;
+    async fn checkpoints(&self, stream: StreamId) -> Result<Vec<Checkpoint>, DatabaseError>;
 
     /// Every answer that is recorded as running.
     ///
     /// # Errors
     /// A failing database.
-    async fn unfinished(&self) -> Result<Vec<UnfinishedGeneration>, SqlError>;
+    async fn unfinished(&self) -> Result<Vec<UnfinishedGeneration>, DatabaseError>;
 
     /// What is known of an answer of this user.
     ///
     /// # Errors
     /// A failing database.
-    async fn generation(&self, user: UserId, stream: StreamId) -> Result<Option<GenerationRecord>, SqlError>;
+    async fn generation(
+        &self,
+        user: UserId,
+        stream: StreamId,
+    ) -> Result<Option<GenerationRecord>, DatabaseError>;
 
     /// Forgets answers that ended before then, with their checkpoints; tells how many. Bounded per call.
     ///
     /// # Errors
     /// A failing database.
-    async fn forget_ended(&self, before: DateTime<Utc>) -> Result<u64, SqlError>;
+    async fn forget_ended(&self, before: DateTime<Utc>) -> Result<u64, DatabaseError>;
 }

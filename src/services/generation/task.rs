@@ -187,6 +187,7 @@ impl Task<'_> {
         self.model = stream.model.clone();
         self.header_cost = stream.header_cost;
         self.waited = stream.waited;
+        generation.model_answered(stream.waited);
         loop {
             let event = tokio::select! {
                 biased;
@@ -226,6 +227,7 @@ impl Task<'_> {
         self.model = completion.model;
         self.header_cost = completion.cost;
         self.waited = completion.waited;
+        self.generation.model_answered(completion.waited);
         let chunk = frames::chunk_of_completion(&completion.body).map_err(|error| {
             ModelError::new(
                 ModelErrorKind::Garbled,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{Check, Importance};
+use crate::services::conversations::ConversationStore;
 use crate::services::llm::Model;
 
 /// The model server: asked without asking a model.
@@ -34,6 +35,38 @@ impl Check for ModelCheck {
             Err(error) => {
                 tracing::warn!(%error, "the model server does not answer its health check");
                 Err("the model server does not answer".to_owned())
+            }
+        }
+    }
+}
+
+/// Where conversations are kept.
+pub struct ConversationsCheck(Arc<dyn ConversationStore>);
+
+impl ConversationsCheck {
+    /// A check of this store.
+    #[must_use]
+    pub fn new(store: Arc<dyn ConversationStore>) -> Self {
+        Self(store)
+    }
+}
+
+#[async_trait]
+impl Check for ConversationsCheck {
+    fn name(&self) -> &'static str {
+        "conversations"
+    }
+
+    fn importance(&self) -> Importance {
+        Importance::Critical
+    }
+
+    async fn check(&self) -> Result<Option<String>, String> {
+        match self.0.check().await {
+            Ok(()) => Ok(Some(self.0.name().to_owned())),
+            Err(error) => {
+                tracing::warn!(%error, "the conversation store does not answer");
+                Err("the conversation store does not answer".to_owned())
             }
         }
     }

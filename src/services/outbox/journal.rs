@@ -65,10 +65,16 @@ impl Journal {
                 Err(error) => tracing::error!(%error, "a line of the journal cannot be read and is left out"),
             }
         }
-        Ok(Self(Arc::new(Inner {
+        let torn = !text.is_empty() && !text.ends_with('\n');
+        let inner = Inner {
             path,
             entries: Mutex::new(entries),
-        })))
+        };
+        if torn {
+            // Else the next entry would continue the line that was cut short, and be lost with it.
+            inner.rewrite(&inner.lock())?;
+        }
+        Ok(Self(Arc::new(inner)))
     }
 
     /// What it holds, the oldest first.
@@ -130,9 +136,13 @@ impl Inner {
         if held + line.len() as u64 > MAX_BYTES {
             return Err(JournalError::Full);
         }
-        file.write_all(&line)
-            .and_then(|()| file.sync_all())
-            .map_err(|e| self.failed(e))?;
+        let written = file.write_all(&line).and_then(|()| file.sync_all());
+        if let Err(source) = written {
+            // Half a line must not stay in front of the next one.
+            let _ = file.set_len(held);
+            return Err(self.failed(source));
+        }
+        self.sync_folder()?;
         entries.push(entry);
         Ok(())
     }
@@ -142,19 +152,103 @@ impl Inner {
         let rest: Vec<_> = entries.iter().filter(|entry| entry.id() != id).cloned().collect();
         if rest.is_empty() {
             fs::remove_file(&self.path).map_err(|e| self.failed(e))?;
+            self.sync_folder()?;
         } else {
-            let new = self.path.with_extension("jsonl.new");
-            let mut file = File::create(&new).map_err(|e| self.failed(e))?;
-            for entry in &rest {
-                let mut line = serde_json::to_vec(entry)?;
-                line.push(b'\n');
-                file.write_all(&line).map_err(|e| self.failed(e))?;
-            }
-            file.sync_all()
-                .and_then(|()| fs::rename(&new, &self.path))
-                .map_err(|e| self.failed(e))?;
+            self.rewrite(&rest)?;
         }
         *entries = rest;
         Ok(())
+    }
+
+    /// Replaces the file by one with these entries.
+    fn rewrite(&self, entries: &[OutboxEntry]) -> Result<(), JournalError> {
+        let mut text = Vec::new();
+        for entry in entries {
+            serde_json::to_writer(&mut text, entry)?;
+            text.push(b'\n');
+        }
+        let new = self.path.with_extension("jsonl.new");
+        let replace = || {
+            let mut file = File::create(&new)?;
+            file.write_all(&text)?;
+            file.sync_all()?;
+            fs::rename(&new, &self.path)
+        };
+        replace().map_err(|e| self.failed(e))?;
+        self.sync_folder()
+    }
+
+    /// Makes it last that the file is there, or gone.
+    fn sync_folder(&self) -> Result<(), JournalError> {
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(|e| self.failed(e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::ids::UserId;
+    use crate::models::message::MessageStatus;
+    use crate::services::billing::UsageEvent;
+    use crate::services::conversations::AnswerUsage;
+    use uuid::Uuid;
+
+    fn entry(n: u128) -> OutboxEntry {
+        OutboxEntry::Usage(UsageEvent {
+            id: StreamId(Uuid::from_u128(n)),
+            user_id: UserId(Uuid::from_u128(7)),
+            request_id: "request".into(),
+            conversation_id: None,
+            message_id: None,
+            model: "model".into(),
+            status: MessageStatus::Completed,
+            streamed: true,
+            usage: AnswerUsage {
+                cost: crate::models::money::Money::parse_dollars("1.5e-6"),
+                ..AnswerUsage::default()
+            },
+            latency_ms: Some(1),
+            first_token_ms: None,
+            created_at: chrono::DateTime::UNIX_EPOCH,
+        })
+    }
+
+    fn ids(journal: &Journal) -> Vec<u128> {
+        journal
+            .entries()
+            .iter()
+            .map(|entry| entry.id().0.as_u128())
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn outlives_the_process_and_a_torn_line() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let journal = Journal::open(folder.path()).expect("a journal");
+        for n in 1..=3 {
+            journal.append(entry(n)).await.expect("kept");
+        }
+        journal
+            .remove(StreamId(Uuid::from_u128(2)))
+            .await
+            .expect("removed");
+        let file = folder.path().join("outbox.jsonl");
+        let text = fs::read_to_string(&file).expect("text");
+        fs::write(&file, &text[..text.len() - 20]).expect("cut");
+
+        let journal = Journal::open(folder.path()).expect("a journal");
+        assert_eq!(ids(&journal), [1], "the torn entry is gone");
+        journal.append(entry(4)).await.expect("kept");
+        assert_eq!(ids(&Journal::open(folder.path()).expect("a journal")), [1, 4]);
+        for n in [1, 4] {
+            journal
+                .remove(StreamId(Uuid::from_u128(n)))
+                .await
+                .expect("removed");
+        }
+        assert!(!file.exists());
     }
 }

@@ -1,7 +1,7 @@
 //! Answers and charges that could not be written yet: kept durably, and delivered when the store is back.
 //!
 //! What cannot be delivered at once goes into the database's outbox table, or, when the database is what is
-//! down, into an fsynced [`journal`] file. A background task delivers both, oldest first; delivering twice is the
+//! down, into an fsynced `journal` file. A background task delivers both, oldest first; delivering twice is the
 //! same as once.
 
 mod journal;
@@ -20,8 +20,8 @@ pub use journal::{Journal, JournalError};
 use crate::models::ids::StreamId;
 use crate::services::billing::{UsageEvent, UsageLedger};
 use crate::services::conversations::{ConversationStore, FinishedAnswer};
-use crate::services::sql::SqlError;
 use crate::utils::clock::Clock;
+use crate::utils::database::DatabaseError;
 use crate::utils::metrics::Metrics;
 
 /// How often what waits is looked at.
@@ -79,31 +79,31 @@ pub trait OutboxRecords: Send + Sync + 'static {
     ///
     /// # Errors
     /// A failing database.
-    async fn keep(&self, entry: &OutboxEntry) -> Result<(), SqlError>;
+    async fn keep(&self, entry: &OutboxEntry) -> Result<(), DatabaseError>;
 
     /// Entries whose time has come, at most so many.
     ///
     /// # Errors
     /// A failing database.
-    async fn due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<WaitingEntry>, SqlError>;
+    async fn due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<WaitingEntry>, DatabaseError>;
 
     /// Removes an entry.
     ///
     /// # Errors
     /// A failing database.
-    async fn delivered(&self, id: StreamId) -> Result<(), SqlError>;
+    async fn delivered(&self, id: StreamId) -> Result<(), DatabaseError>;
 
     /// Counts a failed try and sets the time of the next.
     ///
     /// # Errors
     /// A failing database.
-    async fn postpone(&self, id: StreamId, until: DateTime<Utc>) -> Result<(), SqlError>;
+    async fn postpone(&self, id: StreamId, until: DateTime<Utc>) -> Result<(), DatabaseError>;
 
     /// How full it is.
     ///
     /// # Errors
     /// A failing database.
-    async fn state(&self) -> Result<OutboxState, SqlError>;
+    async fn state(&self) -> Result<OutboxState, DatabaseError>;
 }
 
 /// Keeps and delivers. Cheap to clone.
@@ -211,7 +211,7 @@ impl Inner {
         }
     }
 
-    async fn deliver_table(&self) -> Result<(), SqlError> {
+    async fn deliver_table(&self) -> Result<(), DatabaseError> {
         for waiting in self.records.due(self.clock.now(), BATCH).await? {
             match self.write(&waiting.entry).await {
                 Ok(()) => self.records.delivered(waiting.entry.id()).await?,

@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 use sqlx::SqliteConnection;
 
-use super::super::SqlError;
 use super::rows::BranchRow;
 use crate::models::branch::Branch;
 use crate::models::ids::{BranchId, ConversationId, MessageId};
+use crate::utils::database::DatabaseError;
 
 /// The name of the branch that a conversation begins with.
 const MAIN: &str = "Main";
@@ -16,7 +16,7 @@ pub(super) async fn branches(
     connection: &mut SqliteConnection,
     conversation: ConversationId,
     active: BranchId,
-) -> Result<Vec<Branch>, SqlError> {
+) -> Result<Vec<Branch>, DatabaseError> {
     let rows: Vec<BranchRow> = sqlx::query_as(
         "SELECT b.id, b.conversation_id, b.name, b.status, b.is_main, b.parent_message_id, b.head_message_id,
                 coalesce(head.depth, 0) AS path_length, coalesce(fork.depth, 0) AS shared_length,

@@ -34,6 +34,17 @@ impl SqliteConversations {
 
 #[async_trait]
 impl ConversationStore for SqliteConversations {
+    fn name(&self) -> &'static str {
+        "sqlite"
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT 1 FROM conversations LIMIT 1")
+            .execute(&self.database.readers)
+            .await?;
+        Ok(())
+    }
+
     async fn create_conversation(
         &self,
         caller: &Caller,
@@ -145,8 +156,8 @@ impl ConversationStore for SqliteConversations {
                 row.into_model(children)
             })
             .collect::<Result<_, _>>()?;
-        let tree =
-            tree_json(&places).map_err(|error| crate::services::sql::SqlError::Corrupt(error.to_string()))?;
+        let tree = tree_json(&places)
+            .map_err(|error| crate::utils::database::DatabaseError::Corrupt(error.to_string()))?;
         Ok(Some(FullConversation {
             conversation,
             branches,

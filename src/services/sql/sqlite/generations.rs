@@ -4,7 +4,6 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, SqliteConnection};
 
-use super::super::SqlError;
 use super::SqliteDatabase;
 use super::rows::{count, named, stored, time};
 use crate::models::ids::{BranchId, ConversationId, MessageId, StreamId, UserId};
@@ -13,13 +12,14 @@ use crate::services::conversations::{AnswerOutcome, AnswerUsage, FinishedAnswer}
 use crate::services::generation::{
     Checkpoint, GenerationRecord, GenerationRecords, TurnIds, UnfinishedGeneration,
 };
+use crate::utils::database::DatabaseError;
 
 /// Ended answers forgotten in one transaction.
 const FORGET_BATCH: u32 = 500;
 
 #[async_trait]
 impl GenerationRecords for SqliteDatabase {
-    async fn append_checkpoints(&self, checkpoints: Vec<Checkpoint>) -> Result<(), SqlError> {
+    async fn append_checkpoints(&self, checkpoints: Vec<Checkpoint>) -> Result<(), DatabaseError> {
         self.writer
             .write(move |connection| {
                 Box::pin(async move {
@@ -32,7 +32,7 @@ impl GenerationRecords for SqliteDatabase {
             .await
     }
 
-    async fn checkpoints(&self, stream: StreamId) -> Result<Vec<Checkpoint>, SqlError> {
+    async fn checkpoints(&self, stream: StreamId) -> Result<Vec<Checkpoint>, DatabaseError> {
         let rows: Vec<CheckpointRow> = sqlx::query_as(
             "SELECT generation_id, first_event, content, reasoning, marks, tool_calls
              FROM checkpoints WHERE generation_id = ?1 ORDER BY first_event",
@@ -43,7 +43,7 @@ impl GenerationRecords for SqliteDatabase {
         rows.into_iter().map(CheckpointRow::into_checkpoint).collect()
     }
 
-    async fn unfinished(&self) -> Result<Vec<UnfinishedGeneration>, SqlError> {
+    async fn unfinished(&self) -> Result<Vec<UnfinishedGeneration>, DatabaseError> {
         let rows: Vec<UnfinishedRow> = sqlx::query_as(
             "SELECT id, user_id, conversation_id, branch_id, user_message_id, message_id, model, request_id, streamed
              FROM generations WHERE status = 'streaming' ORDER BY id",
@@ -53,7 +53,11 @@ impl GenerationRecords for SqliteDatabase {
         Ok(rows.into_iter().map(UnfinishedRow::into_unfinished).collect())
     }
 
-    async fn generation(&self, user: UserId, stream: StreamId) -> Result<Option<GenerationRecord>, SqlError> {
+    async fn generation(
+        &self,
+        user: UserId,
+        stream: StreamId,
+    ) -> Result<Option<GenerationRecord>, DatabaseError> {
         let row: Option<RecordRow> = sqlx::query_as(
             "SELECT id, conversation_id, branch_id, user_message_id, message_id, model, status, started_at, ended_at
              FROM generations WHERE id = ?1 AND user_id = ?2",
@@ -65,7 +69,7 @@ impl GenerationRecords for SqliteDatabase {
         row.map(RecordRow::into_record).transpose()
     }
 
-    async fn forget_ended(&self, before: DateTime<Utc>) -> Result<u64, SqlError> {
+    async fn forget_ended(&self, before: DateTime<Utc>) -> Result<u64, DatabaseError> {
         self.writer
             .write(move |connection| {
                 Box::pin(async move {
@@ -85,9 +89,9 @@ impl GenerationRecords for SqliteDatabase {
 }
 
 /// Nothing is written for an answer that was deleted meanwhile.
-async fn append(connection: &mut SqliteConnection, checkpoint: &Checkpoint) -> Result<(), SqlError> {
+async fn append(connection: &mut SqliteConnection, checkpoint: &Checkpoint) -> Result<(), DatabaseError> {
     let marks = serde_json::to_string(&checkpoint.marks)
-        .map_err(|error| SqlError::Corrupt(format!("marks: {error}")))?;
+        .map_err(|error| DatabaseError::Corrupt(format!("marks: {error}")))?;
     sqlx::query(
         "INSERT INTO checkpoints (generation_id, first_event, content, reasoning, marks, tool_calls)
          SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE EXISTS (SELECT 1 FROM generations WHERE id = ?1)
@@ -118,14 +122,14 @@ struct CheckpointRow {
 }
 
 impl CheckpointRow {
-    fn into_checkpoint(self) -> Result<Checkpoint, SqlError> {
+    fn into_checkpoint(self) -> Result<Checkpoint, DatabaseError> {
         Ok(Checkpoint {
             stream_id: self.generation_id,
             first_event: count(self.first_event),
             content: self.content,
             reasoning: self.reasoning,
             marks: serde_json::from_str(&self.marks)
-                .map_err(|error| SqlError::Corrupt(format!("marks: {error}")))?,
+                .map_err(|error| DatabaseError::Corrupt(format!("marks: {error}")))?,
             tool_calls: self.tool_calls,
         })
     }
@@ -184,7 +188,7 @@ struct RecordRow {
 }
 
 impl RecordRow {
-    fn into_record(self) -> Result<GenerationRecord, SqlError> {
+    fn into_record(self) -> Result<GenerationRecord, DatabaseError> {
         Ok(GenerationRecord {
             turn: TurnIds {
                 conversation_id: self.conversation_id,

@@ -3,17 +3,17 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::super::SqlError;
 use super::SqliteDatabase;
 use super::rows::{count, time};
 use crate::models::ids::StreamId;
 use crate::services::outbox::{OutboxEntry, OutboxRecords, OutboxState, WaitingEntry};
+use crate::utils::database::DatabaseError;
 
 #[async_trait]
 impl OutboxRecords for SqliteDatabase {
-    async fn keep(&self, entry: &OutboxEntry) -> Result<(), SqlError> {
+    async fn keep(&self, entry: &OutboxEntry) -> Result<(), DatabaseError> {
         let payload = serde_json::to_string(entry)
-            .map_err(|error| SqlError::Corrupt(format!("outbox entry: {error}")))?;
+            .map_err(|error| DatabaseError::Corrupt(format!("outbox entry: {error}")))?;
         let (id, now) = (entry.id(), self.clock.now().timestamp_millis());
         self.writer
             .write(move |connection| {
@@ -33,7 +33,7 @@ impl OutboxRecords for SqliteDatabase {
             .await
     }
 
-    async fn due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<WaitingEntry>, SqlError> {
+    async fn due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<WaitingEntry>, DatabaseError> {
         let rows: Vec<(String, i64)> = sqlx::query_as(
             "SELECT payload, attempts FROM outbox WHERE next_attempt_at <= ?1 ORDER BY next_attempt_at LIMIT ?2",
         )
@@ -44,7 +44,7 @@ impl OutboxRecords for SqliteDatabase {
         rows.into_iter()
             .map(|(payload, attempts)| {
                 let entry = serde_json::from_str(&payload)
-                    .map_err(|error| SqlError::Corrupt(format!("outbox entry: {error}")))?;
+                    .map_err(|error| DatabaseError::Corrupt(format!("outbox entry: {error}")))?;
                 Ok(WaitingEntry {
                     entry,
                     attempts: count(attempts),
@@ -53,7 +53,7 @@ impl OutboxRecords for SqliteDatabase {
             .collect()
     }
 
-    async fn delivered(&self, id: StreamId) -> Result<(), SqlError> {
+    async fn delivered(&self, id: StreamId) -> Result<(), DatabaseError> {
         self.writer
             .write(move |connection| {
                 Box::pin(async move {
@@ -67,7 +67,7 @@ impl OutboxRecords for SqliteDatabase {
             .await
     }
 
-    async fn postpone(&self, id: StreamId, until: DateTime<Utc>) -> Result<(), SqlError> {
+    async fn postpone(&self, id: StreamId, until: DateTime<Utc>) -> Result<(), DatabaseError> {
         self.writer
             .write(move |connection| {
                 Box::pin(async move {
@@ -84,7 +84,7 @@ impl OutboxRecords for SqliteDatabase {
             .await
     }
 
-    async fn state(&self) -> Result<OutboxState, SqlError> {
+    async fn state(&self) -> Result<OutboxState, DatabaseError> {
         let (pending, oldest): (i64, Option<i64>) =
             sqlx::query_as("SELECT count(*), min(created_at) FROM outbox")
                 .fetch_one(&self.readers)

@@ -4,16 +4,16 @@ use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 use sqlx::FromRow;
 
-use super::super::SqlError;
 use crate::models::branch::{Branch, BranchStatus};
 use crate::models::conversation::{Conversation, ConversationStatus};
 use crate::models::ids::{BranchId, ConversationId, MessageId, UserId};
 use crate::models::message::{Message, MessageStatus, MessageUsage, Role};
 use crate::models::money::Money;
+use crate::utils::database::DatabaseError;
 
 /// The time of a stored number of milliseconds.
-pub(super) fn time(millis: i64) -> Result<DateTime<Utc>, SqlError> {
-    DateTime::from_timestamp_millis(millis).ok_or_else(|| SqlError::Corrupt(format!("time {millis}")))
+pub(super) fn time(millis: i64) -> Result<DateTime<Utc>, DatabaseError> {
+    DateTime::from_timestamp_millis(millis).ok_or_else(|| DatabaseError::Corrupt(format!("time {millis}")))
 }
 
 /// A stored count; the schema never lets one fall below zero.
@@ -27,17 +27,17 @@ pub(super) fn stored(count: u64) -> i64 {
 }
 
 /// Stored JSON.
-pub(super) fn json(text: String) -> Result<Box<RawValue>, SqlError> {
-    RawValue::from_string(text).map_err(|error| SqlError::Corrupt(format!("JSON: {error}")))
+pub(super) fn json(text: String) -> Result<Box<RawValue>, DatabaseError> {
+    RawValue::from_string(text).map_err(|error| DatabaseError::Corrupt(format!("JSON: {error}")))
 }
 
-fn text_json(text: &str) -> Result<Box<RawValue>, SqlError> {
-    serde_json::value::to_raw_value(text).map_err(|error| SqlError::Corrupt(format!("text: {error}")))
+fn text_json(text: &str) -> Result<Box<RawValue>, DatabaseError> {
+    serde_json::value::to_raw_value(text).map_err(|error| DatabaseError::Corrupt(format!("text: {error}")))
 }
 
 /// A stored name of a closed list.
-pub(super) fn named<T>(read: impl Fn(&str) -> Option<T>, name: &str) -> Result<T, SqlError> {
-    read(name).ok_or_else(|| SqlError::Corrupt(format!("name {name}")))
+pub(super) fn named<T>(read: impl Fn(&str) -> Option<T>, name: &str) -> Result<T, DatabaseError> {
+    read(name).ok_or_else(|| DatabaseError::Corrupt(format!("name {name}")))
 }
 
 #[derive(Debug, FromRow)]
@@ -61,7 +61,7 @@ pub(super) struct ConversationRow {
 }
 
 impl ConversationRow {
-    pub(super) fn into_model(self) -> Result<Conversation, SqlError> {
+    pub(super) fn into_model(self) -> Result<Conversation, DatabaseError> {
         Ok(Conversation {
             id: self.id,
             title: self.title,
@@ -69,7 +69,7 @@ impl ConversationRow {
             status: match self.status.as_str() {
                 "active" => ConversationStatus::Active,
                 "archived" => ConversationStatus::Archived,
-                other => return Err(SqlError::Corrupt(format!("status {other}"))),
+                other => return Err(DatabaseError::Corrupt(format!("status {other}"))),
             },
             system_message: self.system_message,
             metadata: json(self.metadata)?,
@@ -103,7 +103,7 @@ pub(super) struct BranchRow {
 }
 
 impl BranchRow {
-    pub(super) fn into_model(self, active: BranchId) -> Result<Branch, SqlError> {
+    pub(super) fn into_model(self, active: BranchId) -> Result<Branch, DatabaseError> {
         Ok(Branch {
             is_active: self.id == active,
             id: self.id,
@@ -113,7 +113,7 @@ impl BranchRow {
                 "active" => BranchStatus::Active,
                 "merged" => BranchStatus::Merged,
                 "abandoned" => BranchStatus::Abandoned,
-                other => return Err(SqlError::Corrupt(format!("status {other}"))),
+                other => return Err(DatabaseError::Corrupt(format!("status {other}"))),
             },
             is_main: self.is_main,
             parent_message_id: self.parent_message_id,
@@ -156,7 +156,7 @@ pub(super) struct MessageRow {
 
 impl MessageRow {
     /// `children` are the messages that follow it directly.
-    pub(super) fn into_model(self, children: Vec<MessageId>) -> Result<Message, SqlError> {
+    pub(super) fn into_model(self, children: Vec<MessageId>) -> Result<Message, DatabaseError> {
         let usage = match (self.prompt_tokens, self.completion_tokens) {
             (Some(prompt), Some(completion)) => Some(MessageUsage {
                 prompt_tokens: count(prompt),

@@ -4,7 +4,6 @@ use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 use sqlx::{FromRow, SqliteConnection};
 
-use super::super::SqlError;
 use super::rows::{count, json, named};
 use super::{branches, conversations};
 use crate::models::ids::{BranchId, ConversationId, MessageId, StreamId, UserId};
@@ -15,6 +14,7 @@ use crate::services::conversations::{
     TurnTarget, unanswered_calls,
 };
 use crate::utils::clock::Clock;
+use crate::utils::database::DatabaseError;
 
 /// Characters of the first user message that a conversation shows as its preview.
 const PREVIEW_CHARS: usize = 200;
@@ -251,7 +251,7 @@ impl MessageWriter<'_> {
             MessageContent::Text(_) => None,
             MessageContent::Parts(parts) => Some(
                 serde_json::to_string(parts)
-                    .map_err(|error| SqlError::Corrupt(format!("content parts: {error}")))?,
+                    .map_err(|error| DatabaseError::Corrupt(format!("content parts: {error}")))?,
             ),
         };
         self.insert(
@@ -434,9 +434,10 @@ async fn context(
 }
 
 impl ContextRow {
-    fn into_context(self) -> Result<ContextMessage, SqlError> {
-        let raw =
-            |text: Option<String>| -> Result<Option<Box<RawValue>>, SqlError> { text.map(json).transpose() };
+    fn into_context(self) -> Result<ContextMessage, DatabaseError> {
+        let raw = |text: Option<String>| -> Result<Option<Box<RawValue>>, DatabaseError> {
+            text.map(json).transpose()
+        };
         Ok(ContextMessage {
             role: named(Role::from_name, &self.role)?,
             content: self.content,

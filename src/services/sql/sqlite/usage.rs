@@ -3,14 +3,14 @@
 use async_trait::async_trait;
 use sqlx::SqliteConnection;
 
-use super::super::SqlError;
 use super::SqliteDatabase;
 use super::rows::stored;
 use crate::services::billing::{UsageEvent, UsageLedger};
+use crate::utils::database::DatabaseError;
 
 #[async_trait]
 impl UsageLedger for SqliteDatabase {
-    async fn record(&self, event: UsageEvent) -> Result<(), SqlError> {
+    async fn record(&self, event: UsageEvent) -> Result<(), DatabaseError> {
         self.writer
             .write(move |connection| Box::pin(async move { Ok(insert(connection, &event).await?) }))
             .await

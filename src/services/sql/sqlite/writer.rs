@@ -14,7 +14,7 @@ use sqlx::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
-use super::super::SqlError;
+use crate::utils::database::DatabaseError;
 
 /// Jobs that may wait for the writer; past that, callers wait for a place.
 const QUEUE: usize = 1_024;
@@ -47,7 +47,7 @@ impl Writer {
     where
         F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
         T: Send + 'static,
-        E: From<SqlError> + Send + 'static,
+        E: From<DatabaseError> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
         let job = Box::new(TypedJob {
@@ -57,10 +57,10 @@ impl Writer {
         });
         match tokio::time::timeout(QUEUE_TIMEOUT, self.jobs.reserve()).await {
             Ok(Ok(place)) => place.send(job),
-            Ok(Err(_)) => return Err(SqlError::Closed.into()),
-            Err(_) => return Err(SqlError::QueueFull.into()),
+            Ok(Err(_)) => return Err(DatabaseError::Closed.into()),
+            Err(_) => return Err(DatabaseError::QueueFull.into()),
         }
-        answer.await.unwrap_or_else(|_| Err(SqlError::Closed.into()))
+        answer.await.unwrap_or_else(|_| Err(DatabaseError::Closed.into()))
     }
 }
 
@@ -70,7 +70,7 @@ trait Job: Send {
     async fn run(&mut self, connection: &mut SqliteConnection) -> bool;
 
     /// Tells the caller, once it is known whether the commit held.
-    fn finish(self: Box<Self>, committed: Result<(), SqlError>);
+    fn finish(self: Box<Self>, committed: Result<(), DatabaseError>);
 }
 
 struct TypedJob<T, E, F> {
@@ -84,7 +84,7 @@ impl<T, E, F> Job for TypedJob<T, E, F>
 where
     F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, E>> + Send,
     T: Send,
-    E: From<SqlError> + Send,
+    E: From<DatabaseError> + Send,
 {
     async fn run(&mut self, connection: &mut SqliteConnection) -> bool {
         let Some(work) = self.work.take() else {
@@ -96,12 +96,12 @@ where
         keep
     }
 
-    fn finish(self: Box<Self>, committed: Result<(), SqlError>) {
+    fn finish(self: Box<Self>, committed: Result<(), DatabaseError>) {
         let result = match (self.result, committed) {
             (Some(Err(error)), _) => Err(error),
             (Some(Ok(value)), Ok(())) => Ok(value),
             (Some(Ok(_)), Err(error)) => Err(error.into()),
-            (None, committed) => Err(committed.err().unwrap_or(SqlError::Closed).into()),
+            (None, committed) => Err(committed.err().unwrap_or(DatabaseError::Closed).into()),
         };
         // The caller may have gone away; its work is done all the same.
         let _ = self.reply.send(result);
@@ -113,7 +113,7 @@ async fn run(mut connection: SqliteConnection, mut queue: mpsc::Receiver<Box<dyn
     while queue.recv_many(&mut batch, MAX_BATCH).await > 0 {
         let committed = commit(&mut connection, &mut batch)
             .await
-            .map_err(|error| SqlError::Database(Arc::new(error)));
+            .map_err(|error| DatabaseError::Database(Arc::new(error)));
         if let Err(error) = &committed {
             tracing::error!(%error, jobs = batch.len(), "a commit failed");
             // Leaves no transaction open behind a failed BEGIN or COMMIT; without one this is refused, rightly.

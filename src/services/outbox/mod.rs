@@ -33,9 +33,10 @@ const BATCH: u32 = 100;
 /// The longest pause between two tries of one entry.
 const MAX_BACKOFF_SECONDS: i64 = 10;
 
-/// Something that must be written in the end.
+/// Something that must be written in the end. (Tagged from outside: a tag within would have serde take the raw
+/// JSON in it apart.)
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum OutboxEntry {
     /// An answer of a conversation, with its charge.
     Answer(FinishedAnswer),

@@ -310,6 +310,7 @@ impl Wiring {
         ];
         let authenticator = Authenticator::new(
             &settings.security,
+            settings.cache.max_entries,
             &self.secret,
             &self.metrics,
             self.clock.clone(),

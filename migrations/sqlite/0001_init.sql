@@ -94,6 +94,8 @@ CREATE TABLE generations (
     model           TEXT    NOT NULL,
     request_id      TEXT    NOT NULL,
     streamed        INTEGER NOT NULL,
+    -- Bytes of text that the model was sent: what tokens are estimated from if the process stops.
+    sent_bytes      INTEGER NOT NULL,
     status          TEXT    NOT NULL DEFAULT 'streaming'
                     CHECK (status IN ('completed', 'streaming', 'cancelled', 'interrupted', 'failed')),
     started_at      INTEGER NOT NULL,

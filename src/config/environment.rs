@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
 use std::rc::Rc;
 
+use super::groups;
 use super::problems::{ConfigErrors, Problem};
 use super::sections::Settings;
 use super::source::Source;
@@ -19,7 +20,7 @@ impl Settings {
     /// # Errors
     /// Every problem found, in one list; a `.env` that cannot be read is one of them, named with its line.
     pub fn from_env() -> Result<Self, ConfigErrors> {
-        let mut source = Source::new();
+        let mut source = Source::new(&groups::catalogue());
         let pairs = process_pairs(&mut source);
         source.add_layer(pairs);
         match fs::read_to_string(FILE) {

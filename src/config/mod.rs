@@ -37,7 +37,7 @@ impl Settings {
     /// # Errors
     /// Every problem found, in one list.
     pub fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigErrors> {
-        let mut source = Source::new();
+        let mut source = Source::new(&groups::catalogue());
         source.add_layer(pairs);
         Self::from_source(source)
     }

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::groups;
+use super::catalogue::SettingInfo;
 use super::problems::{Problem, shown};
 
 /// The values given, by setting, and what was found wrong or odd while collecting them.
@@ -24,9 +24,10 @@ struct Known {
 }
 
 impl Source {
-    pub fn new() -> Self {
+    /// Nothing given yet, of these settings.
+    pub fn new(catalogue: &[SettingInfo]) -> Self {
         let mut known = HashMap::new();
-        for info in groups::catalogue() {
+        for info in catalogue {
             let entry = Known {
                 setting: info.name,
                 secret: info.secret,

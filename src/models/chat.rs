@@ -88,8 +88,6 @@ pub struct OpenAiChatRequest {
     /// Whether the answer is streamed as server-sent events.
     #[schema(default = false)]
     pub stream: Option<bool>,
-    /// OpenAI's options of a stream.
-    pub stream_options: Option<StreamOptions>,
 }
 
 /// The one thing that every message must have.
@@ -99,8 +97,8 @@ pub struct OpenAiMessage {
     pub role: String,
 }
 
-/// OpenAI's options of a stream.
-#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+/// OpenAI's options of a stream, of which one matters here.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
 pub struct StreamOptions {
     /// Whether the stream's last chunk carries the usage.
     pub include_usage: Option<bool>,

@@ -128,10 +128,10 @@ pub struct Limits {
 /// What stands behind the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Backends {
-    /// Where conversations are kept: `sqlite` or `postgresql`.
+    /// Where conversations are kept: `sqlite`.
     #[schema(example = "sqlite")]
     pub store: &'static str,
-    /// Where answers come from: `litellm`, `providers` or `demo`.
+    /// Where answers come from: `litellm` or `demo`.
     #[schema(example = "litellm")]
     pub models: &'static str,
 }

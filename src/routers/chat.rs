@@ -76,19 +76,22 @@ async fn create_chat_completion(
     headers: HeaderMap,
     RawJson(body): RawJson,
 ) -> Result<Response, ApiError> {
-    let context = ChatContext {
-        request_id: request_id.0,
-        traceparent: Some(trace.traceparent),
-        received: Instant::now(),
-        on_disconnect: on_disconnect(&headers)?,
+    let received = Instant::now();
+    let context = || {
+        Ok::<_, ApiError>(ChatContext {
+            request_id: request_id.0,
+            traceparent: Some(trace.traceparent),
+            received,
+            on_disconnect: on_disconnect(&headers)?,
+        })
     };
     let fields: RawObject = parse(&body)?;
     let answer = match (
         fields.has("message") || fields.has("tool_results"),
         fields.has("messages"),
     ) {
-        (true, false) => chat.converse(&caller, context, parse(&body)?).await?,
-        (false, true) => openai(&chat, &caller, context, &body, fields)
+        (true, false) => chat.converse(&caller, context()?, parse(&body)?).await?,
+        (false, true) => async { openai(&chat, &caller, context()?, &body, fields).await }
             .await
             .map_err(ApiError::for_openai_clients)?,
         (true, true) => {

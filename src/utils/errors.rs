@@ -123,7 +123,8 @@ impl ErrorCode {
             | Self::UpstreamRateLimited
             | Self::UpstreamUnavailable
             | Self::Overloaded
-            | Self::StoreUnavailable => Some(Duration::from_secs(1)),
+            | Self::StoreUnavailable
+            | Self::StreamInterrupted => Some(Duration::from_secs(1)),
             Self::Draining => Some(Duration::from_secs(5)),
             _ => None,
         }
@@ -135,7 +136,7 @@ impl ErrorCode {
         self.default_retry_after().is_some()
             || matches!(
                 self,
-                Self::UpstreamError | Self::UpstreamTimeout | Self::RequestTimeout | Self::StreamInterrupted
+                Self::UpstreamError | Self::UpstreamTimeout | Self::RequestTimeout
             )
     }
 }

@@ -12,7 +12,7 @@ settings! {
     MAX_MESSAGE_LENGTH: Whole<usize> = Whole::new(1, 10_000_000), is("32000"),
         "characters of one message";
     MAX_BRANCHES_PER_CONVERSATION: Whole<u32> = Whole::new(1, 1000), is("10"),
-        "branches of one conversation", later();
+        "branches of one conversation";
     MAX_CONVERSATIONS_PER_USER: Whole<u32> = Whole::new(1, 1_000_000), is("1000"),
         "conversations of one user";
     MAX_MESSAGES_PER_CONVERSATION: Whole<u32> = Whole::new(2, 100_000), is("500"),

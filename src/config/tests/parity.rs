@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::super::environment::add_file;
+use super::super::groups;
 use super::super::source::Source;
 use super::super::{DefaultValue, Group, SettingInfo, Settings};
 use super::read;
@@ -97,7 +98,7 @@ fn the_documentation_follows_the_code() {
 
 #[test]
 fn the_example_file_starts_the_development_service_with_its_defaults() {
-    let mut source = Source::new();
+    let mut source = Source::new(&groups::catalogue());
     add_file(&mut source, EXAMPLE);
     let from_example = Settings::from_source(source).expect("settings");
     assert_eq!(from_example.warnings(), &[] as &[String]);

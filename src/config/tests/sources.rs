@@ -4,13 +4,14 @@ use proptest::prelude::*;
 use secrecy::ExposeSecret as _;
 
 use super::super::environment::add_file;
+use super::super::groups;
 use super::super::source::Source;
 use super::super::{ConfigErrors, Settings};
 use super::{owned, read, refused};
 
 /// The environment, then a `.env` file.
 fn layered(environment: &[(&str, &str)], file: &str) -> Result<Settings, ConfigErrors> {
-    let mut source = Source::new();
+    let mut source = Source::new(&groups::catalogue());
     source.add_layer(owned(environment));
     add_file(&mut source, file);
     Settings::from_source(source)

@@ -24,9 +24,6 @@ use super::{AuthError, Caller};
 /// Longest token that is looked at, in bytes.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
-/// Most verified tokens remembered at once.
-const CACHED_TOKENS: u64 = 10_000;
-
 /// A remembered token is dropped after this long, whatever its `exp`, so that memory follows use.
 const CACHED_FOR: Duration = Duration::from_secs(3600);
 
@@ -45,9 +42,15 @@ pub struct Authenticator {
 }
 
 impl Authenticator {
-    /// An authenticator for tokens signed with this secret.
+    /// An authenticator for tokens signed with this secret, which remembers so many of them.
     #[must_use]
-    pub fn new(settings: &SecuritySettings, secret: &SecretBytes, metrics: &Metrics, clock: Clock) -> Self {
+    pub fn new(
+        settings: &SecuritySettings,
+        cached_tokens: u64,
+        secret: &SecretBytes,
+        metrics: &Metrics,
+        clock: Clock,
+    ) -> Self {
         let lookups = |result| {
             metrics
                 .cache_operations
@@ -62,7 +65,7 @@ impl Authenticator {
             },
             clock,
             verified: Cache::builder()
-                .max_capacity(CACHED_TOKENS)
+                .max_capacity(cached_tokens)
                 .time_to_live(CACHED_FOR)
                 .build(),
             hits: lookups("hit"),

@@ -8,7 +8,7 @@ use tracing::Instrument;
 
 use super::{ChatAnswer, ChatContext, ChatService, HEAD_WAIT, validation};
 use crate::config::OnDisconnect;
-use crate::models::chat::OpenAiChatRequest;
+use crate::models::chat::{OpenAiChatRequest, StreamOptions};
 use crate::models::ids::StreamId;
 use crate::models::message::MessageStatus;
 use crate::services::auth::Caller;
@@ -46,7 +46,7 @@ impl ChatService {
             traceparent: context.traceparent.clone(),
         };
         if request.stream.unwrap_or(false) {
-            self.stream(context, request, call, admission).await
+            self.stream(context, call, admission).await
         } else {
             let completion = self.whole(call, admission).await?;
             Ok(ChatAnswer::Whole {
@@ -59,7 +59,6 @@ impl ChatService {
     async fn stream(
         &self,
         context: ChatContext,
-        request: &OpenAiChatRequest,
         call: ChatCall,
         admission: Admission,
     ) -> Result<ChatAnswer, ApiError> {
@@ -70,10 +69,7 @@ impl ChatService {
             id: StreamId::new(&self.clock),
             user_id: call.user,
             kind: Kind::Stateless {
-                shows_usage: request
-                    .stream_options
-                    .and_then(|options| options.include_usage)
-                    .unwrap_or(false),
+                shows_usage: shows_usage(&call.body),
             },
             streamed: true,
             keep_log,
@@ -112,6 +108,14 @@ impl ChatService {
         let _hang_up = gone.drop_guard();
         answer.await.unwrap_or_else(|_| Err(interrupted()))
     }
+}
+
+/// Whether the client asked for the usage. What is wrong with the options is for the model to say.
+fn shows_usage(body: &RawObject) -> bool {
+    body.get("stream_options")
+        .and_then(|options| serde_json::from_str::<StreamOptions>(options.get()).ok())
+        .and_then(|options| options.include_usage)
+        .unwrap_or(false)
 }
 
 struct WholeAnswer {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::engine::EngineInner;
+use super::core::EngineCore;
 
-pub(super) async fn run(engine: &Arc<EngineInner>, stop: &CancellationToken) {
+pub(super) async fn run(engine: &Arc<EngineCore>, stop: &CancellationToken) {
     let interval = engine.settings.checkpoint_interval;
     let mut next = Instant::now() + interval;
     while tokio::time::timeout_at(next, stop.cancelled()).await.is_err() {
@@ -17,7 +17,7 @@ pub(super) async fn run(engine: &Arc<EngineInner>, stop: &CancellationToken) {
     }
 }
 
-async fn checkpoint_all(engine: &EngineInner) {
+async fn checkpoint_all(engine: &EngineCore) {
     let (mut generations, mut checkpoints) = (Vec::new(), Vec::new());
     for generation in engine.registry.running() {
         let unsaved = generation.draft().unsaved(generation.id);

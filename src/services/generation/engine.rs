@@ -8,15 +8,17 @@ use chrono::TimeDelta;
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use super::frames::{self, Naming, TurnIds};
-use super::handle::{DisconnectPolicy, Generation, Kind, NewGeneration, Subscription};
+use super::core::{AnswerCount, EngineCore, EngineSettings, unavailable};
+use super::frames::{self, Naming};
+use super::handle::{DisconnectPolicy, Generation, NewGeneration, Subscription};
 use super::records::{Checkpoint, GenerationRecord, GenerationRecords};
-use super::registry::{Admission, Registry};
+use super::registry::Admission;
 use super::replay::{ReplayBudget, ReplayLog};
 use super::task::{self, ModelJob};
+use super::turn::{Kind, TurnIds};
 use crate::models::ids::{ConversationId, MessageId, StreamId, UserId};
 use crate::models::message::MessageStatus;
-use crate::services::conversations::{AnswerUsage, ConversationStore};
+use crate::services::conversations::ConversationStore;
 use crate::services::lifecycle::Lifecycle;
 use crate::services::llm::Model;
 use crate::services::outbox::Outbox;
@@ -28,27 +30,8 @@ use crate::utils::sse::write_frame;
 /// How often expired logs are looked for.
 const JANITOR_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How often ended answers are swept from the records, and how long they stay there.
+/// How often ended answers are swept from the records.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(3_600);
-const RECORDS_KEPT: TimeDelta = TimeDelta::days(1);
-
-/// Trims of one log before the writer goes on although the budget is exceeded: enough to empty it.
-const MAX_TRIMS: u32 = 24;
-
-/// The engine's settings.
-#[derive(Debug, Clone)]
-pub struct EngineSettings {
-    /// `MAX_CONCURRENT_STREAMS_PER_USER`.
-    pub max_streams_per_user: usize,
-    /// `STREAM_TIMEOUT`.
-    pub stream_timeout: Duration,
-    /// `STREAM_RETENTION_SECONDS`.
-    pub stream_retention: Duration,
-    /// `REPLAY_MAX_BYTES`.
-    pub replay_max_bytes: usize,
-    /// `CHECKPOINT_SECONDS`.
-    pub checkpoint_interval: Duration,
-}
 
 /// What the engine works with.
 pub struct EngineParts {
@@ -72,20 +55,7 @@ pub struct EngineParts {
 
 /// Produces answers. Cheap to clone.
 #[derive(Clone)]
-pub struct Engine(Arc<EngineInner>);
-
-pub(super) struct EngineInner {
-    pub(super) model: Arc<dyn Model>,
-    pub(super) store: Arc<dyn ConversationStore>,
-    pub(super) records: Arc<dyn GenerationRecords>,
-    pub(super) outbox: Outbox,
-    pub(super) metrics: Arc<Metrics>,
-    pub(super) lifecycle: Lifecycle,
-    pub(super) clock: Clock,
-    pub(super) settings: EngineSettings,
-    pub(super) registry: Arc<Registry>,
-    pub(super) budget: Arc<ReplayBudget>,
-}
+pub struct Engine(Arc<EngineCore>);
 
 /// An answer that is to be begun.
 pub struct StartGeneration {
@@ -120,22 +90,12 @@ pub enum Found {
     Nothing,
 }
 
-/// One answer for the metrics.
-pub(crate) struct AnswerCount<'a> {
-    pub(crate) model: &'a str,
-    pub(crate) user: UserId,
-    pub(crate) status: MessageStatus,
-    pub(crate) streamed: bool,
-    pub(crate) usage: &'a AnswerUsage,
-    pub(crate) took: Duration,
-}
-
 impl Engine {
     /// An engine; its background work is started with [`run_background`](Self::run_background).
     #[must_use]
     pub fn new(parts: EngineParts) -> Self {
         let budget = Arc::new(ReplayBudget::new(parts.settings.replay_max_bytes));
-        Self(Arc::new(EngineInner {
+        Self(Arc::new(EngineCore {
             model: parts.model,
             store: parts.store,
             records: parts.records,
@@ -201,7 +161,7 @@ impl Engine {
             log: ReplayLog::new(start.keep_log, inner.budget.clone()),
             metrics: inner.metrics.clone(),
         }));
-        task::open_log(&generation, &start.job.call.model);
+        generation.begin_log(&start.job.call.model);
         if start.keep_log {
             inner.registry.insert(&generation);
         }
@@ -241,7 +201,11 @@ impl Engine {
             inner.metrics.stream_resumes.inc();
             return Ok(Found::Recovered(recovered(&record, &checkpoints, after)));
         }
-        Ok(Found::Gone(record.turn.message_id))
+        Ok(if record.has_message {
+            Found::Gone(record.turn.message_id)
+        } else {
+            Found::Nothing
+        })
     }
 
     /// The running answer of a conversation, if there is one.
@@ -301,90 +265,6 @@ impl Engine {
     }
 }
 
-impl EngineInner {
-    /// Brings the logs back into their budget: ended ones go first, then the oldest events of this one.
-    pub(super) fn make_room(&self, log: &ReplayLog) {
-        while self.budget.is_exceeded() && self.registry.forget_oldest() {}
-        for _ in 0..MAX_TRIMS {
-            if !self.budget.is_exceeded() {
-                break;
-            }
-            log.trim();
-        }
-    }
-
-    /// Writes checkpoints; a failure is counted and the text stays unsaved, to be tried again.
-    pub(super) async fn checkpoint(&self, checkpoints: Vec<Checkpoint>) -> bool {
-        match self.records.append_checkpoints(checkpoints).await {
-            Ok(()) => true,
-            Err(error) => {
-                tracing::warn!(%error, "a checkpoint could not be written");
-                self.metrics
-                    .best_effort_failures
-                    .with_label_values(&["checkpoint"])
-                    .inc();
-                false
-            }
-        }
-    }
-
-    pub(super) fn count_answer(&self, answer: &AnswerCount<'_>) {
-        let metrics = &self.metrics;
-        let model = metrics.model_label(answer.model);
-        let user = answer.user.to_string();
-        let user = metrics.user_label(&user);
-        let stream = if answer.streamed { "true" } else { "false" };
-        metrics
-            .chat_completions
-            .with_label_values(&[model, user, answer.status.as_str(), stream])
-            .inc();
-        metrics
-            .chat_completion_duration
-            .with_label_values(&[model])
-            .observe(answer.took.as_secs_f64());
-        let usage = answer.usage;
-        for (kind, tokens) in [
-            ("input", usage.prompt_tokens),
-            ("output", usage.completion_tokens),
-            ("cached", usage.cached_tokens.unwrap_or_default()),
-            ("reasoning", usage.reasoning_tokens.unwrap_or_default()),
-        ] {
-            metrics
-                .chat_tokens
-                .with_label_values(&[model, kind])
-                .inc_by(tokens);
-        }
-        match usage.cost {
-            Some(cost) => {
-                #[expect(
-                    clippy::cast_precision_loss,
-                    reason = "a metric, not an account: the ledger is exact"
-                )]
-                let dollars = cost.nano() as f64 / 1e9;
-                metrics.revenue_usd.with_label_values(&[model]).inc_by(dollars);
-            }
-            None => metrics.unpriced_completions.inc(),
-        }
-    }
-
-    async fn sweep(&self) {
-        loop {
-            match self.records.forget_ended(self.clock.now() - RECORDS_KEPT).await {
-                Ok(0) => return,
-                Ok(count) => tracing::debug!(count, "forgot ended answers"),
-                Err(error) => {
-                    tracing::warn!(%error, "ended answers could not be swept");
-                    self.metrics
-                        .best_effort_failures
-                        .with_label_values(&["sweep"])
-                        .inc();
-                    return;
-                }
-            }
-        }
-    }
-}
-
 async fn every<F: Future<Output = ()>>(
     interval: Duration,
     stop: &tokio_util::sync::CancellationToken,
@@ -397,14 +277,10 @@ async fn every<F: Future<Output = ()>>(
     }
 }
 
-pub(super) fn unavailable(error: crate::utils::database::DatabaseError) -> ApiError {
-    crate::services::conversations::StoreError::from(error).into()
-}
-
 /// What is known of an answer whose process stopped, from the event after `after` on, with the ids that its
 /// events had.
 fn recovered(record: &GenerationRecord, checkpoints: &[Checkpoint], after: u64) -> Bytes {
-    let id = format!("chatcmpl-{}", record.turn.stream_id);
+    let id = frames::own_completion_id(record.turn.stream_id);
     let naming = Naming {
         id: &id,
         model: &record.model,
@@ -420,7 +296,11 @@ fn recovered(record: &GenerationRecord, checkpoints: &[Checkpoint], after: u64) 
         next = checkpoint.end();
     }
     next = next.max(after.saturating_add(1)).max(2);
-    write_frame(&mut out, next, &frames::error(&interrupted(&record.turn), ""));
+    write_frame(
+        &mut out,
+        next,
+        &frames::error(&interrupted(&record.turn), &record.request_id),
+    );
     write_frame(&mut out, next.saturating_add(1), frames::DONE);
     out.freeze()
 }

@@ -1,24 +1,44 @@
 //! The end of an answer: stored, accounted for, then told to its readers, then counted.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
 
 use serde_json::value::RawValue;
 
+use super::core::{AnswerCount, EngineCore};
 use super::draft::Draft;
-use super::engine::EngineInner;
-use super::frames::{self, TurnIds};
-use super::handle::{Ending, Generation, Kind};
+use super::frames;
+use super::handle::{Ending, Generation};
 use super::registry::Admission;
-use super::task::{Produced, naming, own_completion_id};
+use super::turn::{Kind, TurnIds};
 use crate::models::message::MessageStatus;
 use crate::models::money::Money;
 use crate::services::billing::UsageEvent;
 use crate::services::conversations::{AnswerOutcome, AnswerUsage, FinishedAnswer};
 use crate::services::outbox::OutboxEntry;
+use crate::utils::errors::ApiError;
 use crate::utils::json::RawObject;
 
+/// How the model's part ended.
+pub(super) struct Produced {
+    pub(super) status: MessageStatus,
+    pub(super) error: Option<ApiError>,
+    pub(super) model: Arc<str>,
+    pub(super) header_cost: Option<Money>,
+    pub(super) sent_bytes: usize,
+    /// From the start of the answer to its first token, and to its end.
+    pub(super) first_token: Option<Duration>,
+    pub(super) took: Duration,
+    /// The model's own chunk with the usage, for clients that asked for it.
+    pub(super) usage_chunk: Option<Bytes>,
+    /// The model's own completion, where the answer came whole.
+    pub(super) completion: Option<Bytes>,
+}
+
 pub(super) async fn finish(
-    engine: &EngineInner,
+    engine: &EngineCore,
     generation: &Arc<Generation>,
     produced: Produced,
     admission: Admission,
@@ -45,7 +65,7 @@ pub(super) async fn finish(
         .draft()
         .upstream_id
         .clone()
-        .unwrap_or_else(|| own_completion_id(generation));
+        .unwrap_or_else(|| frames::own_completion_id(generation.id));
     tell_readers(generation, &produced, &usage, &completion_id, pending);
     engine.registry.ended(generation);
     if produced.error.is_some() && generation.is_refused() {
@@ -68,7 +88,7 @@ pub(super) async fn finish(
 
 /// Stores the answer, or leaves it to the outbox: true then.
 async fn store_answer(
-    engine: &EngineInner,
+    engine: &EngineCore,
     generation: &Generation,
     produced: &Produced,
     turn: &TurnIds,
@@ -118,12 +138,7 @@ async fn store_answer(
     }
 }
 
-async fn record_usage(
-    engine: &EngineInner,
-    generation: &Generation,
-    produced: &Produced,
-    usage: AnswerUsage,
-) {
+async fn record_usage(engine: &EngineCore, generation: &Generation, produced: &Produced, usage: AnswerUsage) {
     let event = UsageEvent {
         id: generation.id,
         user_id: generation.user_id,
@@ -149,7 +164,7 @@ fn tell_readers(
     completion_id: &str,
     pending: bool,
 ) {
-    let naming = naming(generation, completion_id, &produced.model);
+    let naming = generation.naming(completion_id, &produced.model);
     if let Some(error) = &produced.error {
         let refused = generation.refuse(error);
         if !refused {
@@ -169,7 +184,7 @@ fn tell_readers(
             let reported = produced.usage_chunk.as_ref().and_then(|chunk| usage_of(chunk));
             generation.log.append(&frames::closing(
                 naming,
-                generation,
+                &generation.kind,
                 usage,
                 reported.as_deref(),
                 pending,
@@ -193,13 +208,13 @@ fn finish_reason(draft: &Draft, status: MessageStatus) -> Option<String> {
     }
 }
 
-fn millis(duration: std::time::Duration) -> u64 {
+fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Metrics and the business event.
-fn report(engine: &EngineInner, generation: &Generation, produced: &Produced, usage: &AnswerUsage) {
-    engine.count_answer(&super::engine::AnswerCount {
+fn report(engine: &EngineCore, generation: &Generation, produced: &Produced, usage: &AnswerUsage) {
+    engine.count_answer(&AnswerCount {
         model: &produced.model,
         user: generation.user_id,
         status: produced.status,

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
-use super::handle::{Generation, Kind};
-use crate::models::ids::{BranchId, ConversationId, MessageId, StreamId};
+use super::turn::{Kind, TurnIds};
+use crate::models::ids::StreamId;
 use crate::services::conversations::AnswerUsage;
 use crate::utils::errors::ApiError;
 use crate::utils::json::RawObject;
@@ -31,27 +31,17 @@ struct OwnChunk<'a> {
     pending: bool,
 }
 
-/// The ids that tell a client of conversation chat where it is.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub struct TurnIds {
-    /// The conversation.
-    pub conversation_id: ConversationId,
-    /// The branch.
-    pub branch_id: BranchId,
-    /// The user's message.
-    pub user_message_id: MessageId,
-    /// The answer.
-    pub message_id: MessageId,
-    /// The stream.
-    pub stream_id: StreamId,
-}
-
 /// How the service's own chunks name the answer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Naming<'a> {
     pub(super) id: &'a str,
     pub(super) model: &'a str,
     pub(super) created: DateTime<Utc>,
+}
+
+/// The id of an answer that the model has not named.
+pub(super) fn own_completion_id(stream: StreamId) -> String {
+    format!("chatcmpl-{stream}")
 }
 
 impl Naming<'_> {
@@ -99,7 +89,7 @@ pub(super) fn recovered(naming: Naming<'_>, content: &str, reasoning: &str) -> V
 /// `reported`, to the letter, where it did.
 pub(super) fn closing(
     naming: Naming<'_>,
-    generation: &Generation,
+    kind: &Kind,
     usage: &AnswerUsage,
     reported: Option<&RawValue>,
     pending: bool,
@@ -109,7 +99,7 @@ pub(super) fn closing(
         "completion_tokens": usage.completion_tokens,
         "total_tokens": usage.total_tokens(),
     });
-    let ids = match &generation.kind {
+    let ids = match kind {
         Kind::Conversation(ids) => {
             tokens["cost_usd"] = cost(usage);
             if usage.estimated {
@@ -120,7 +110,7 @@ pub(super) fn closing(
         Kind::Stateless { .. } => None,
     };
     let own = to_raw_value(&tokens).ok();
-    let usage = match generation.kind {
+    let usage = match kind {
         Kind::Stateless { .. } => reported.map(ToOwned::to_owned).or(own),
         Kind::Conversation(_) => own,
     };

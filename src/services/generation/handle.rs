@@ -9,27 +9,16 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::draft::Draft;
-use super::frames::TurnIds;
+use super::draft::{Draft, Gain};
+use super::frames::{self, Naming};
 use super::replay::{Read, ReplayLog};
+use super::turn::{Kind, TurnIds};
 use crate::config::OnDisconnect;
 use crate::models::ids::{StreamId, UserId};
 use crate::models::message::MessageStatus;
 use crate::services::conversations::AnswerUsage;
 use crate::utils::errors::{ApiError, ErrorCode};
 use crate::utils::metrics::Metrics;
-
-/// What an answer is for.
-#[derive(Debug, Clone, Copy)]
-pub enum Kind {
-    /// A message of a conversation.
-    Conversation(TurnIds),
-    /// OpenAI-compatible chat: nothing is stored but the usage.
-    Stateless {
-        /// Whether the client asked for the usage in the stream.
-        shows_usage: bool,
-    },
-}
 
 /// What becomes of an answer that nobody reads any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,6 +143,24 @@ impl Generation {
         match &self.kind {
             Kind::Conversation(ids) => Some(ids),
             Kind::Stateless { .. } => None,
+        }
+    }
+
+    /// Puts the first event of a conversation's stream into the log, which is there before the model is asked.
+    pub(super) fn begin_log(&self, model: &str) {
+        if let Kind::Conversation(turn) = &self.kind {
+            let id = frames::own_completion_id(self.id);
+            self.draft().mark(Gain::NOTHING);
+            self.log.append(&frames::opening(self.naming(&id, model), *turn));
+        }
+    }
+
+    /// How the service's own chunks name the answer.
+    pub(super) const fn naming<'a>(&self, id: &'a str, model: &'a str) -> Naming<'a> {
+        Naming {
+            id,
+            model,
+            created: self.created,
         }
     }
 
@@ -330,9 +337,9 @@ impl Subscription {
             "This part of the stream is no longer kept. The whole answer is stored when it is complete.",
         );
         let mut events = BytesMut::new();
-        let object = super::frames::error(&error, &self.generation.request_id);
+        let object = frames::error(&error, &self.generation.request_id);
         crate::utils::sse::write_frame(&mut events, self.next, &object);
-        crate::utils::sse::write_frame(&mut events, self.next + 1, super::frames::DONE);
+        crate::utils::sse::write_frame(&mut events, self.next + 1, frames::DONE);
         Next::Events(events.freeze())
     }
 }

@@ -12,6 +12,7 @@
 //! - each answer is stored once and entered into the ledger once, however it ends
 
 mod checkpointer;
+mod core;
 mod draft;
 mod engine;
 mod finish;
@@ -22,12 +23,14 @@ mod recovery;
 mod registry;
 mod replay;
 mod task;
+mod turn;
 
-pub(crate) use engine::AnswerCount;
-pub use engine::{Engine, EngineParts, EngineSettings, Found, StartGeneration};
-pub use frames::TurnIds;
-pub use handle::{DisconnectPolicy, Ending, Generation, Kind, Next, Subscription};
+pub(crate) use core::AnswerCount;
+pub use core::EngineSettings;
+pub use engine::{Engine, EngineParts, Found, StartGeneration};
+pub use handle::{DisconnectPolicy, Ending, Generation, Next, Subscription};
 pub use records::{Checkpoint, GenerationRecord, GenerationRecords, UnfinishedGeneration};
 pub use registry::Admission;
 pub use replay::{Read, ReplayBudget, ReplayLog};
 pub use task::{ModelJob, Shorten};
+pub use turn::{Kind, TurnIds};

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::frames::TurnIds;
+use super::turn::TurnIds;
 use crate::models::ids::{StreamId, UserId};
 use crate::models::message::MessageStatus;
 use crate::services::conversations::FinishedAnswer;
@@ -39,6 +39,8 @@ impl Checkpoint {
 pub struct UnfinishedGeneration {
     /// The answer as far as the generation's row tells; text and usage are empty.
     pub answer: FinishedAnswer,
+    /// Bytes of text that the model was sent.
+    pub sent_bytes: u64,
 }
 
 /// What is known of an answer after its stream has left the memory.
@@ -46,6 +48,10 @@ pub struct UnfinishedGeneration {
 pub struct GenerationRecord {
     /// Where it stands.
     pub turn: TurnIds,
+    /// Whether its message is there: it is not, if the model refused or somebody deleted it.
+    pub has_message: bool,
+    /// The request that asked for it.
+    pub request_id: String,
     /// The model that was asked.
     pub model: String,
     /// How it ended, or `streaming`.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::handle::{Generation, Kind};
+use super::handle::Generation;
+use super::turn::Kind;
 use crate::models::ids::{ConversationId, StreamId, UserId};
 
 /// The answers in memory. The lock is held for a look-up, never across an await.

@@ -9,10 +9,12 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
-use super::engine::EngineInner;
-use super::frames::{self, Naming};
-use super::handle::{Generation, Kind};
+use super::core::EngineCore;
+use super::finish::Produced;
+use super::frames;
+use super::handle::Generation;
 use super::registry::Admission;
+use super::turn::Kind;
 use crate::models::message::MessageStatus;
 use crate::models::money::Money;
 use crate::services::llm::{
@@ -39,22 +41,6 @@ pub struct ModelJob {
     pub received: Instant,
 }
 
-/// How the model's part ended.
-pub(super) struct Produced {
-    pub(super) status: MessageStatus,
-    pub(super) error: Option<ApiError>,
-    pub(super) model: Arc<str>,
-    pub(super) header_cost: Option<Money>,
-    pub(super) sent_bytes: usize,
-    /// From the start of the answer to its first token, and to its end.
-    pub(super) first_token: Option<Duration>,
-    pub(super) took: Duration,
-    /// The model's own chunk with the usage, for clients that asked for it.
-    pub(super) usage_chunk: Option<Bytes>,
-    /// The model's own completion, where the answer came whole.
-    pub(super) completion: Option<Bytes>,
-}
-
 /// Why an answer is stopped from our side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stop {
@@ -67,7 +53,7 @@ enum Stop {
 }
 
 pub(super) async fn run(
-    engine: Arc<EngineInner>,
+    engine: Arc<EngineCore>,
     generation: Arc<Generation>,
     job: ModelJob,
     admission: Admission,
@@ -104,7 +90,7 @@ pub(super) async fn run(
 }
 
 struct Task<'a> {
-    engine: &'a EngineInner,
+    engine: &'a EngineCore,
     generation: &'a Generation,
     started: Instant,
     received: Instant,
@@ -305,6 +291,10 @@ impl Task<'_> {
         };
         let mut answer = ApiError::from(error);
         if let Some(turn) = self.generation.turn() {
+            // Where the message is that waits for an answer.
+            answer = answer
+                .with_detail("conversation_id", turn.conversation_id.to_string())
+                .with_detail("user_message_id", turn.user_message_id.to_string());
             if answer.code() == ErrorCode::StreamInterrupted {
                 answer = answer.with_detail("retry_after_ms", RETRY_AFTER_MS);
             }
@@ -337,7 +327,7 @@ impl Task<'_> {
 }
 
 /// Completes when the answer must stop.
-async fn stopped(engine: &EngineInner, generation: &Generation) -> Stop {
+async fn stopped(engine: &EngineCore, generation: &Generation) -> Stop {
     tokio::select! {
         () = engine.lifecycle.hard().cancelled() => Stop::Shutdown,
         () = generation.cancel.cancelled() => Stop::Cancelled,
@@ -353,29 +343,4 @@ fn without_usage(data: &Bytes) -> Bytes {
         serde_json::to_vec(&chunk)
     });
     stripped.map_or_else(|_| data.clone(), Bytes::from)
-}
-
-/// How the service's own chunks name this answer.
-pub(super) fn naming<'a>(generation: &Generation, id: &'a str, model: &'a str) -> Naming<'a> {
-    Naming {
-        id,
-        model,
-        created: generation.created,
-    }
-}
-
-/// The id of an answer that the model has not named.
-pub(super) fn own_completion_id(generation: &Generation) -> String {
-    format!("chatcmpl-{}", generation.id)
-}
-
-/// The first event of a conversation's stream, which is there before the model is asked.
-pub(super) fn open_log(generation: &Generation, model: &str) {
-    if let Some(turn) = generation.turn() {
-        let id = own_completion_id(generation);
-        generation.draft().mark(super::draft::Gain::NOTHING);
-        generation
-            .log
-            .append(&frames::opening(naming(generation, &id, model), *turn));
-    }
 }

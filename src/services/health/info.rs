@@ -1,13 +1,10 @@
 //! What is running here, from the settings alone.
 
-use crate::config::{DatabaseUrl, Environment, ModelSettings, Settings};
+use crate::config::{Environment, ModelSettings, Settings};
 use crate::models::health::{Backends, Info, Limits};
 
-/// The commit that this binary was built from, if the build was told (`GIT_COMMIT`).
-pub const COMMIT: &str = match option_env!("GIT_COMMIT") {
-    Some(commit) => commit,
-    None => "unknown",
-};
+/// The commit that this binary was built from, or `unknown`.
+pub const COMMIT: &str = env!("BUILD_COMMIT");
 
 /// The answer of `/info`.
 #[must_use]
@@ -27,10 +24,7 @@ pub fn info(settings: &Settings) -> Info {
             max_concurrent_streams_per_user: settings.load.max_streams_per_user,
         },
         backends: Backends {
-            store: match settings.database.url {
-                DatabaseUrl::Sqlite(_) => "sqlite",
-                DatabaseUrl::Postgres(_) => "postgresql",
-            },
+            store: "sqlite",
             models: models(&settings.models),
         },
     }
@@ -57,21 +51,8 @@ fn features(settings: &Settings) -> Vec<String> {
 }
 
 fn models(settings: &ModelSettings) -> &'static str {
-    let keys = &settings.provider_keys;
-    let any_key = [
-        &keys.openai,
-        &keys.anthropic,
-        &keys.gemini,
-        &keys.mistral,
-        &keys.groq,
-        &keys.openrouter,
-    ]
-    .into_iter()
-    .any(Option::is_some);
     if settings.litellm_url.is_some() {
         "litellm"
-    } else if any_key {
-        "providers"
     } else {
         "demo"
     }

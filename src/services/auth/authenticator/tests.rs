@@ -36,7 +36,7 @@ impl Bench {
             DateTime::from_timestamp(told.load(Ordering::Relaxed), 0).expect("a time")
         });
         let metrics = Metrics::new(0).expect("families");
-        let authenticator = Authenticator::new(&settings, &SECRET.to_vec().into(), &metrics, clock);
+        let authenticator = Authenticator::new(&settings, 100, &SECRET.to_vec().into(), &metrics, clock);
         Self { now, authenticator }
     }
 

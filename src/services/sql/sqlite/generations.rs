@@ -45,7 +45,8 @@ impl GenerationRecords for SqliteDatabase {
 
     async fn unfinished(&self) -> Result<Vec<UnfinishedGeneration>, DatabaseError> {
         let rows: Vec<UnfinishedRow> = sqlx::query_as(
-            "SELECT id, user_id, conversation_id, branch_id, user_message_id, message_id, model, request_id, streamed
+            "SELECT id, user_id, conversation_id, branch_id, user_message_id, message_id, model, request_id, streamed,
+                    sent_bytes
              FROM generations WHERE status = 'streaming' ORDER BY id",
         )
         .fetch_all(&self.readers)
@@ -59,8 +60,10 @@ impl GenerationRecords for SqliteDatabase {
         stream: StreamId,
     ) -> Result<Option<GenerationRecord>, DatabaseError> {
         let row: Option<RecordRow> = sqlx::query_as(
-            "SELECT id, conversation_id, branch_id, user_message_id, message_id, model, status, started_at, ended_at
-             FROM generations WHERE id = ?1 AND user_id = ?2",
+            "SELECT g.id, g.conversation_id, g.branch_id, g.user_message_id, g.message_id, g.request_id, g.model, g.status,
+                    g.started_at, g.ended_at, m.id IS NOT NULL AS has_message
+             FROM generations g LEFT JOIN messages m ON m.id = g.message_id
+             WHERE g.id = ?1 AND g.user_id = ?2",
         )
         .bind(stream)
         .bind(user)
@@ -146,11 +149,13 @@ struct UnfinishedRow {
     model: String,
     request_id: String,
     streamed: bool,
+    sent_bytes: i64,
 }
 
 impl UnfinishedRow {
     fn into_unfinished(self) -> UnfinishedGeneration {
         UnfinishedGeneration {
+            sent_bytes: count(self.sent_bytes),
             answer: FinishedAnswer {
                 stream_id: self.id,
                 user_id: self.user_id,
@@ -181,10 +186,12 @@ struct RecordRow {
     branch_id: BranchId,
     user_message_id: MessageId,
     message_id: MessageId,
+    request_id: String,
     model: String,
     status: String,
     started_at: i64,
     ended_at: Option<i64>,
+    has_message: bool,
 }
 
 impl RecordRow {
@@ -197,6 +204,8 @@ impl RecordRow {
                 message_id: self.message_id,
                 stream_id: self.id,
             },
+            has_message: self.has_message,
+            request_id: self.request_id,
             model: self.model,
             started_at: time(self.started_at)?,
             status: named(MessageStatus::from_name, &self.status)?,

@@ -13,7 +13,9 @@ const RETRY: Duration = Duration::from_millis(100);
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another instance serves from it.
-    #[error("another instance is using the SQLite file ({0} is locked); several instances need PostgreSQL")]
+    #[error(
+        "another instance serves from this SQLite file ({0} is locked); stop it, or give this one another DATA_DIR"
+    )]
     Taken(PathBuf),
     /// The lock file cannot be made or locked.
     #[error("{path} cannot be locked: {source}")]

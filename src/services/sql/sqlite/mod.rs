@@ -8,6 +8,7 @@ mod branches;
 mod conversations;
 mod generations;
 mod lock;
+mod new_conversation;
 mod outbox;
 mod rows;
 mod turns;

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 use sqlx::{FromRow, SqliteConnection};
 
-use super::rows::{count, json, named};
-use super::{branches, conversations};
+use super::rows::{count, json, named, stored};
+use super::{branches, new_conversation};
 use crate::models::ids::{BranchId, ConversationId, MessageId, StreamId, UserId};
 use crate::models::message::{MessageContent, Role};
 use crate::services::auth::Caller;
@@ -67,8 +67,16 @@ pub(super) async fn append(
         TurnInput::ToolResults(results) => results.len() + 1,
     };
     update_counts(connection, &place, turn, message_id, added, now).await?;
-    claim(connection, caller, turn, &place, user_message_id, message_id, now).await?;
     let context = context(connection, user_message_id, limits.context_messages).await?;
+    let claim = Claim {
+        caller,
+        turn,
+        place: &place,
+        question: user_message_id,
+        answer: message_id,
+        sent_bytes: context.iter().map(|message| message.content.len()).sum(),
+    };
+    claim.insert(connection, now).await?;
     Ok(Turn {
         conversation_id: place.conversation_id,
         new_conversation: place.new_conversation,
@@ -101,7 +109,7 @@ async fn find_place(
                 model: Some(turn.model.to_string()),
                 ..NewConversation::default()
             };
-            conversations::insert(connection, caller, id, branch, &new, limits.conversations, now).await?;
+            new_conversation::insert(connection, caller, id, branch, &new, limits.conversations, now).await?;
             return Ok(Place {
                 conversation_id: id,
                 branch_id: branch,
@@ -368,35 +376,40 @@ async fn update_counts(
     Ok(())
 }
 
-async fn claim(
-    connection: &mut SqliteConnection,
-    caller: &Caller,
-    turn: &NewTurn,
-    place: &Place,
+/// The place of an answer, taken for one generation.
+struct Claim<'a> {
+    caller: &'a Caller,
+    turn: &'a NewTurn,
+    place: &'a Place,
     question: MessageId,
     answer: MessageId,
-    now: DateTime<Utc>,
-) -> sqlx::Result<()> {
-    sqlx::query(
-        "INSERT INTO generations
-             (id, user_id, conversation_id, branch_id, parent_id, user_message_id, message_id, model, request_id,
-              streamed, started_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-    )
-    .bind(turn.stream_id)
-    .bind(caller.user_id)
-    .bind(place.conversation_id)
-    .bind(place.branch_id)
-    .bind(place.parent)
-    .bind(question)
-    .bind(answer)
-    .bind(&*turn.model)
-    .bind(&*turn.request_id)
-    .bind(turn.streamed)
-    .bind(now.timestamp_millis())
-    .execute(connection)
-    .await?;
-    Ok(())
+    sent_bytes: usize,
+}
+
+impl Claim<'_> {
+    async fn insert(&self, connection: &mut SqliteConnection, now: DateTime<Utc>) -> sqlx::Result<()> {
+        sqlx::query(
+            "INSERT INTO generations
+                 (id, user_id, conversation_id, branch_id, parent_id, user_message_id, message_id, model, request_id,
+                  streamed, sent_bytes, started_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        )
+        .bind(self.turn.stream_id)
+        .bind(self.caller.user_id)
+        .bind(self.place.conversation_id)
+        .bind(self.place.branch_id)
+        .bind(self.place.parent)
+        .bind(self.question)
+        .bind(self.answer)
+        .bind(&*self.turn.model)
+        .bind(&*self.turn.request_id)
+        .bind(self.turn.streamed)
+        .bind(stored(self.sent_bytes as u64))
+        .bind(now.timestamp_millis())
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
 }
 
 #[derive(Debug, FromRow)]

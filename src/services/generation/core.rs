@@ -1,0 +1,154 @@
+//! What the parts of the engine share: the services it works with, the answers it holds, and what is done with
+//! them from more than one place.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use super::records::{Checkpoint, GenerationRecords};
+use super::registry::Registry;
+use super::replay::{ReplayBudget, ReplayLog};
+use crate::models::ids::UserId;
+use crate::models::message::MessageStatus;
+use crate::services::conversations::{AnswerUsage, ConversationStore, StoreError};
+use crate::services::lifecycle::Lifecycle;
+use crate::services::llm::Model;
+use crate::services::outbox::Outbox;
+use crate::utils::clock::Clock;
+use crate::utils::database::DatabaseError;
+use crate::utils::errors::ApiError;
+use crate::utils::metrics::Metrics;
+
+/// Trims of one log before the writer goes on although the budget is exceeded: enough to empty it.
+const MAX_TRIMS: u32 = 24;
+
+/// How long ended answers stay in the records.
+const RECORDS_KEPT: TimeDelta = TimeDelta::days(1);
+
+/// The engine's settings.
+#[derive(Debug, Clone)]
+pub struct EngineSettings {
+    /// `MAX_CONCURRENT_STREAMS_PER_USER`.
+    pub max_streams_per_user: usize,
+    /// `STREAM_TIMEOUT`.
+    pub stream_timeout: Duration,
+    /// `STREAM_RETENTION_SECONDS`.
+    pub stream_retention: Duration,
+    /// `REPLAY_MAX_BYTES`.
+    pub replay_max_bytes: usize,
+    /// `CHECKPOINT_SECONDS`.
+    pub checkpoint_interval: Duration,
+}
+
+pub(super) struct EngineCore {
+    pub(super) model: Arc<dyn Model>,
+    pub(super) store: Arc<dyn ConversationStore>,
+    pub(super) records: Arc<dyn GenerationRecords>,
+    pub(super) outbox: Outbox,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) lifecycle: Lifecycle,
+    pub(super) clock: Clock,
+    pub(super) settings: EngineSettings,
+    pub(super) registry: Arc<Registry>,
+    pub(super) budget: Arc<ReplayBudget>,
+}
+
+/// One answer for the metrics.
+pub(crate) struct AnswerCount<'a> {
+    pub(crate) model: &'a str,
+    pub(crate) user: UserId,
+    pub(crate) status: MessageStatus,
+    pub(crate) streamed: bool,
+    pub(crate) usage: &'a AnswerUsage,
+    pub(crate) took: Duration,
+}
+
+impl EngineCore {
+    /// Brings the logs back into their budget: ended ones go first, then the oldest events of this one.
+    pub(super) fn make_room(&self, log: &ReplayLog) {
+        while self.budget.is_exceeded() && self.registry.forget_oldest() {}
+        for _ in 0..MAX_TRIMS {
+            if !self.budget.is_exceeded() {
+                break;
+            }
+            log.trim();
+        }
+    }
+
+    /// Writes checkpoints; a failure is counted and the text stays unsaved, to be tried again.
+    pub(super) async fn checkpoint(&self, checkpoints: Vec<Checkpoint>) -> bool {
+        match self.records.append_checkpoints(checkpoints).await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(%error, "a checkpoint could not be written");
+                self.metrics
+                    .best_effort_failures
+                    .with_label_values(&["checkpoint"])
+                    .inc();
+                false
+            }
+        }
+    }
+
+    pub(super) fn count_answer(&self, answer: &AnswerCount<'_>) {
+        let metrics = &self.metrics;
+        let model = metrics.model_label(answer.model);
+        let user = answer.user.to_string();
+        let user = metrics.user_label(&user);
+        let stream = if answer.streamed { "true" } else { "false" };
+        metrics
+            .chat_completions
+            .with_label_values(&[model, user, answer.status.as_str(), stream])
+            .inc();
+        metrics
+            .chat_completion_duration
+            .with_label_values(&[model])
+            .observe(answer.took.as_secs_f64());
+        let usage = answer.usage;
+        for (kind, tokens) in [
+            ("input", usage.prompt_tokens),
+            ("output", usage.completion_tokens),
+            ("cached", usage.cached_tokens.unwrap_or_default()),
+            ("reasoning", usage.reasoning_tokens.unwrap_or_default()),
+        ] {
+            metrics
+                .chat_tokens
+                .with_label_values(&[model, kind])
+                .inc_by(tokens);
+        }
+        match usage.cost {
+            Some(cost) => {
+                #[expect(
+                    clippy::cast_precision_loss,
+                    reason = "a metric, not an account: the ledger is exact"
+                )]
+                let dollars = cost.nano() as f64 / 1e9;
+                metrics.revenue_usd.with_label_values(&[model]).inc_by(dollars);
+            }
+            None => metrics.unpriced_completions.inc(),
+        }
+    }
+
+    /// Forgets ended answers whose time is over.
+    pub(super) async fn sweep(&self) {
+        loop {
+            match self.records.forget_ended(self.clock.now() - RECORDS_KEPT).await {
+                Ok(0) => return,
+                Ok(count) => tracing::debug!(count, "forgot ended answers"),
+                Err(error) => {
+                    tracing::warn!(%error, "ended answers could not be swept");
+                    self.metrics
+                        .best_effort_failures
+                        .with_label_values(&["sweep"])
+                        .inc();
+                    return;
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn unavailable(error: DatabaseError) -> ApiError {
+    StoreError::from(error).into()
+}

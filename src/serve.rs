@@ -18,7 +18,7 @@ use crate::config::{DatabaseUrl, SecretBytes, Settings};
 use crate::server::serve_connections;
 use crate::services::auth::{Authenticator, DevelopmentSecret, SecretFileError};
 use crate::services::chat::{ChatParts, ChatService, ChatSettings};
-use crate::services::conversations::{ConversationService, ConversationStore, StoreLimits};
+use crate::services::conversations::{ConversationService, ConversationStore, StoreError, StoreLimits};
 use crate::services::gauges::Gauges;
 use crate::services::generation::{Engine, EngineParts, EngineSettings};
 use crate::services::health::{COMMIT, Check, ConversationsCheck, HealthService, InProcessCache, ModelCheck};
@@ -132,8 +132,15 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
     };
     let (services, outbox) = wiring.services(lifecycle.clone())?;
     // What waits is whole; what recovery finds may be a part of it. So it is delivered first.
-    outbox.deliver().await;
-    services.engine.recover().await.map_err(StartError::Recovery)?;
+    let waiting = outbox
+        .deliver_all()
+        .await
+        .map_err(|error| StartError::Recovery(StoreError::from(error).into()))?;
+    services
+        .engine
+        .recover(&waiting)
+        .await
+        .map_err(StartError::Recovery)?;
     let stop_background = CancellationToken::new();
     background.spawn(services.engine.clone().run_background(stop_background.clone()));
     background.spawn(outbox.run(stop_background.clone()));

@@ -15,6 +15,8 @@ CREATE TABLE conversations (
     status           TEXT    NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'archived')),
     system_message   TEXT,
     metadata         TEXT    NOT NULL DEFAULT '{}',
+    -- Deferred, because each of the two rows needs the other; all other constraints hold at once, so that who breaks
+    -- one is told, and nobody else whose work is in the same commit.
     active_branch_id BLOB    NOT NULL REFERENCES branches (id) DEFERRABLE INITIALLY DEFERRED,
     message_count    INTEGER NOT NULL DEFAULT 0,
     branch_count     INTEGER NOT NULL DEFAULT 1,
@@ -26,7 +28,10 @@ CREATE TABLE conversations (
     last_message_at  INTEGER
 ) STRICT;
 
-CREATE INDEX conversations_by_user ON conversations (user_id, status, updated_at DESC, id DESC);
+CREATE INDEX conversations_by_user ON conversations (user_id, updated_at DESC, id DESC);
+CREATE INDEX conversations_by_status ON conversations (user_id, status, updated_at DESC, id DESC);
+
+CREATE INDEX conversations_by_active_branch ON conversations (active_branch_id);
 
 CREATE TABLE branches (
     id                BLOB    NOT NULL PRIMARY KEY,
@@ -35,8 +40,8 @@ CREATE TABLE branches (
     status            TEXT    NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'merged', 'abandoned')),
     is_main           INTEGER NOT NULL CHECK (is_main IN (0, 1)),
     -- Where the branch leaves its tree: the last message that it shares with the one it was forked from.
-    parent_message_id BLOB REFERENCES messages (id) DEFERRABLE INITIALLY DEFERRED,
-    head_message_id   BLOB REFERENCES messages (id) DEFERRABLE INITIALLY DEFERRED,
+    parent_message_id BLOB REFERENCES messages (id),
+    head_message_id   BLOB REFERENCES messages (id),
     created_at        INTEGER NOT NULL,
     updated_at        INTEGER NOT NULL
 ) STRICT;
@@ -49,8 +54,8 @@ CREATE INDEX branches_by_head ON branches (head_message_id);
 CREATE TABLE messages (
     id                BLOB    NOT NULL PRIMARY KEY,
     conversation_id   BLOB    NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
-    branch_id         BLOB    NOT NULL REFERENCES branches (id) DEFERRABLE INITIALLY DEFERRED,
-    parent_id         BLOB REFERENCES messages (id) DEFERRABLE INITIALLY DEFERRED,
+    branch_id         BLOB    NOT NULL REFERENCES branches (id),
+    parent_id         BLOB REFERENCES messages (id),
     -- 1 at the root: the length of the path that ends here, so that counting a path needs no walk.
     depth             INTEGER NOT NULL,
     role              TEXT    NOT NULL CHECK (role IN ('user', 'assistant', 'system', 'tool')),

@@ -90,7 +90,7 @@ async fn create_chat_completion(
         fields.has("message") || fields.has("tool_results"),
         fields.has("messages"),
     ) {
-        (true, false) => chat.converse(&caller, context()?, parse(&body)?).await?,
+        (true, false) => chat.converse(caller, context()?, parse(&body)?).await?,
         (false, true) => async { openai(&chat, &caller, context()?, &body, fields).await }
             .await
             .map_err(ApiError::for_openai_clients)?,

@@ -24,3 +24,18 @@ impl From<sqlx::Error> for DatabaseError {
         Self::Database(Arc::new(error))
     }
 }
+
+impl DatabaseError {
+    /// Whether the database does not answer, rather than refuse this.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        match self {
+            // A constraint that is broken will be broken again.
+            Self::Database(error) => error
+                .as_database_error()
+                .is_none_or(|error| matches!(error.kind(), sqlx::error::ErrorKind::Other)),
+            Self::QueueFull | Self::Closed => true,
+            Self::Corrupt(_) => false,
+        }
+    }
+}

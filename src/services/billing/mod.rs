@@ -43,7 +43,7 @@ pub struct UsageEvent {
 impl UsageEvent {
     /// The entry for an answer of a conversation.
     #[must_use]
-    pub fn of_answer(answer: &FinishedAnswer, now: DateTime<Utc>) -> Self {
+    pub fn of_answer(answer: &FinishedAnswer) -> Self {
         let (status, message_id) = match answer.outcome {
             AnswerOutcome::Stored(status) => (status, Some(answer.message_id)),
             AnswerOutcome::Withdrawn => (MessageStatus::Failed, None),
@@ -60,7 +60,7 @@ impl UsageEvent {
             usage: answer.usage,
             latency_ms: answer.latency_ms,
             first_token_ms: answer.first_token_ms,
-            created_at: now,
+            created_at: answer.ended_at,
         }
     }
 }

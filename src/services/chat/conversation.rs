@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
+use tracing::Instrument as _;
 
 use super::{ChatAnswer, ChatContext, ChatService, HEAD_WAIT, validation};
 use crate::models::chat::{ChatChoice, ChatCompletion, ChatMessage, ConversationChatRequest};
@@ -14,7 +15,8 @@ use crate::services::conversations::{
     ContextMessage, NewTurn, StoreError, Turn, TurnInput, TurnTarget, model_messages,
 };
 use crate::services::generation::{
-    DisconnectPolicy, Ending, Generation, Kind, ModelJob, Shorten, StartGeneration, TurnIds,
+    Admission, DisconnectPolicy, Ending, Generation, Kind, ModelJob, Shorten, StartGeneration, Subscription,
+    TurnIds,
 };
 use crate::services::llm::ChatCall;
 use crate::utils::errors::ApiError;
@@ -27,8 +29,8 @@ impl ChatService {
     /// What is wrong with the request, what is not there, a limit, a failing store, or a model that refused before
     /// anything of its answer was shown; the user's message stays stored then.
     pub async fn converse(
-        &self,
-        caller: &Caller,
+        self: Arc<Self>,
+        caller: Caller,
         context: ChatContext,
         mut request: ConversationChatRequest,
     ) -> Result<ChatAnswer, ApiError> {
@@ -43,51 +45,24 @@ impl ChatService {
         };
         let model = self.model(request.model.as_deref(), of_conversation)?;
         let streamed = request.stream.unwrap_or(true);
-        let stream_id = StreamId::new(&self.clock);
-        let tool_results = match &input {
-            TurnInput::Message(_) => None,
-            TurnInput::ToolResults(results) => Some(results.len()),
-        };
         let turn = NewTurn {
             target,
             input,
-            stream_id,
-            model: model.clone(),
+            stream_id: StreamId::new(&self.clock),
+            model,
+            conversation_model: request.model.clone(),
             request_id: context.request_id.clone(),
             streamed,
         };
-        let turn = self.store.append_turn(caller, turn).await?;
-        self.count(&turn, tool_results);
-        let job = ModelJob {
-            call: ChatCall {
-                request_id: context.request_id.clone(),
-                user: caller.user_id,
-                model,
-                body: self.body(&request, &turn)?,
-                traceparent: context.traceparent.clone(),
-            },
-            shorten: self.shorten(request, &turn),
-            received: context.received,
-        };
-        let reader = self.engine.start(StartGeneration {
-            id: stream_id,
-            user_id: caller.user_id,
-            kind: Kind::Conversation(TurnIds {
-                conversation_id: turn.conversation_id,
-                branch_id: turn.branch_id,
-                user_message_id: turn.user_message_id,
-                message_id: turn.message_id,
-                stream_id,
-            }),
-            streamed,
-            keep_log: true,
-            policy: DisconnectPolicy {
-                action: context.on_disconnect.unwrap_or(self.settings.on_disconnect),
-                grace: self.settings.disconnect_grace,
-            },
-            job,
-            admission,
-        });
+        // In a task of its own: a client that goes away between the two must not leave a message behind whose place
+        // is taken and whose answer nobody writes.
+        let chat = self.clone();
+        let begun = async move { chat.begin(&caller, context, request, turn, admission).await };
+        let reader = self
+            .lifecycle
+            .spawn(begun.in_current_span())
+            .await
+            .map_err(ApiError::internal)??;
         if streamed {
             reader.generation().opened(HEAD_WAIT).await?;
             return Ok(ChatAnswer::Stream(reader));
@@ -100,68 +75,110 @@ impl ChatService {
         })
     }
 
-    fn count(&self, turn: &Turn, tool_results: Option<usize>) {
+    /// Appends the turn and begins its answer.
+    async fn begin(
+        &self,
+        caller: &Caller,
+        context: ChatContext,
+        request: ConversationChatRequest,
+        new: NewTurn,
+        admission: Admission,
+    ) -> Result<Subscription, ApiError> {
+        let (stream_id, model, streamed) = (new.stream_id, new.model.clone(), new.streamed);
+        let tool_results = match &new.input {
+            TurnInput::Message(_) => None,
+            TurnInput::ToolResults(results) => Some(results.len()),
+        };
+        let turn = self.store.append_turn(caller, new).await?;
+        self.tell(caller, &turn, tool_results);
+        let ids = TurnIds {
+            conversation_id: turn.conversation_id,
+            branch_id: turn.branch_id,
+            user_message_id: turn.user_message_id,
+            message_id: turn.message_id,
+            stream_id,
+        };
+        let composer = Composer {
+            system: request.system_message.clone().or(turn.system_message),
+            context: turn.context,
+            default_max_tokens: self.settings.default_max_tokens,
+            request,
+        };
+        let call = ChatCall {
+            request_id: context.request_id,
+            user: caller.user_id,
+            model,
+            // What is stored was found to be JSON when it was read, so there always is a body; the model would refuse
+            // an empty one, and the message stay.
+            body: composer.body(usize::MAX).unwrap_or_default(),
+            traceparent: context.traceparent,
+        };
+        Ok(self.engine.start(StartGeneration {
+            id: stream_id,
+            user_id: caller.user_id,
+            kind: Kind::Conversation(ids),
+            streamed,
+            keep_log: true,
+            policy: DisconnectPolicy {
+                action: context.on_disconnect.unwrap_or(self.settings.on_disconnect),
+                grace: self.settings.disconnect_grace,
+            },
+            job: ModelJob {
+                call,
+                shorten: composer.shorten(),
+                received: context.received,
+            },
+            admission,
+        }))
+    }
+
+    /// Counts what was appended, and tells of what was made for it.
+    fn tell(&self, caller: &Caller, turn: &Turn, tool_results: Option<usize>) {
         let messages = &self.metrics.messages;
         match tool_results {
             Some(count) => messages.with_label_values(&["tool"]).inc_by(count as u64),
             None => messages.with_label_values(&["user"]).inc(),
         }
-        if turn.new_conversation {
-            self.metrics.conversations.with_label_values(&["created"]).inc();
-        }
-        if turn.forked {
-            self.metrics.conversations.with_label_values(&["branched"]).inc();
-        }
-    }
-
-    /// The request for the model.
-    fn body(&self, request: &ConversationChatRequest, turn: &Turn) -> Result<RawObject, ApiError> {
-        let system = request
-            .system_message
-            .as_deref()
-            .or(turn.system_message.as_deref());
-        let messages =
-            model_messages(system, &turn.context, turn.context.len()).map_err(ApiError::internal)?;
-        let fields = ModelFields {
-            request,
-            default_max_tokens: self.settings.default_max_tokens,
-        };
-        fields.with(messages).map_err(ApiError::internal)
-    }
-
-    /// The same request with the older half of the context left out.
-    fn shorten(&self, request: ConversationChatRequest, turn: &Turn) -> Option<Shorten> {
-        let context: Vec<ContextMessage> = turn.context.clone();
-        let keep = context.len().div_ceil(2);
-        if keep == context.len() {
-            return None;
-        }
-        let system = request
-            .system_message
-            .clone()
-            .or_else(|| turn.system_message.clone());
-        let default_max_tokens = self.settings.default_max_tokens;
-        Some(Box::new(move || {
-            let messages = model_messages(system.as_deref(), &context, keep).ok()?;
-            ModelFields {
-                request: &request,
-                default_max_tokens,
+        for (made, operation, event) in [
+            (turn.new_conversation, "created", "conversation_created"),
+            (turn.forked, "branched", "branch_created"),
+        ] {
+            if made {
+                self.metrics.conversations.with_label_values(&[operation]).inc();
+                tracing::info!(
+                    event,
+                    user_id = %caller.user_id,
+                    conversation_id = %turn.conversation_id,
+                    "business_event"
+                );
             }
-            .with(messages)
-            .ok()
-        }))
+        }
     }
 }
 
-/// What a request says to the model beside its messages.
-struct ModelFields<'a> {
-    request: &'a ConversationChatRequest,
+/// Makes the request for the model, with as much of the context as is wanted.
+struct Composer {
+    request: ConversationChatRequest,
+    system: Option<String>,
+    context: Vec<ContextMessage>,
     default_max_tokens: u32,
 }
 
-impl ModelFields<'_> {
-    fn with(&self, messages: Box<RawValue>) -> Result<RawObject, serde_json::Error> {
-        let request = self.request;
+impl Composer {
+    /// The request with the newest `keep` messages; `None` if a stored part is no JSON, which it always is.
+    fn body(&self, keep: usize) -> Option<RawObject> {
+        let messages = model_messages(self.system.as_deref(), &self.context, keep).ok()?;
+        self.fields(messages).ok()
+    }
+
+    /// The same with the older half left out.
+    fn shorten(self) -> Option<Shorten> {
+        let keep = self.context.len().div_ceil(2);
+        (keep < self.context.len()).then(|| -> Shorten { Box::new(move || self.body(keep)) })
+    }
+
+    fn fields(&self, messages: Box<RawValue>) -> Result<RawObject, serde_json::Error> {
+        let request = &self.request;
         let mut body = RawObject::default();
         body.set("messages", messages);
         body.set_value(

@@ -15,7 +15,7 @@ use crate::services::auth::Caller;
 use crate::services::billing::UsageEvent;
 use crate::services::conversations::AnswerUsage;
 use crate::services::generation::{
-    Admission, AnswerCount, DisconnectPolicy, Engine, Kind, ModelJob, StartGeneration,
+    Admission, AnswerReport, DisconnectPolicy, Engine, Kind, ModelJob, StartGeneration,
 };
 use crate::services::llm::{ChatCall, Completion, ModelError, ModelErrorKind, TimeoutStage};
 use crate::services::outbox::Outbox;
@@ -48,7 +48,7 @@ impl ChatService {
         if request.stream.unwrap_or(false) {
             self.stream(context, call, admission).await
         } else {
-            let completion = self.whole(call, admission).await?;
+            let completion = self.whole(context.on_disconnect, call, admission).await?;
             Ok(ChatAnswer::Whole {
                 body: completion.body,
                 waited: Some(completion.waited),
@@ -90,7 +90,12 @@ impl ChatService {
 
     /// Asks in a task of its own, so that what was used is accounted for when the client goes away; the model is
     /// no longer asked then.
-    async fn whole(&self, call: ChatCall, admission: Admission) -> Result<Completion, ApiError> {
+    async fn whole(
+        &self,
+        on_disconnect: Option<OnDisconnect>,
+        call: ChatCall,
+        admission: Admission,
+    ) -> Result<Completion, ApiError> {
         let (reply, answer) = oneshot::channel();
         let gone = CancellationToken::new();
         let task = WholeAnswer {
@@ -105,7 +110,8 @@ impl ChatService {
         let span = tracing::info_span!("completion", request_id = &*call.request_id, user_id = %call.user);
         self.lifecycle
             .spawn(Box::pin(task.run(call, reply).instrument(span)));
-        let _hang_up = gone.drop_guard();
+        let goes_on = on_disconnect == Some(OnDisconnect::Continue);
+        let _hang_up = (!goes_on).then(|| gone.drop_guard());
         answer.await.unwrap_or_else(|_| Err(interrupted()))
     }
 }
@@ -146,11 +152,17 @@ impl WholeAnswer {
         let took = started.elapsed();
         let (model, usage) = match &result {
             Ok(completion) => (completion.model.clone(), usage(completion, &call)),
+            // A model that was stopped in the middle has read at least what it was sent.
+            Err(_) if status == MessageStatus::Cancelled || status == MessageStatus::Interrupted => (
+                call.model.clone(),
+                AnswerUsage::reported_or_estimated(None, sent_bytes(&call), 0),
+            ),
             Err(_) => (call.model.clone(), AnswerUsage::default()),
         };
-        self.engine.count_answer(&AnswerCount {
+        self.engine.report(&AnswerReport {
             model: &model,
             user: call.user,
+            conversation: None,
             status,
             streamed: false,
             usage: &usage,
@@ -179,13 +191,16 @@ impl WholeAnswer {
 
 /// What the model says it used, and where it does not, what its size suggests.
 fn usage(completion: &Completion, call: &ChatCall) -> AnswerUsage {
-    let sent = call
-        .body
-        .get("messages")
-        .map_or(0, |messages| messages.get().len());
-    let mut usage = AnswerUsage::reported_or_estimated(completion.usage, sent, completion.body.len());
+    let mut usage =
+        AnswerUsage::reported_or_estimated(completion.usage, sent_bytes(call), completion.body.len());
     usage.cost = completion.cost;
     usage
+}
+
+fn sent_bytes(call: &ChatCall) -> usize {
+    call.body
+        .get("messages")
+        .map_or(0, |messages| messages.get().len())
 }
 
 const fn status_of(error: &ModelError) -> MessageStatus {

@@ -105,7 +105,14 @@ fn check_message(message: &MessageContent, max_chars: usize, errors: &mut FieldE
     errors.check((1..=MAX_PARTS).contains(&parts.len()), "message", || {
         format!("must have between 1 and {MAX_PARTS} parts")
     });
-    check_length(errors, "message", &message.text(), 0, max_chars);
+    let text = message.text();
+    check_length(errors, "message", &text, 0, max_chars);
+    let has_image = parts
+        .iter()
+        .any(|part| matches!(part, ContentPart::ImageUrl { .. }));
+    errors.check(parts.is_empty() || has_image || !text.is_empty(), "message", || {
+        "must hold a text or an image".to_owned()
+    });
     for (n, part) in parts.iter().enumerate() {
         if let ContentPart::ImageUrl { image_url } = part {
             let known = ["https://", "http://", "data:image/"]

@@ -42,6 +42,14 @@ pub enum StoreError {
     Database(#[from] DatabaseError),
 }
 
+impl StoreError {
+    /// Whether the store does not answer, rather than refuse this.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::Database(error) if error.is_outage())
+    }
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         Self::Database(error.into())

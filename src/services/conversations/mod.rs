@@ -16,6 +16,8 @@ mod title;
 mod tree;
 mod turn;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use serde_json::value::RawValue;
 
@@ -146,5 +148,5 @@ pub trait ConversationStore: Send + Sync + 'static {
     ///
     /// # Errors
     /// A failing store.
-    async fn save_answer(&self, answer: &FinishedAnswer) -> Result<(), StoreError>;
+    async fn save_answer(&self, answer: Arc<FinishedAnswer>) -> Result<(), StoreError>;
 }

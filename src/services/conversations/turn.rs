@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -56,6 +57,8 @@ pub struct NewTurn {
     pub stream_id: StreamId,
     /// The model that will be asked.
     pub model: Arc<str>,
+    /// The model that a conversation made for this turn is to keep: the one that the request names.
+    pub conversation_model: Option<String>,
     /// The request that brought it.
     pub request_id: Arc<str>,
     /// Whether the client reads the answer as a stream.
@@ -132,6 +135,8 @@ pub struct FinishedAnswer {
     pub latency_ms: Option<u64>,
     /// Milliseconds from the start to the first token.
     pub first_token_ms: Option<u64>,
+    /// When it ended, which may be long before it is stored.
+    pub ended_at: DateTime<Utc>,
 }
 
 /// Tokens and cost of an answer.

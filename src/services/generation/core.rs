@@ -8,8 +8,8 @@ use chrono::TimeDelta;
 
 use super::records::{Checkpoint, GenerationRecords};
 use super::registry::Registry;
-use super::replay::{ReplayBudget, ReplayLog};
-use crate::models::ids::UserId;
+use super::replay::ReplayBudget;
+use crate::models::ids::{ConversationId, UserId};
 use crate::models::message::MessageStatus;
 use crate::services::conversations::{AnswerUsage, ConversationStore, StoreError};
 use crate::services::lifecycle::Lifecycle;
@@ -20,7 +20,7 @@ use crate::utils::database::DatabaseError;
 use crate::utils::errors::ApiError;
 use crate::utils::metrics::Metrics;
 
-/// Trims of one log before the writer goes on although the budget is exceeded: enough to empty it.
+/// Logs trimmed before a writer goes on although the budget is exceeded: the next chunk trims on.
 const MAX_TRIMS: u32 = 24;
 
 /// How long ended answers stay in the records.
@@ -54,10 +54,11 @@ pub(super) struct EngineCore {
     pub(super) budget: Arc<ReplayBudget>,
 }
 
-/// One answer for the metrics.
-pub(crate) struct AnswerCount<'a> {
+/// One answer, for the metrics and the log.
+pub(crate) struct AnswerReport<'a> {
     pub(crate) model: &'a str,
     pub(crate) user: UserId,
+    pub(crate) conversation: Option<ConversationId>,
     pub(crate) status: MessageStatus,
     pub(crate) streamed: bool,
     pub(crate) usage: &'a AnswerUsage,
@@ -65,14 +66,18 @@ pub(crate) struct AnswerCount<'a> {
 }
 
 impl EngineCore {
-    /// Brings the logs back into their budget: ended ones go first, then the oldest events of this one.
-    pub(super) fn make_room(&self, log: &ReplayLog) {
+    /// Brings the logs back into their budget: ended ones go first, then the oldest events of whichever running
+    /// answer holds the most.
+    pub(super) fn make_room(&self) {
         while self.budget.is_exceeded() && self.registry.forget_oldest() {}
         for _ in 0..MAX_TRIMS {
             if !self.budget.is_exceeded() {
                 break;
             }
-            log.trim();
+            let Some(largest) = self.registry.largest() else {
+                break;
+            };
+            largest.log.trim();
         }
     }
 
@@ -91,7 +96,27 @@ impl EngineCore {
         }
     }
 
-    pub(super) fn count_answer(&self, answer: &AnswerCount<'_>) {
+    /// Counts an answer that has ended, and tells of it as a business event.
+    pub(super) fn report(&self, answer: &AnswerReport<'_>) {
+        self.count(answer);
+        let event = match answer.status {
+            MessageStatus::Completed => "chat_completed",
+            MessageStatus::Cancelled => "chat_cancelled",
+            MessageStatus::Interrupted => "chat_interrupted",
+            MessageStatus::Failed | MessageStatus::Streaming => "chat_failed",
+        };
+        tracing::info!(
+            event,
+            user_id = %answer.user,
+            conversation_id = answer.conversation.map(tracing::field::display),
+            model = answer.model,
+            tokens = answer.usage.total_tokens(),
+            cost_usd = answer.usage.cost.map(tracing::field::display),
+            "business_event"
+        );
+    }
+
+    fn count(&self, answer: &AnswerReport<'_>) {
         let metrics = &self.metrics;
         let model = metrics.model_label(answer.model);
         let user = answer.user.to_string();
@@ -126,6 +151,8 @@ impl EngineCore {
                 let dollars = cost.nano() as f64 / 1e9;
                 metrics.revenue_usd.with_label_values(&[model]).inc_by(dollars);
             }
+            // Nothing was used, so nothing is missing its price.
+            None if usage.total_tokens() == 0 => {}
             None => metrics.unpriced_completions.inc(),
         }
     }

@@ -10,6 +10,9 @@ use crate::services::llm::{Chunk, Usage};
 /// An answer is stopped when its text and reasoning are larger than this.
 pub(super) const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 
+/// An answer is stopped when it wants more tools called than this.
+const MAX_TOOL_CALLS: usize = 1_000;
+
 /// A tool call that a model's deltas add up to, as OpenAI writes it.
 #[derive(Debug, Clone, Default, Serialize)]
 struct ToolCall {
@@ -53,12 +56,15 @@ pub(super) struct Draft {
     pub(super) content: String,
     pub(super) reasoning: String,
     tool_calls: Vec<ToolCall>,
+    tool_call_bytes: usize,
     pub(super) finish_reason: Option<String>,
     pub(super) usage: Option<Usage>,
     /// The answer's id, as the model gave it.
     pub(super) upstream_id: Option<String>,
-    /// Bytes of text that further choices (`n` > 1) brought.
+    /// Bytes of text that are counted and not kept: of further choices (`n` > 1), or all where nothing is stored.
     pub(super) other_bytes: usize,
+    /// Whether the text is kept, to be stored.
+    keeps_text: bool,
     unsaved: Unsaved,
 }
 
@@ -93,6 +99,14 @@ impl Gain {
 }
 
 impl Draft {
+    /// A draft of an answer that will be stored, or of one that is only counted.
+    pub(super) fn new(keeps_text: bool) -> Self {
+        Self {
+            keeps_text,
+            ..Self::default()
+        }
+    }
+
     /// Adds a chunk.
     pub(super) fn add(&mut self, chunk: &Chunk<'_>) -> Gain {
         let (content_before, reasoning_before) = (self.content.len(), self.reasoning.len());
@@ -112,14 +126,18 @@ impl Draft {
                 .unwrap_or_default();
             let reasoning = delta.reasoning_content.as_deref().unwrap_or_default();
             token |= !text.is_empty() || !reasoning.is_empty() || delta.tool_calls.is_some();
-            if choice.index != 0 {
-                self.other_bytes += text.len() + reasoning.len();
-                continue;
+            if choice.index != 0 || !self.keeps_text {
+                self.other_bytes +=
+                    text.len() + reasoning.len() + delta.tool_calls.map_or(0, |calls| calls.get().len());
+            } else {
+                self.content.push_str(text);
+                self.reasoning.push_str(reasoning);
+                if let Some(calls) = delta.tool_calls {
+                    self.add_tool_calls(calls);
+                }
             }
-            self.content.push_str(text);
-            self.reasoning.push_str(reasoning);
-            if let Some(calls) = delta.tool_calls {
-                self.add_tool_calls(calls);
+            if choice.index != 0 {
+                continue;
             }
             if let Some(reason) = &choice.finish_reason {
                 self.finish_reason = Some(reason.to_string());
@@ -161,6 +179,11 @@ impl Draft {
                 call.kind = kind;
             }
             if let Some(function) = delta.function {
+                self.tool_call_bytes += [&function.name, &function.arguments]
+                    .into_iter()
+                    .flatten()
+                    .map(String::len)
+                    .sum::<usize>();
                 call.function
                     .name
                     .push_str(function.name.as_deref().unwrap_or_default());
@@ -174,17 +197,20 @@ impl Draft {
 
     /// Notes that the next event of the stream brought this.
     pub(super) fn mark(&mut self, gain: Gain) {
-        self.unsaved.marks.push((gain.content, gain.reasoning));
+        if self.keeps_text {
+            self.unsaved.marks.push((gain.content, gain.reasoning));
+        }
     }
 
     /// Whether it is larger than an answer may be.
     pub(super) fn is_too_large(&self) -> bool {
-        self.content.len() + self.reasoning.len() + self.other_bytes > MAX_ANSWER_BYTES
+        self.content.len() + self.reasoning.len() + self.other_bytes + self.tool_call_bytes > MAX_ANSWER_BYTES
+            || self.tool_calls.len() > MAX_TOOL_CALLS
     }
 
     /// Whether it holds nothing that is worth keeping.
     pub(super) fn is_empty(&self) -> bool {
-        self.content.is_empty() && self.reasoning.is_empty() && self.tool_calls.is_empty()
+        self.written_bytes() == 0 && self.tool_calls.is_empty()
     }
 
     /// The tool calls, if there are any, as a JSON array.
@@ -198,12 +224,16 @@ impl Draft {
 
     /// Bytes that the model wrote, over all choices: what tokens are estimated from.
     pub(super) fn written_bytes(&self) -> usize {
-        let calls: usize = self
-            .tool_calls
-            .iter()
-            .map(|call| call.function.name.len() + call.function.arguments.len())
-            .sum();
-        self.content.len() + self.reasoning.len() + self.other_bytes + calls
+        self.content.len() + self.reasoning.len() + self.other_bytes + self.tool_call_bytes
+    }
+
+    /// Takes the text out: the answer has ended, and nothing is left to be checkpointed.
+    pub(super) fn take_text(&mut self) -> (String, String) {
+        self.unsaved = Unsaved::default();
+        (
+            std::mem::take(&mut self.content),
+            std::mem::take(&mut self.reasoning),
+        )
     }
 
     /// What the next checkpoint covers; `None` if no event came since the last one.
@@ -254,7 +284,7 @@ mod tests {
 
     #[test]
     fn adds_up_text_reasoning_and_tool_calls() {
-        let mut draft = Draft::default();
+        let mut draft = Draft::new(true);
         add(
             &mut draft,
             r#"{"id":"c1","choices":[{"index":0,"delta":{"role":"assistant","content":null}}]}"#,
@@ -294,7 +324,7 @@ mod tests {
     #[test]
     fn checkpoints_cover_every_event_once() {
         let stream = StreamId(Uuid::nil());
-        let mut draft = Draft::default();
+        let mut draft = Draft::new(true);
         assert_eq!(draft.unsaved(stream), None);
         draft.mark(Gain::NOTHING);
         add(&mut draft, r#"{"choices":[{"delta":{"content":"ab"}}]}"#);

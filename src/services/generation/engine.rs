@@ -1,5 +1,6 @@
 //! The engine: starts answers, finds them again, and keeps what they need.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use chrono::TimeDelta;
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use super::core::{AnswerCount, EngineCore, EngineSettings, unavailable};
+use super::core::{AnswerReport, EngineCore, EngineSettings, unavailable};
 use super::frames::{self, Naming};
 use super::handle::{DisconnectPolicy, Generation, NewGeneration, Subscription};
 use super::records::{Checkpoint, GenerationRecord, GenerationRecords};
@@ -159,6 +160,7 @@ impl Engine {
             created: inner.clock.now(),
             policy: start.policy,
             log: ReplayLog::new(start.keep_log, inner.budget.clone()),
+            stop: inner.lifecycle.hard().child_token(),
             metrics: inner.metrics.clone(),
         }));
         generation.begin_log(&start.job.call.model);
@@ -240,9 +242,9 @@ impl Engine {
         Ok(Some((status, generation.turn().map(|turn| turn.message_id))))
     }
 
-    /// Counts an answer that was not produced here, as the ones that were.
-    pub(crate) fn count_answer(&self, answer: &AnswerCount<'_>) {
-        self.0.count_answer(answer);
+    /// Counts an answer that was not produced here, and tells of it, as of the ones that were.
+    pub(crate) fn report(&self, answer: &AnswerReport<'_>) {
+        self.0.report(answer);
     }
 
     /// The background work of the engine, until `stop` is cancelled: checkpoints, and forgetting what is old.
@@ -256,12 +258,13 @@ impl Engine {
         );
     }
 
-    /// Closes what a stopped process left unfinished; tells how many answers that were.
+    /// Closes what a stopped process left unfinished, but for the streams that wait in the outbox: their answers are
+    /// whole.
     ///
     /// # Errors
     /// A failing database.
-    pub async fn recover(&self) -> Result<usize, ApiError> {
-        super::recovery::recover(&self.0).await
+    pub async fn recover(&self, waiting: &HashSet<StreamId>) -> Result<(), ApiError> {
+        super::recovery::recover(&self.0, waiting).await
     }
 }
 

@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-
 use serde_json::value::RawValue;
 
-use super::core::{AnswerCount, EngineCore};
+use super::core::{AnswerReport, EngineCore};
 use super::draft::Draft;
 use super::frames;
 use super::handle::{Ending, Generation};
@@ -40,40 +39,42 @@ pub(super) struct Produced {
 pub(super) async fn finish(
     engine: &EngineCore,
     generation: &Arc<Generation>,
-    produced: Produced,
+    mut produced: Produced,
     admission: Admission,
 ) {
-    let mut usage = {
-        let draft = generation.draft();
-        AnswerUsage::reported_or_estimated(draft.usage, produced.sent_bytes, draft.written_bytes())
-    };
-    // A zero that a model reports means that it does not know; what is free says so by other means.
-    usage.cost = usage
-        .cost
-        .filter(|cost| *cost > Money::ZERO)
-        .or(produced.header_cost);
+    // Decided before anything is stored: from here on nobody can come to see an answer that is being withdrawn.
+    let refusal = produced.error.is_some() && generation.draft().is_empty() && generation.begin_refusal();
+    let usage = usage(generation, &produced);
+    let finish_reason = finish_reason(&generation.draft(), produced.status);
     let pending = match &generation.kind {
-        Kind::Conversation(turn) => store_answer(engine, generation, &produced, turn, usage).await,
+        Kind::Conversation(turn) => {
+            if !refusal {
+                let message = turn.message_id.to_string();
+                produced.error = produced
+                    .error
+                    .map(|error| error.with_detail("message_id", message));
+            }
+            let answer = take_answer(generation, &produced, turn, usage, refusal, engine.clock.now());
+            store_answer(engine, generation, answer).await
+        }
         Kind::Stateless { .. } => {
             record_usage(engine, generation, &produced, usage).await;
             false
         }
     };
-    // The user's place is free before the stream says so: whoever has read the end can ask again at once.
+    // Free before the stream says so: whoever has read its end can ask again at once, and finds nothing running.
     drop(admission);
+    engine.registry.ended(generation);
+    if refusal {
+        engine.registry.remove(generation.id);
+    }
     let completion_id = generation
         .draft()
         .upstream_id
         .clone()
         .unwrap_or_else(|| frames::own_completion_id(generation.id));
     tell_readers(generation, &produced, &usage, &completion_id, pending);
-    engine.registry.ended(generation);
-    if produced.error.is_some() && generation.is_refused() {
-        // Nobody has seen it: there is nothing to come back for.
-        engine.registry.remove(generation.id);
-    }
-    report(engine, generation, &produced, &usage);
-    let finish_reason = finish_reason(&generation.draft(), produced.status);
+    report(engine, generation, &produced, &usage, refusal);
     generation.end(Ending {
         status: produced.status,
         error: produced.error,
@@ -86,52 +87,79 @@ pub(super) async fn finish(
     });
 }
 
-/// Stores the answer, or leaves it to the outbox: true then.
-async fn store_answer(
-    engine: &EngineCore,
+/// What was used. A model that failed without a word used nothing, as far as anybody knows.
+fn usage(generation: &Generation, produced: &Produced) -> AnswerUsage {
+    let draft = generation.draft();
+    let mut usage = if produced.status == MessageStatus::Failed && draft.is_empty() && draft.usage.is_none() {
+        AnswerUsage::default()
+    } else {
+        AnswerUsage::reported_or_estimated(draft.usage, produced.sent_bytes, draft.written_bytes())
+    };
+    // A zero that a model reports means that it does not know; what is free says so by other means.
+    usage.cost = usage
+        .cost
+        .filter(|cost| *cost > Money::ZERO)
+        .or(produced.header_cost);
+    usage
+}
+
+/// The answer as it is stored, with the draft's text: it is in the log too, and not needed twice.
+fn take_answer(
     generation: &Generation,
     produced: &Produced,
     turn: &TurnIds,
     usage: AnswerUsage,
-) -> bool {
-    let (answer, rest) = {
-        let draft = generation.draft();
-        let unseen = generation.is_unseen() && draft.is_empty() && produced.status == MessageStatus::Failed;
-        let answer = FinishedAnswer {
-            stream_id: generation.id,
-            user_id: generation.user_id,
-            request_id: generation.request_id.clone(),
-            conversation_id: turn.conversation_id,
-            branch_id: turn.branch_id,
-            user_message_id: turn.user_message_id,
-            message_id: turn.message_id,
-            model: produced.model.clone(),
-            streamed: generation.streamed,
-            outcome: if unseen {
-                AnswerOutcome::Withdrawn
-            } else {
-                AnswerOutcome::Stored(produced.status)
-            },
-            content: draft.content.clone(),
-            reasoning: (!draft.reasoning.is_empty()).then(|| draft.reasoning.clone()),
-            tool_calls: draft.tool_calls(),
-            finish_reason: finish_reason(&draft, produced.status),
-            usage,
-            latency_ms: Some(millis(produced.took)),
-            first_token_ms: produced.first_token.map(millis),
-        };
-        (answer, draft.unsaved(generation.id))
+    refusal: bool,
+    ended_at: chrono::DateTime<chrono::Utc>,
+) -> (FinishedAnswer, Option<super::records::Checkpoint>) {
+    let mut draft = generation.draft();
+    let finish_reason = finish_reason(&draft, produced.status);
+    let rest = draft.unsaved(generation.id);
+    let (content, reasoning) = draft.take_text();
+    let answer = FinishedAnswer {
+        stream_id: generation.id,
+        user_id: generation.user_id,
+        request_id: generation.request_id.clone(),
+        conversation_id: turn.conversation_id,
+        branch_id: turn.branch_id,
+        user_message_id: turn.user_message_id,
+        message_id: turn.message_id,
+        model: produced.model.clone(),
+        streamed: generation.streamed,
+        outcome: if refusal {
+            AnswerOutcome::Withdrawn
+        } else {
+            AnswerOutcome::Stored(produced.status)
+        },
+        content,
+        reasoning: (!reasoning.is_empty()).then_some(reasoning),
+        tool_calls: draft.tool_calls(),
+        finish_reason,
+        usage,
+        latency_ms: Some(millis(produced.took)),
+        first_token_ms: produced.first_token.map(millis),
+        ended_at,
     };
+    (answer, rest)
+}
+
+/// Stores the answer, or leaves it to the outbox: true then.
+async fn store_answer(
+    engine: &EngineCore,
+    generation: &Generation,
+    (answer, rest): (FinishedAnswer, Option<super::records::Checkpoint>),
+) -> bool {
     // What was interrupted is replayed from its checkpoints, which must then be complete.
-    if produced.status == MessageStatus::Interrupted
+    if answer.outcome == AnswerOutcome::Stored(MessageStatus::Interrupted)
         && let Some(rest) = rest
     {
         engine.checkpoint(vec![rest]).await;
     }
-    match engine.store.save_answer(&answer).await {
+    let answer = Arc::new(answer);
+    match engine.store.save_answer(answer.clone()).await {
         Ok(()) => false,
         Err(error) => {
-            tracing::error!(%error, message_id = %answer.message_id, "the answer could not be stored and goes to the outbox");
+            tracing::error!(%error, stream_id = %generation.id, "the answer could not be stored and goes to the outbox");
             engine.outbox.keep(OutboxEntry::Answer(answer)).await;
             true
         }
@@ -156,7 +184,7 @@ async fn record_usage(engine: &EngineCore, generation: &Generation, produced: &P
     engine.outbox.record_usage(event).await;
 }
 
-/// Puts the last events into the log, or refuses the request if nobody has seen anything of its answer.
+/// Puts the last events into the log; whoever waits for the response to begin is told afterwards.
 fn tell_readers(
     generation: &Generation,
     produced: &Produced,
@@ -166,13 +194,11 @@ fn tell_readers(
 ) {
     let naming = generation.naming(completion_id, &produced.model);
     if let Some(error) = &produced.error {
-        let refused = generation.refuse(error);
-        if !refused {
-            generation
-                .log
-                .append(&frames::error(error, &generation.request_id));
-        }
+        generation
+            .log
+            .append(&frames::error(error, &generation.request_id));
         generation.log.end(frames::DONE);
+        generation.refuse(error);
         return;
     }
     if produced.status == MessageStatus::Cancelled {
@@ -182,13 +208,8 @@ fn tell_readers(
         Kind::Stateless { shows_usage: false } => {}
         Kind::Stateless { shows_usage: true } | Kind::Conversation(_) => {
             let reported = produced.usage_chunk.as_ref().and_then(|chunk| usage_of(chunk));
-            generation.log.append(&frames::closing(
-                naming,
-                &generation.kind,
-                usage,
-                reported.as_deref(),
-                pending,
-            ));
+            let closing = frames::closing(naming, &generation.kind, usage, reported.as_deref(), pending);
+            generation.log.append(&closing);
         }
     }
     generation.log.end(frames::DONE);
@@ -208,40 +229,34 @@ fn finish_reason(draft: &Draft, status: MessageStatus) -> Option<String> {
     }
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Metrics and the business event.
-fn report(engine: &EngineCore, generation: &Generation, produced: &Produced, usage: &AnswerUsage) {
-    engine.count_answer(&AnswerCount {
+fn report(
+    engine: &EngineCore,
+    generation: &Generation,
+    produced: &Produced,
+    usage: &AnswerUsage,
+    refusal: bool,
+) {
+    engine.report(&AnswerReport {
         model: &produced.model,
         user: generation.user_id,
+        conversation: generation.turn().map(|turn| turn.conversation_id),
         status: produced.status,
         streamed: generation.streamed,
         usage,
         took: produced.took,
     });
+    // A refusal is counted where it is answered, and leaves no message.
+    if refusal {
+        return;
+    }
     if generation.turn().is_some() {
         engine.metrics.messages.with_label_values(&["assistant"]).inc();
     }
-    // A refusal is counted where it is answered.
-    if let Some(error) = produced.error.as_ref().filter(|_| !generation.is_refused()) {
+    if let Some(error) = &produced.error {
         engine.metrics.error(error.code());
     }
-    let event = match produced.status {
-        MessageStatus::Completed => "chat_completed",
-        MessageStatus::Cancelled => "chat_cancelled",
-        MessageStatus::Interrupted => "chat_interrupted",
-        MessageStatus::Failed | MessageStatus::Streaming => "chat_failed",
-    };
-    tracing::info!(
-        event,
-        user_id = %generation.user_id,
-        conversation_id = generation.turn().map(|turn| tracing::field::display(turn.conversation_id)),
-        model = &*produced.model,
-        tokens = usage.total_tokens(),
-        cost_usd = usage.cost.map(tracing::field::display),
-        "business_event"
-    );
 }

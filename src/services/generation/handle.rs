@@ -19,6 +19,7 @@ use crate::models::message::MessageStatus;
 use crate::services::conversations::AnswerUsage;
 use crate::utils::errors::{ApiError, ErrorCode};
 use crate::utils::metrics::Metrics;
+use crate::utils::sse::write_frame_without_id;
 
 /// What becomes of an answer that nobody reads any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +37,8 @@ enum Opening {
     Waiting,
     /// It has: a failure is an event in the stream.
     Open,
+    /// It will not, and nobody can change that any more; what is to be undone is being undone.
+    Refusing,
     /// It will not: this is the answer.
     Refused(ApiError),
 }
@@ -78,7 +81,8 @@ pub struct Generation {
     pub created: DateTime<Utc>,
     pub(super) policy: DisconnectPolicy,
     pub(super) log: ReplayLog,
-    pub(super) cancel: CancellationToken,
+    /// Cancelled when the answer must stop: on request, or with the process.
+    pub(super) stop: CancellationToken,
     draft: Mutex<Draft>,
     waited: OnceLock<Duration>,
     opening: watch::Sender<Opening>,
@@ -97,6 +101,7 @@ pub(super) struct NewGeneration {
     pub(super) created: DateTime<Utc>,
     pub(super) policy: DisconnectPolicy,
     pub(super) log: ReplayLog,
+    pub(super) stop: CancellationToken,
     pub(super) metrics: Arc<Metrics>,
 }
 
@@ -111,8 +116,8 @@ impl Generation {
             created: new.created,
             policy: new.policy,
             log: new.log,
-            cancel: CancellationToken::new(),
-            draft: Mutex::default(),
+            stop: new.stop,
+            draft: Mutex::new(Draft::new(matches!(new.kind, Kind::Conversation(_)))),
             waited: OnceLock::new(),
             opening: watch::Sender::new(Opening::Waiting),
             readers: watch::Sender::new(0),
@@ -175,25 +180,26 @@ impl Generation {
         });
     }
 
-    /// Whether nobody has seen anything of it, so that it can still be refused.
-    pub(super) fn is_unseen(&self) -> bool {
-        matches!(&*self.opening.borrow(), Opening::Waiting)
-    }
-
-    /// Refuses it, unless somebody has seen something of it meanwhile: false then.
-    pub(super) fn refuse(&self, error: &ApiError) -> bool {
+    /// Decides that there will be no answer, unless somebody has seen something of it: false then.
+    pub(super) fn begin_refusal(&self) -> bool {
         self.opening.send_if_modified(|opening| {
             let waiting = matches!(opening, Opening::Waiting);
             if waiting {
-                *opening = Opening::Refused(error.clone());
+                *opening = Opening::Refusing;
             }
             waiting
         })
     }
 
-    /// Whether it was refused.
-    pub(super) fn is_refused(&self) -> bool {
-        matches!(&*self.opening.borrow(), Opening::Refused(_))
+    /// Tells whoever waits for the response that there will be none. Where it has begun, the stream has told.
+    pub(super) fn refuse(&self, error: &ApiError) {
+        self.opening.send_if_modified(|opening| {
+            let undecided = matches!(opening, Opening::Waiting | Opening::Refusing);
+            if undecided {
+                *opening = Opening::Refused(error.clone());
+            }
+            undecided
+        });
     }
 
     /// Waits for the model's first chunk, at most so long; the stream is open then.
@@ -202,18 +208,37 @@ impl Generation {
     /// Why there will be no answer.
     pub async fn opened(&self, limit: Duration) -> Result<(), ApiError> {
         let mut opening = self.opening.subscribe();
-        let decided = opening.wait_for(|opening| !matches!(opening, Opening::Waiting));
-        if tokio::time::timeout(limit, decided).await.is_err() {
+        let answered = opening.wait_for(|opening| !matches!(opening, Opening::Waiting));
+        if tokio::time::timeout(limit, answered).await.is_err() {
             self.open();
         }
-        match &*self.opening.borrow() {
-            Opening::Refused(error) => Err(error.clone()),
-            Opening::Waiting | Opening::Open => Ok(()),
+        // A refusal that has begun is not far from its end.
+        let decided = opening.wait_for(|opening| matches!(opening, Opening::Open | Opening::Refused(_)));
+        match decided.await.as_deref() {
+            Ok(Opening::Refused(error)) => Err(error.clone()),
+            _ => Ok(()),
         }
     }
 
     pub(super) fn end(&self, ending: Ending) {
         self.ending.send_replace(Some(Arc::new(ending)));
+    }
+
+    /// Ends it for everybody, where its task can no longer do so.
+    pub(super) fn lose(&self, error: ApiError) {
+        self.log.append(&frames::error(&error, &self.request_id));
+        self.log.end(frames::DONE);
+        self.refuse(&error);
+        self.end(Ending {
+            status: MessageStatus::Failed,
+            error: Some(error),
+            model: Arc::from(""),
+            completion_id: frames::own_completion_id(self.id),
+            finish_reason: None,
+            usage: AnswerUsage::default(),
+            pending: false,
+            completion: None,
+        });
     }
 
     /// How it ended, if it has.
@@ -237,7 +262,7 @@ impl Generation {
 
     /// Asks it to stop; it stores what it has.
     pub fn cancel(&self) {
-        self.cancel.cancel();
+        self.stop.cancel();
     }
 
     /// Attaches a reader that starts after the event `after` (0: at the start).
@@ -248,7 +273,7 @@ impl Generation {
         Subscription {
             progress: self.log.watch(),
             generation: self.clone(),
-            next: after.saturating_add(1),
+            next: self.log.begin_after(after),
             done: false,
         }
     }
@@ -336,10 +361,14 @@ impl Subscription {
             ErrorCode::StreamInterrupted,
             "This part of the stream is no longer kept. The whole answer is stored when it is complete.",
         );
+        let error = match self.generation.turn() {
+            Some(turn) => error.with_detail("message_id", turn.message_id.to_string()),
+            None => error,
+        };
+        // Without ids: those that follow belong to events which the reader can still come back for.
         let mut events = BytesMut::new();
-        let object = frames::error(&error, &self.generation.request_id);
-        crate::utils::sse::write_frame(&mut events, self.next, &object);
-        crate::utils::sse::write_frame(&mut events, self.next + 1, frames::DONE);
+        write_frame_without_id(&mut events, &frames::error(&error, &self.generation.request_id));
+        write_frame_without_id(&mut events, frames::DONE);
         Next::Events(events.freeze())
     }
 }

@@ -25,7 +25,7 @@ mod replay;
 mod task;
 mod turn;
 
-pub(crate) use core::AnswerCount;
+pub(crate) use core::AnswerReport;
 pub use core::EngineSettings;
 pub use engine::{Engine, EngineParts, Found, StartGeneration};
 pub use handle::{DisconnectPolicy, Ending, Generation, Next, Subscription};

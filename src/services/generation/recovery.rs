@@ -3,30 +3,43 @@
 //! An answer that is still recorded as running has no one who could go on with it: what was checkpointed of it
 //! becomes the message, with the status `interrupted`. Doing it twice is the same as once.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use super::core::{EngineCore, unavailable};
 use super::records::{Checkpoint, UnfinishedGeneration};
+use crate::models::ids::StreamId;
 use crate::services::conversations::{AnswerUsage, FinishedAnswer};
+use crate::utils::database::DatabaseError;
 use crate::utils::errors::ApiError;
 
-pub(super) async fn recover(engine: &EngineCore) -> Result<usize, ApiError> {
+pub(super) async fn recover(engine: &EngineCore, waiting: &HashSet<StreamId>) -> Result<(), ApiError> {
     let unfinished = engine.records.unfinished().await.map_err(unavailable)?;
-    for generation in &unfinished {
-        let checkpoints = engine
-            .records
-            .checkpoints(generation.answer.stream_id)
-            .await
-            .map_err(unavailable)?;
-        let answer = with_text(generation, &checkpoints);
-        engine.store.save_answer(&answer).await?;
+    for generation in unfinished
+        .iter()
+        .filter(|generation| !waiting.contains(&generation.answer.stream_id))
+    {
+        let stream_id = generation.answer.stream_id;
+        // One answer that cannot be read must not keep the service from starting.
+        let checkpoints = match engine.records.checkpoints(stream_id).await {
+            Ok(checkpoints) => checkpoints,
+            Err(DatabaseError::Corrupt(what)) => {
+                tracing::error!(what, %stream_id, "the checkpoints of an answer cannot be read, it is closed without them");
+                Vec::new()
+            }
+            Err(error) => return Err(unavailable(error)),
+        };
+        let answer = Arc::new(with_text(generation, &checkpoints));
+        engine.store.save_answer(answer.clone()).await?;
         engine.metrics.generations_recovered.inc();
         tracing::warn!(
-            stream_id = %answer.stream_id,
+            %stream_id,
             message_id = %answer.message_id,
             bytes = answer.content.len(),
             "closed an answer that a stopped process left unfinished"
         );
     }
-    Ok(unfinished.len())
+    Ok(())
 }
 
 fn with_text(generation: &UnfinishedGeneration, checkpoints: &[Checkpoint]) -> FinishedAnswer {

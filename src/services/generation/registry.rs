@@ -127,6 +127,15 @@ impl Registry {
             .collect()
     }
 
+    /// The answer whose log holds the most.
+    pub(super) fn largest(&self) -> Option<Arc<Generation>> {
+        self.lock()
+            .held
+            .values()
+            .max_by_key(|generation| generation.log.bytes())
+            .cloned()
+    }
+
     /// Forgets what ended longer ago than `retention`.
     pub(super) fn forget_expired(&self, retention: Duration) {
         let mut forgotten = Vec::new();

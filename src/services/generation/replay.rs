@@ -169,8 +169,9 @@ impl ReplayLog {
         if last {
             inner.block = BytesMut::new();
         }
-        drop(inner);
+        // Before anybody can read the event, and give its bytes back.
         self.budget.add(size);
+        drop(inner);
         self.progress.send_replace(id + 1);
     }
 
@@ -221,6 +222,25 @@ impl ReplayLog {
         }
         drop(inner);
         self.budget.release(freed);
+    }
+
+    /// Bytes that it holds.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.lock().bytes
+    }
+
+    /// Where a reader begins who has seen the events up to `after`. Of an ended log everybody gets the last event
+    /// at least, to know that it has ended.
+    #[must_use]
+    pub fn begin_after(&self, after: u64) -> u64 {
+        let inner = self.lock();
+        let from = after.saturating_add(1);
+        if inner.ended {
+            from.min(inner.next() - 1)
+        } else {
+            from
+        }
     }
 
     /// Tells when there is more to read.

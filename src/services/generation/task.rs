@@ -1,16 +1,17 @@
 //! The task that produces one answer: from the model's stream into the replay log and the draft.
 
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt};
 use tokio::time::Instant;
 
 use super::core::EngineCore;
-use super::finish::Produced;
+use super::finish::{Produced, finish};
 use super::frames;
 use super::handle::Generation;
 use super::registry::Admission;
@@ -58,7 +59,7 @@ pub(super) async fn run(
     job: ModelJob,
     admission: Admission,
 ) {
-    engine.metrics.active_streams.inc();
+    let running = Running::begin(&engine, &generation);
     let started = Instant::now();
     let mut task = Task {
         engine: &engine,
@@ -72,8 +73,13 @@ pub(super) async fn run(
         first_token: None,
         usage_chunk: None,
         completion: None,
+        opened: false,
     };
-    let (status, error) = task.produce(job.call, job.shorten).await;
+    // A fault of ours in the middle of an answer must not leave its readers waiting and its branch locked.
+    let produced = AssertUnwindSafe(task.produce(job.call, job.shorten))
+        .catch_unwind()
+        .await;
+    let (status, error) = produced.unwrap_or_else(|_| task.failed_by(internal_fault()));
     let produced = Produced {
         status,
         error,
@@ -85,8 +91,36 @@ pub(super) async fn run(
         usage_chunk: task.usage_chunk,
         completion: task.completion,
     };
-    super::finish::finish(&engine, &generation, produced, admission).await;
-    engine.metrics.active_streams.dec();
+    finish(&engine, &generation, produced, admission).await;
+    drop(running);
+}
+
+/// Sees to it that an answer ends for everybody, even if its task panics or is abandoned.
+struct Running<'a> {
+    engine: &'a EngineCore,
+    generation: &'a Generation,
+}
+
+impl<'a> Running<'a> {
+    fn begin(engine: &'a EngineCore, generation: &'a Generation) -> Self {
+        engine.metrics.active_streams.inc();
+        Self { engine, generation }
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.engine.metrics.active_streams.dec();
+        if self.generation.ending().is_none() {
+            tracing::error!(stream_id = %self.generation.id, "the task of an answer was lost");
+            self.engine.registry.ended(self.generation);
+            self.generation.lose(internal_fault());
+        }
+    }
+}
+
+fn internal_fault() -> ApiError {
+    ApiError::new(ErrorCode::InternalError, "Something went wrong on our side.")
 }
 
 struct Task<'a> {
@@ -102,6 +136,7 @@ struct Task<'a> {
     first_token: Option<Duration>,
     usage_chunk: Option<Bytes>,
     completion: Option<Bytes>,
+    opened: bool,
 }
 
 type Outcome = (MessageStatus, Option<ApiError>);
@@ -248,12 +283,15 @@ impl Task<'_> {
         } else {
             generation.log.append(data);
         }
-        generation.open();
+        if !self.opened {
+            self.opened = true;
+            generation.open();
+        }
         if gain.token && self.first_token.is_none() && generation.streamed {
             self.saw_first_token();
         }
         if self.engine.budget.is_exceeded() {
-            self.engine.make_room(&generation.log);
+            self.engine.make_room();
         }
         if too_large {
             return Err(ModelError::new(
@@ -284,27 +322,31 @@ impl Task<'_> {
     fn failed(&self, error: ModelError) -> Outcome {
         let kind = error.kind();
         tracing::warn!(%error, kind = kind.as_str(), "the model did not finish its answer");
-        // What there is of an answer was interrupted; where there is nothing, the model failed.
+        self.failed_by(ApiError::from(error))
+    }
+
+    /// What there is of an answer was interrupted; where there is nothing, it failed.
+    fn failed_by(&self, error: ApiError) -> Outcome {
         let status = match self.generation.draft().is_empty() {
             true => MessageStatus::Failed,
             false => MessageStatus::Interrupted,
         };
-        let mut answer = ApiError::from(error);
-        if let Some(turn) = self.generation.turn() {
-            // Where the message is that waits for an answer.
-            answer = answer
-                .with_detail("conversation_id", turn.conversation_id.to_string())
-                .with_detail("user_message_id", turn.user_message_id.to_string());
-            if answer.code() == ErrorCode::StreamInterrupted {
-                answer = answer.with_detail("retry_after_ms", RETRY_AFTER_MS);
-            }
-            if !self.generation.is_unseen() {
-                answer = answer.with_detail("message_id", turn.message_id.to_string());
-            }
+        (status, Some(self.with_place(error)))
+    }
+
+    /// Says where the message is that waits for an answer, and when to ask again.
+    fn with_place(&self, error: ApiError) -> ApiError {
+        let Some(turn) = self.generation.turn() else {
+            return error.for_openai_clients();
+        };
+        let error = error
+            .with_detail("conversation_id", turn.conversation_id.to_string())
+            .with_detail("user_message_id", turn.user_message_id.to_string());
+        if error.code() == ErrorCode::StreamInterrupted {
+            error.with_detail("retry_after_ms", RETRY_AFTER_MS)
         } else {
-            answer = answer.for_openai_clients();
+            error
         }
-        (status, Some(answer))
     }
 
     fn stopped(&self, why: Stop) -> Outcome {
@@ -312,15 +354,11 @@ impl Task<'_> {
             Stop::Cancelled => (MessageStatus::Cancelled, None),
             Stop::TooLong => self.failed(ModelError::timeout(TimeoutStage::Total)),
             Stop::Shutdown => {
-                let mut error = ApiError::new(
+                let error = ApiError::new(
                     ErrorCode::StreamInterrupted,
                     "The service is being restarted. What was produced of the answer is stored.",
-                )
-                .with_detail("retry_after_ms", RETRY_AFTER_MS);
-                if let Some(turn) = self.generation.turn() {
-                    error = error.with_detail("message_id", turn.message_id.to_string());
-                }
-                (MessageStatus::Interrupted, Some(error))
+                );
+                (MessageStatus::Interrupted, Some(self.with_place(error)))
             }
         }
     }
@@ -329,8 +367,11 @@ impl Task<'_> {
 /// Completes when the answer must stop.
 async fn stopped(engine: &EngineCore, generation: &Generation) -> Stop {
     tokio::select! {
-        () = engine.lifecycle.hard().cancelled() => Stop::Shutdown,
-        () = generation.cancel.cancelled() => Stop::Cancelled,
+        // A child of the process's own token, so that a chunk takes no lock that other answers take.
+        () = generation.stop.cancelled() => match engine.lifecycle.hard().is_cancelled() {
+            true => Stop::Shutdown,
+            false => Stop::Cancelled,
+        },
         () = generation.abandoned() => Stop::Cancelled,
         () = tokio::time::sleep(engine.settings.stream_timeout) => Stop::TooLong,
     }

@@ -43,7 +43,9 @@ pub struct Journal(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     path: PathBuf,
-    entries: Mutex<Vec<OutboxEntry>>,
+    /// Held while the file is changed, by threads that may block.
+    file: Mutex<()>,
+    entries: Mutex<Vec<Arc<OutboxEntry>>>,
 }
 
 impl Journal {
@@ -53,34 +55,51 @@ impl Journal {
     /// If the file is there and cannot be read.
     pub fn open(data_dir: &Path) -> Result<Self, JournalError> {
         let path = data_dir.join("outbox.jsonl");
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(source) => return Err(JournalError::Io { path, source }),
         };
-        let mut entries = Vec::new();
-        for line in text.lines() {
-            match serde_json::from_str(line) {
-                Ok(entry) => entries.push(entry),
-                Err(error) => tracing::error!(%error, "a line of the journal cannot be read and is left out"),
+        let (mut entries, mut unreadable) = (Vec::new(), Vec::new());
+        for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            match serde_json::from_slice(line) {
+                Ok(entry) => entries.push(Arc::new(entry)),
+                Err(error) => {
+                    tracing::error!(%error, "a line of the journal cannot be read and is put aside");
+                    unreadable.extend_from_slice(line);
+                    unreadable.push(b'\n');
+                }
             }
         }
-        let torn = !text.is_empty() && !text.ends_with('\n');
         let inner = Inner {
             path,
+            file: Mutex::new(()),
             entries: Mutex::new(entries),
         };
-        if torn {
-            // Else the next entry would continue the line that was cut short, and be lost with it.
-            inner.rewrite(&inner.lock())?;
+        if !unreadable.is_empty() {
+            // Else the next entry would continue a line that was cut short, and be lost with it.
+            inner.put_aside(&unreadable)?;
+            inner.rewrite(&inner.entries())?;
         }
         Ok(Self(Arc::new(inner)))
     }
 
     /// What it holds, the oldest first.
     #[must_use]
-    pub fn entries(&self) -> Vec<OutboxEntry> {
-        self.0.lock().clone()
+    pub fn entries(&self) -> Vec<Arc<OutboxEntry>> {
+        self.0.entries()
+    }
+
+    /// How many entries it holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.lock().len()
+    }
+
+    /// Whether it holds none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Adds an entry and returns once it is on the disk.
@@ -91,12 +110,15 @@ impl Journal {
         self.change(move |inner| inner.append(entry)).await
     }
 
-    /// Removes an entry.
+    /// Removes entries, with one new file for all of them.
     ///
     /// # Errors
-    /// If the file cannot be written; the entry stays then.
-    pub async fn remove(&self, id: StreamId) -> Result<(), JournalError> {
-        self.change(move |inner| inner.remove(id)).await
+    /// If the file cannot be written; the entries stay then.
+    pub async fn remove(&self, ids: Vec<StreamId>) -> Result<(), JournalError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        self.change(move |inner| inner.remove(&ids)).await
     }
 
     /// Runs on a thread that may block on the disk.
@@ -112,8 +134,16 @@ impl Journal {
 }
 
 impl Inner {
-    fn lock(&self) -> MutexGuard<'_, Vec<OutboxEntry>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<OutboxEntry>>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn entries(&self) -> Vec<Arc<OutboxEntry>> {
+        self.lock().clone()
+    }
+
+    fn lock_file(&self) -> MutexGuard<'_, ()> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn failed(&self, source: io::Error) -> JournalError {
@@ -126,7 +156,7 @@ impl Inner {
     fn append(&self, entry: OutboxEntry) -> Result<(), JournalError> {
         let mut line = serde_json::to_vec(&entry)?;
         line.push(b'\n');
-        let mut entries = self.lock();
+        let _file = self.lock_file();
         let mut file = File::options()
             .create(true)
             .append(true)
@@ -143,25 +173,39 @@ impl Inner {
             return Err(self.failed(source));
         }
         self.sync_folder()?;
-        entries.push(entry);
+        self.lock().push(Arc::new(entry));
         Ok(())
     }
 
-    fn remove(&self, id: StreamId) -> Result<(), JournalError> {
-        let mut entries = self.lock();
-        let rest: Vec<_> = entries.iter().filter(|entry| entry.id() != id).cloned().collect();
+    fn remove(&self, ids: &[StreamId]) -> Result<(), JournalError> {
+        let _file = self.lock_file();
+        let mut rest = self.entries();
+        rest.retain(|entry| !ids.contains(&entry.id()));
         if rest.is_empty() {
             fs::remove_file(&self.path).map_err(|e| self.failed(e))?;
             self.sync_folder()?;
         } else {
             self.rewrite(&rest)?;
         }
-        *entries = rest;
+        *self.lock() = rest;
         Ok(())
     }
 
+    /// Keeps what cannot be read for somebody who can.
+    fn put_aside(&self, lines: &[u8]) -> Result<(), JournalError> {
+        let path = self.path.with_extension("unreadable");
+        let mut file = File::options()
+            .create(true)
+            .append(true)
+            .open(path)
+            .map_err(|e| self.failed(e))?;
+        file.write_all(lines)
+            .and_then(|()| file.sync_all())
+            .map_err(|e| self.failed(e))
+    }
+
     /// Replaces the file by one with these entries.
-    fn rewrite(&self, entries: &[OutboxEntry]) -> Result<(), JournalError> {
+    fn rewrite(&self, entries: &[Arc<OutboxEntry>]) -> Result<(), JournalError> {
         let mut text = Vec::new();
         for entry in entries {
             serde_json::to_writer(&mut text, entry)?;
@@ -197,7 +241,7 @@ mod tests {
     use uuid::Uuid;
 
     fn entry(n: u128) -> OutboxEntry {
-        OutboxEntry::Usage(UsageEvent {
+        OutboxEntry::Usage(Arc::new(UsageEvent {
             id: StreamId(Uuid::from_u128(n)),
             user_id: UserId(Uuid::from_u128(7)),
             request_id: "request".into(),
@@ -213,7 +257,7 @@ mod tests {
             latency_ms: Some(1),
             first_token_ms: None,
             created_at: chrono::DateTime::UNIX_EPOCH,
-        })
+        }))
     }
 
     fn ids(journal: &Journal) -> Vec<u128> {
@@ -232,7 +276,7 @@ mod tests {
             journal.append(entry(n)).await.expect("kept");
         }
         journal
-            .remove(StreamId(Uuid::from_u128(2)))
+            .remove(vec![StreamId(Uuid::from_u128(2))])
             .await
             .expect("removed");
         let file = folder.path().join("outbox.jsonl");
@@ -243,12 +287,8 @@ mod tests {
         assert_eq!(ids(&journal), [1], "the torn entry is gone");
         journal.append(entry(4)).await.expect("kept");
         assert_eq!(ids(&Journal::open(folder.path()).expect("a journal")), [1, 4]);
-        for n in [1, 4] {
-            journal
-                .remove(StreamId(Uuid::from_u128(n)))
-                .await
-                .expect("removed");
-        }
+        let all = [1, 4].map(|n| StreamId(Uuid::from_u128(n)));
+        journal.remove(all.to_vec()).await.expect("removed");
         assert!(!file.exists());
     }
 }

@@ -6,6 +6,7 @@
 
 mod journal;
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,7 @@ pub use journal::{Journal, JournalError};
 
 use crate::models::ids::StreamId;
 use crate::services::billing::{UsageEvent, UsageLedger};
-use crate::services::conversations::{ConversationStore, FinishedAnswer};
+use crate::services::conversations::{ConversationStore, FinishedAnswer, StoreError};
 use crate::utils::clock::Clock;
 use crate::utils::database::DatabaseError;
 use crate::utils::metrics::Metrics;
@@ -39,15 +40,15 @@ const MAX_BACKOFF_SECONDS: i64 = 10;
 #[serde(rename_all = "snake_case")]
 pub enum OutboxEntry {
     /// An answer of a conversation, with its charge.
-    Answer(FinishedAnswer),
+    Answer(Arc<FinishedAnswer>),
     /// The charge of an answer that is not stored.
-    Usage(UsageEvent),
+    Usage(Arc<UsageEvent>),
 }
 
 impl OutboxEntry {
     /// The stream that it comes from: an entry is kept once.
     #[must_use]
-    pub const fn id(&self) -> StreamId {
+    pub fn id(&self) -> StreamId {
         match self {
             Self::Answer(answer) => answer.stream_id,
             Self::Usage(event) => event.id,
@@ -99,6 +100,12 @@ pub trait OutboxRecords: Send + Sync + 'static {
     /// # Errors
     /// A failing database.
     async fn postpone(&self, id: StreamId, until: DateTime<Utc>) -> Result<(), DatabaseError>;
+
+    /// The streams whose entries wait.
+    ///
+    /// # Errors
+    /// A failing database.
+    async fn waiting(&self) -> Result<Vec<StreamId>, DatabaseError>;
 
     /// How full it is.
     ///
@@ -164,14 +171,18 @@ impl Outbox {
     pub async fn record_usage(&self, event: UsageEvent) {
         if let Err(error) = self.0.ledger.record(event.clone()).await {
             tracing::error!(%error, "a charge could not be entered and goes to the outbox");
-            self.keep(OutboxEntry::Usage(event)).await;
+            self.keep(OutboxEntry::Usage(Arc::new(event))).await;
         }
     }
 
     /// Delivers what waits, until `stop` is cancelled.
     pub async fn run(self, stop: CancellationToken) {
         loop {
-            self.deliver().await;
+            self.0.deliver_journal().await;
+            if let Err(error) = self.0.deliver_table(self.0.clock.now()).await {
+                tracing::warn!(%error, "the outbox table cannot be worked on");
+            }
+            self.0.publish().await;
             if tokio::time::timeout(DELIVERY_INTERVAL, stop.cancelled())
                 .await
                 .is_ok()
@@ -181,64 +192,84 @@ impl Outbox {
         }
     }
 
-    /// One round: the journal into the store, then the table. The first failure of the database ends it.
-    pub async fn deliver(&self) {
+    /// Delivers everything that waits, due or not, and returns the streams whose entries could not be delivered:
+    /// what is recorded as running of them is older than what waits here.
+    ///
+    /// # Errors
+    /// A failing database.
+    pub async fn deliver_all(&self) -> Result<HashSet<StreamId>, DatabaseError> {
         let inner = &self.0;
-        for entry in inner.journal.entries() {
-            match inner.write(&entry).await {
-                Ok(()) => {
-                    if let Err(error) = inner.journal.remove(entry.id()).await {
-                        tracing::warn!(%error, "a delivered entry stays in the journal and is delivered again");
-                    }
-                }
-                Err(error) => {
-                    tracing::debug!(%error, "the store is not back yet");
-                    break;
-                }
-            }
-        }
-        if let Err(error) = inner.deliver_table().await {
-            tracing::debug!(%error, "the outbox table cannot be read");
-        }
-        inner.publish().await;
+        inner.deliver_journal().await;
+        while inner.deliver_table(DateTime::<Utc>::MAX_UTC).await? > 0 {}
+        let mut waiting: HashSet<_> = inner.records.waiting().await?.into_iter().collect();
+        waiting.extend(inner.journal.entries().iter().map(|entry| entry.id()));
+        Ok(waiting)
     }
 }
 
 impl Inner {
-    async fn write(&self, entry: &OutboxEntry) -> Result<(), crate::services::conversations::StoreError> {
+    async fn write(&self, entry: &OutboxEntry) -> Result<(), StoreError> {
         match entry {
-            OutboxEntry::Answer(answer) => self.store.save_answer(answer).await,
-            OutboxEntry::Usage(event) => Ok(self.ledger.record(event.clone()).await?),
+            OutboxEntry::Answer(answer) => self.store.save_answer(answer.clone()).await,
+            OutboxEntry::Usage(event) => Ok(self.ledger.record(UsageEvent::clone(event)).await?),
         }
     }
 
-    async fn deliver_table(&self) -> Result<(), DatabaseError> {
-        for waiting in self.records.due(self.clock.now(), BATCH).await? {
-            match self.write(&waiting.entry).await {
-                Ok(()) => self.records.delivered(waiting.entry.id()).await?,
+    /// One round over the journal, which ends when the store does not answer. An entry that it refuses stays, and
+    /// does not hold up the others.
+    async fn deliver_journal(&self) {
+        let entries = self.journal.entries();
+        let mut delivered = Vec::new();
+        for entry in entries {
+            match self.write(&entry).await {
+                Ok(()) => delivered.push(entry.id()),
                 Err(error) => {
-                    tracing::warn!(%error, attempts = waiting.attempts + 1, "an answer could not be delivered");
-                    let exponent = u32::try_from(waiting.attempts.min(8)).unwrap_or(8);
-                    let pause = 2_i64.pow(exponent).min(MAX_BACKOFF_SECONDS);
-                    let until = self.clock.now() + TimeDelta::seconds(pause);
-                    self.records.postpone(waiting.entry.id(), until).await?;
+                    tracing::warn!(%error, stream_id = %entry.id(), "an entry of the journal stays");
+                    if error.is_outage() {
+                        break;
+                    }
                 }
             }
         }
-        Ok(())
+        if let Err(error) = self.journal.remove(delivered).await {
+            tracing::warn!(%error, "delivered entries stay in the journal and are delivered again");
+        }
+    }
+
+    /// One round over the table; tells how many entries were delivered.
+    async fn deliver_table(&self, now: DateTime<Utc>) -> Result<usize, DatabaseError> {
+        let mut delivered = 0;
+        for waiting in self.records.due(now, BATCH).await? {
+            let id = waiting.entry.id();
+            match self.write(&waiting.entry).await {
+                Ok(()) => {
+                    self.records.delivered(id).await?;
+                    delivered += 1;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, stream_id = %id, attempts = waiting.attempts + 1, "an entry could not be delivered");
+                    let exponent = u32::try_from(waiting.attempts.min(8)).unwrap_or(8);
+                    let pause = 2_i64.pow(exponent).min(MAX_BACKOFF_SECONDS);
+                    self.records
+                        .postpone(id, self.clock.now() + TimeDelta::seconds(pause))
+                        .await?;
+                }
+            }
+        }
+        Ok(delivered)
     }
 
     async fn publish(&self) {
-        let table = self.records.state().await.unwrap_or_default();
-        let journal = self.journal.entries().len();
+        // Where the table cannot be read, the last known number is better than a zero.
+        let Ok(table) = self.records.state().await else {
+            return;
+        };
+        let journal = self.journal.len() as u64;
         let age = table
             .oldest
             .map_or(0, |oldest| (self.clock.now() - oldest).num_seconds());
-        self.metrics.outbox_pending.set(
-            i64::try_from(table.pending)
-                .unwrap_or(i64::MAX)
-                .saturating_add(journal as i64),
-        );
+        let pending = i64::try_from(table.pending.saturating_add(journal)).unwrap_or(i64::MAX);
+        self.metrics.outbox_pending.set(pending);
         self.metrics.outbox_oldest_seconds.set(age);
     }
 }

@@ -17,13 +17,13 @@ pub(super) async fn save(
     match answer.outcome {
         AnswerOutcome::Withdrawn => withdraw(connection, answer, now).await?,
         AnswerOutcome::Stored(status) => {
-            if fill_place(connection, answer, status, now).await? {
-                add_to_conversation(connection, answer, now).await?;
+            if fill_place(connection, answer, status).await? {
+                add_to_conversation(connection, answer).await?;
             }
         }
     }
     end_generation(connection, answer, now).await?;
-    usage::insert(connection, &UsageEvent::of_answer(answer, now)).await?;
+    usage::insert(connection, &UsageEvent::of_answer(answer)).await?;
     Ok(())
 }
 
@@ -32,7 +32,6 @@ async fn fill_place(
     connection: &mut SqliteConnection,
     answer: &FinishedAnswer,
     status: MessageStatus,
-    now: DateTime<Utc>,
 ) -> sqlx::Result<bool> {
     let usage = &answer.usage;
     let done = sqlx::query(
@@ -56,17 +55,13 @@ async fn fill_place(
     .bind(answer.first_token_ms.map(stored))
     .bind(answer.tool_calls.as_ref().map(|calls| calls.get()))
     .bind(answer.reasoning.as_deref())
-    .bind(now.timestamp_millis())
+    .bind(answer.ended_at.timestamp_millis())
     .execute(connection)
     .await?;
     Ok(done.rows_affected() > 0)
 }
 
-async fn add_to_conversation(
-    connection: &mut SqliteConnection,
-    answer: &FinishedAnswer,
-    now: DateTime<Utc>,
-) -> sqlx::Result<()> {
+async fn add_to_conversation(connection: &mut SqliteConnection, answer: &FinishedAnswer) -> sqlx::Result<()> {
     sqlx::query(
         "UPDATE conversations
          SET title = coalesce(title, ?2), total_tokens = total_tokens + ?3, total_cost = total_cost + ?4,
@@ -77,31 +72,38 @@ async fn add_to_conversation(
     .bind(title_from_answer(&answer.content))
     .bind(stored(answer.usage.total_tokens()))
     .bind(answer.usage.cost.unwrap_or_default())
-    .bind(now.timestamp_millis())
+    .bind(answer.ended_at.timestamp_millis())
     .execute(connection)
     .await?;
     Ok(())
 }
 
-/// Removes the empty place; the branch ends at the user's message again.
+/// Removes the empty place; the branch ends at the user's message again. What is filled already stays.
 async fn withdraw(
     connection: &mut SqliteConnection,
     answer: &FinishedAnswer,
     now: DateTime<Utc>,
 ) -> sqlx::Result<()> {
+    let empty: Option<(i64,)> =
+        sqlx::query_as("SELECT 1 FROM messages WHERE id = ?1 AND status = 'streaming'")
+            .bind(answer.message_id)
+            .fetch_optional(&mut *connection)
+            .await?;
+    if empty.is_none() {
+        return Ok(());
+    }
     sqlx::query("UPDATE branches SET head_message_id = ?2, updated_at = ?3 WHERE head_message_id = ?1")
         .bind(answer.message_id)
         .bind(answer.user_message_id)
         .bind(now.timestamp_millis())
         .execute(&mut *connection)
         .await?;
-    let removed = sqlx::query("DELETE FROM messages WHERE id = ?1 AND status = 'streaming'")
+    sqlx::query("DELETE FROM messages WHERE id = ?1")
         .bind(answer.message_id)
         .execute(&mut *connection)
         .await?;
-    sqlx::query("UPDATE conversations SET message_count = message_count - ?2, updated_at = ?3 WHERE id = ?1")
+    sqlx::query("UPDATE conversations SET message_count = message_count - 1, updated_at = ?2 WHERE id = ?1")
         .bind(answer.conversation_id)
-        .bind(stored(removed.rows_affected()))
         .bind(now.timestamp_millis())
         .execute(connection)
         .await?;

@@ -1,6 +1,7 @@
 //! Conversations in SQLite: the [`ConversationStore`].
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use sqlx::SqliteConnection;
@@ -15,6 +16,10 @@ use crate::services::conversations::{
     ChatDefaults, ConversationStore, FinishedAnswer, NewConversation, NewTurn, StoreError, StoreLimits, Turn,
     tree_json,
 };
+
+const COUNT_OF_STATUS: &str = "SELECT count(*) FROM conversations WHERE user_id = ?1 AND status = ?2";
+const LIST_OF_STATUS: &str = "SELECT * FROM conversations WHERE user_id = ?1 AND status = ?2
+     ORDER BY updated_at DESC, id DESC LIMIT ?3 OFFSET ?4";
 
 /// The conversations of the SQLite database.
 #[derive(Debug, Clone)]
@@ -83,29 +88,30 @@ impl ConversationStore for SqliteConversations {
         filter: ConversationFilter,
         page: Page,
     ) -> Result<(Vec<Conversation>, u64), StoreError> {
-        let status = match filter {
-            ConversationFilter::Active => Some("active"),
-            ConversationFilter::Archived => Some("archived"),
-            ConversationFilter::All => None,
+        // Two static queries each, so that each has an index that gives the order too.
+        let (count_sql, list_sql, status) = match filter {
+            ConversationFilter::All => (
+                "SELECT count(*) FROM conversations WHERE user_id = ?1 AND ?2 IS NULL",
+                "SELECT * FROM conversations WHERE user_id = ?1 AND ?2 IS NULL
+                 ORDER BY updated_at DESC, id DESC LIMIT ?3 OFFSET ?4",
+                None,
+            ),
+            ConversationFilter::Active => (COUNT_OF_STATUS, LIST_OF_STATUS, Some("active")),
+            ConversationFilter::Archived => (COUNT_OF_STATUS, LIST_OF_STATUS, Some("archived")),
         };
         let mut snapshot = self.database.readers.begin().await?;
-        let (total,): (i64,) = sqlx::query_as(
-            "SELECT count(*) FROM conversations WHERE user_id = ?1 AND (?2 IS NULL OR status = ?2)",
-        )
-        .bind(user)
-        .bind(status)
-        .fetch_one(&mut *snapshot)
-        .await?;
-        let rows: Vec<ConversationRow> = sqlx::query_as(
-            "SELECT * FROM conversations WHERE user_id = ?1 AND (?2 IS NULL OR status = ?2)
-             ORDER BY updated_at DESC, id DESC LIMIT ?3 OFFSET ?4",
-        )
-        .bind(user)
-        .bind(status)
-        .bind(page.limit)
-        .bind(super::rows::stored(page.offset()))
-        .fetch_all(&mut *snapshot)
-        .await?;
+        let (total,): (i64,) = sqlx::query_as(count_sql)
+            .bind(user)
+            .bind(status)
+            .fetch_one(&mut *snapshot)
+            .await?;
+        let rows: Vec<ConversationRow> = sqlx::query_as(list_sql)
+            .bind(user)
+            .bind(status)
+            .bind(page.limit)
+            .bind(super::rows::stored(page.offset()))
+            .fetch_all(&mut *snapshot)
+            .await?;
         let items = rows
             .into_iter()
             .map(ConversationRow::into_model)
@@ -189,8 +195,8 @@ impl ConversationStore for SqliteConversations {
             .await
     }
 
-    async fn save_answer(&self, answer: &FinishedAnswer) -> Result<(), StoreError> {
-        let (answer, now) = (answer.clone(), self.database.clock.now());
+    async fn save_answer(&self, answer: Arc<FinishedAnswer>) -> Result<(), StoreError> {
+        let now = self.database.clock.now();
         self.database
             .writer
             .write(move |connection| Box::pin(async move { answers::save(connection, &answer, now).await }))

@@ -47,11 +47,12 @@ impl GenerationRecords for SqliteDatabase {
         let rows: Vec<UnfinishedRow> = sqlx::query_as(
             "SELECT id, user_id, conversation_id, branch_id, user_message_id, message_id, model, request_id, streamed,
                     sent_bytes
-             FROM generations WHERE status = 'streaming' ORDER BY id",
+             FROM generations WHERE status = 'streaming'",
         )
         .fetch_all(&self.readers)
         .await?;
-        Ok(rows.into_iter().map(UnfinishedRow::into_unfinished).collect())
+        let now = self.clock.now();
+        Ok(rows.into_iter().map(|row| row.into_unfinished(now)).collect())
     }
 
     async fn generation(
@@ -97,7 +98,7 @@ async fn append(connection: &mut SqliteConnection, checkpoint: &Checkpoint) -> R
         .map_err(|error| DatabaseError::Corrupt(format!("marks: {error}")))?;
     sqlx::query(
         "INSERT INTO checkpoints (generation_id, first_event, content, reasoning, marks, tool_calls)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE EXISTS (SELECT 1 FROM generations WHERE id = ?1)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE EXISTS (SELECT 1 FROM generations WHERE id = ?1 AND status = 'streaming')
          ON CONFLICT (generation_id, first_event) DO UPDATE
          SET content = excluded.content, reasoning = excluded.reasoning, marks = excluded.marks,
              tool_calls = excluded.tool_calls
@@ -153,7 +154,7 @@ struct UnfinishedRow {
 }
 
 impl UnfinishedRow {
-    fn into_unfinished(self) -> UnfinishedGeneration {
+    fn into_unfinished(self, ended_at: DateTime<Utc>) -> UnfinishedGeneration {
         UnfinishedGeneration {
             sent_bytes: count(self.sent_bytes),
             answer: FinishedAnswer {
@@ -174,6 +175,7 @@ impl UnfinishedRow {
                 usage: AnswerUsage::default(),
                 latency_ms: None,
                 first_token_ms: None,
+                ended_at,
             },
         }
     }

@@ -183,7 +183,7 @@ fn options(path: &Path, settings: &DatabaseSettings) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-/// The health check: whether a read comes back.
+/// The health check: whether a read comes back, and whether there is somebody who writes.
 #[async_trait]
 impl Check for SqliteDatabase {
     fn name(&self) -> &'static str {
@@ -195,6 +195,9 @@ impl Check for SqliteDatabase {
     }
 
     async fn check(&self) -> Result<Option<String>, String> {
+        if !self.writer.is_alive() {
+            return Err("nothing can be written any more".to_owned());
+        }
         sqlx::query("SELECT count(*) FROM sqlite_schema")
             .execute(&self.readers)
             .await

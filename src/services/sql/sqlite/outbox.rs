@@ -34,23 +34,24 @@ impl OutboxRecords for SqliteDatabase {
     }
 
     async fn due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<WaitingEntry>, DatabaseError> {
-        let rows: Vec<(String, i64)> = sqlx::query_as(
-            "SELECT payload, attempts FROM outbox WHERE next_attempt_at <= ?1 ORDER BY next_attempt_at LIMIT ?2",
+        let rows: Vec<(StreamId, String, i64)> = sqlx::query_as(
+            "SELECT id, payload, attempts FROM outbox WHERE next_attempt_at <= ?1 ORDER BY next_attempt_at LIMIT ?2",
         )
         .bind(now.timestamp_millis())
         .bind(limit)
         .fetch_all(&self.readers)
         .await?;
-        rows.into_iter()
-            .map(|(payload, attempts)| {
-                let entry = serde_json::from_str(&payload)
-                    .map_err(|error| DatabaseError::Corrupt(format!("outbox entry: {error}")))?;
-                Ok(WaitingEntry {
-                    entry,
-                    attempts: count(attempts),
-                })
-            })
-            .collect()
+        let read = |(id, payload, attempts): (StreamId, String, i64)| match serde_json::from_str(&payload) {
+            Ok(entry) => Some(WaitingEntry {
+                entry,
+                attempts: count(attempts),
+            }),
+            Err(error) => {
+                tracing::error!(%error, stream_id = %id, "an outbox entry cannot be read and stays where it is");
+                None
+            }
+        };
+        Ok(rows.into_iter().filter_map(read).collect())
     }
 
     async fn delivered(&self, id: StreamId) -> Result<(), DatabaseError> {
@@ -82,6 +83,13 @@ impl OutboxRecords for SqliteDatabase {
                 })
             })
             .await
+    }
+
+    async fn waiting(&self) -> Result<Vec<StreamId>, DatabaseError> {
+        let rows: Vec<(StreamId,)> = sqlx::query_as("SELECT id FROM outbox")
+            .fetch_all(&self.readers)
+            .await?;
+        Ok(rows.into_iter().map(|(id,)| id).collect())
     }
 
     async fn state(&self) -> Result<OutboxState, DatabaseError> {

@@ -106,7 +106,7 @@ async fn find_place(
         TurnTarget::NewConversation => {
             let (id, branch) = (ConversationId::new(clock), BranchId::new(clock));
             let new = NewConversation {
-                model: Some(turn.model.to_string()),
+                model: turn.conversation_model.clone(),
                 ..NewConversation::default()
             };
             new_conversation::insert(connection, caller, id, branch, &new, limits.conversations, now).await?;

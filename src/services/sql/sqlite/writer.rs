@@ -5,10 +5,12 @@
 //! own, so that one that fails leaves the others untouched, and nobody is told of success before the commit.
 //! A caller that goes away does not stop its job in the middle.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use sqlx::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
@@ -37,6 +39,12 @@ impl Writer {
         let (jobs, queue) = mpsc::channel(QUEUE);
         tracker.spawn(run(connection, queue));
         Self { jobs }
+    }
+
+    /// Whether the task still writes.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        !self.jobs.is_closed()
     }
 
     /// Runs `work` in a transaction and returns once it is committed. An error rolls it back.
@@ -90,7 +98,10 @@ where
         let Some(work) = self.work.take() else {
             return false;
         };
-        let result = work(connection).await;
+        // A fault in one job must not end the writing of all others.
+        let result = AssertUnwindSafe(work(connection)).catch_unwind().await;
+        let result =
+            result.unwrap_or_else(|_| Err(DatabaseError::Corrupt("a write panicked".to_owned()).into()));
         let keep = result.is_ok();
         self.result = Some(result);
         keep

@@ -3,8 +3,6 @@
 # shellcheck shell=bash
 
 readonly CACHE_DIR=${TEST_CACHE_DIR:-$ROOT/.cache}
-readonly LITELLM_VENV=$CACHE_DIR/litellm
-readonly CLIENTS_VENV=$CACHE_DIR/clients
 
 install_services() {
     install_packages

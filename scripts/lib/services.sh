@@ -4,6 +4,8 @@
 # once it answers. `launch` does the rest.
 # shellcheck shell=bash
 
+readonly LITELLM_VENV=$CACHE_DIR/litellm
+readonly CLIENTS_VENV=$CACHE_DIR/clients
 readonly LITELLM_CONFIG=$ROOT/tests/fixtures/litellm.yaml
 readonly LITELLM_KEY=sk-test-master
 

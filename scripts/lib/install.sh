@@ -2,13 +2,12 @@
 # Sourced after common.sh.
 # shellcheck shell=bash
 
-readonly LITELLM_REQUIREMENTS=$ROOT/tests/fixtures/litellm-requirements.txt
 readonly CACHE_DIR=${TEST_CACHE_DIR:-$ROOT/.cache}
-readonly LITELLM_VENV=$CACHE_DIR/litellm
 
 install_services() {
     install_packages
-    install_litellm
+    install_venv litellm
+    install_venv clients
 }
 
 install_packages() {
@@ -34,11 +33,11 @@ postgres_bin() {
     dirname "$(readlink -f "$initdb")"
 }
 
-# A Python that LiteLLM runs on and that can make virtual environments.
+# A Python that LiteLLM and the clients run on and that can make virtual environments.
 python_with_venv() {
     local python
     for python in python3 /usr/bin/python3; do
-        if "$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 13))' \
+        if "$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' \
             2>/dev/null; then
             printf '%s\n' "$python"
             return
@@ -47,16 +46,18 @@ python_with_venv() {
     return 1
 }
 
+# install_venv NAME: makes CACHE_DIR/NAME as tests/fixtures/NAME-requirements.txt says.
 # The stamp is written last, so a cut installation is made again; two runs at once wait for each other.
-install_litellm() {
+install_venv() {
+    local requirements=$ROOT/tests/fixtures/$1-requirements.txt venv=$CACHE_DIR/$1
     mkdir -p "$CACHE_DIR"
     (
         flock 9
-        cmp -s "$LITELLM_REQUIREMENTS" "$LITELLM_VENV/installed.txt" && exit 0
-        say "installing LiteLLM into $LITELLM_VENV (about a minute)"
-        python=$(python_with_venv) || die "LiteLLM needs a Python from 3.9 to 3.13"
-        "$python" -m venv --clear "$LITELLM_VENV"
-        "$LITELLM_VENV/bin/pip" install --quiet --disable-pip-version-check -r "$LITELLM_REQUIREMENTS"
-        cp "$LITELLM_REQUIREMENTS" "$LITELLM_VENV/installed.txt"
-    ) 9>"$CACHE_DIR/litellm.lock" </dev/null
+        cmp -s "$requirements" "$venv/installed.txt" && exit 0
+        say "installing ${requirements##*/} into $venv (up to a minute)"
+        python=$(python_with_venv) || die "a Python from 3.10 to 3.13 is needed"
+        "$python" -m venv --clear "$venv"
+        "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$requirements"
+        cp "$requirements" "$venv/installed.txt"
+    ) 9>"$CACHE_DIR/$1.lock" </dev/null
 }

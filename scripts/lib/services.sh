@@ -4,6 +4,8 @@
 # once it answers. `launch` does the rest.
 # shellcheck shell=bash
 
+readonly LITELLM_VENV=$CACHE_DIR/litellm
+readonly CLIENTS_VENV=$CACHE_DIR/clients
 readonly LITELLM_CONFIG=$ROOT/tests/fixtures/litellm.yaml
 readonly LITELLM_KEY=sk-test-master
 
@@ -30,6 +32,7 @@ start_services() {
     export TEST_LITELLM_URL=http://127.0.0.1:$port
     export TEST_LITELLM_KEY=$LITELLM_KEY
     export TEST_LITELLM_BIN=$LITELLM_VENV/bin/litellm
+    export TEST_PYTHON=$CLIENTS_VENV/bin/python
 }
 
 # Ends exactly what `launch` started: asked first (PostgreSQL has shared memory to give back), then forced.

@@ -114,6 +114,7 @@ pub struct CreateConversationRequest {
 /// Which conversations a list shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(default = "active")]
 pub enum ConversationFilter {
     /// Those in use.
     #[default]

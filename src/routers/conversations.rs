@@ -40,7 +40,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
 struct ListQuery {
     /// Those in use, those put away, or both.
     #[serde(default)]
-    #[param(inline, default = "active")]
+    #[param(inline)]
     status: ConversationFilter,
 }
 

@@ -19,7 +19,7 @@ use crate::services::auth::{AuthError, bearer_token};
 use crate::services::health::{HealthService, info};
 use crate::services::lifecycle::{Lifecycle, Phase};
 use crate::state::AppState;
-use crate::utils::errors::{ApiError, ErrorCode};
+use crate::utils::errors::{ApiError, ErrorBody, ErrorCode};
 use crate::utils::metrics::Metrics;
 
 /// Prometheus' text format.
@@ -154,8 +154,8 @@ async fn show_info(State(settings): State<Arc<Settings>>) -> Json<Info> {
     get, path = "/metrics", tag = "operations",
     responses(
         (status = 200, description = "Exposition format 0.0.4", body = String, content_type = "text/plain"),
-        (status = 401, description = "`METRICS_TOKEN` is set and was not sent"),
-        (status = 404, description = "Not served here"),
+        (status = 401, description = "`METRICS_TOKEN` is set and was not sent", body = ErrorBody),
+        (status = 404, description = "Not served here", body = ErrorBody),
     )
 )]
 async fn scrape_metrics(

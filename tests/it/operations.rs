@@ -312,14 +312,15 @@ async fn nothing_under_v1_is_open() {
     assert!(walked >= 8, "only {walked} routes are documented");
 }
 
-async fn document(server: &TestServer) -> Value {
+/// The API document, as it is served.
+pub async fn document(server: &TestServer) -> Value {
     let answer = server.anonymous().get("/openapi.json").await;
     assert_eq!(answer.status, 200);
     answer.json()
 }
 
 /// Every method and path of an OpenAPI document.
-fn operations(document: &Value) -> Vec<(String, String)> {
+pub fn operations(document: &Value) -> Vec<(String, String)> {
     const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
     let paths = document["paths"].as_object().expect("paths");
     let pairs = paths.iter().flat_map(|(path, item)| {

@@ -3,35 +3,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::support::client::text;
-use crate::support::process::Process;
-use crate::support::{Client, EventStream, Gate, MODEL, Reply, Upstream, eventually, time, token};
-
-/// A machine on which the service is started, ended and started again.
-struct Machine {
-    data_dir: TempDir,
-    upstream: Upstream,
-}
-
-impl Machine {
-    async fn new() -> Self {
-        Self {
-            data_dir: TempDir::new().expect("a temporary folder"),
-            upstream: Upstream::start().await,
-        }
-    }
-
-    async fn serve(&self, shutdown_timeout: &str) -> Process {
-        let settings = [
-            ("JWT_SECRET_KEY", token::SECRET),
-            ("LITELLM_URL", &self.upstream.url()),
-            ("SHUTDOWN_TIMEOUT", shutdown_timeout),
-        ];
-        Process::serve(self.data_dir.path(), &settings).await
-    }
-}
+use crate::support::{Client, EventStream, Gate, MODEL, Machine, Reply, eventually, time};
 
 /// An answer that has shown "one" and is waiting at the gate.
 struct Running {

@@ -77,8 +77,10 @@ impl Journal {
             entries: Mutex::new(entries),
         };
         if !unreadable.is_empty() {
-            // Else the next entry would continue a line that was cut short, and be lost with it.
             inner.put_aside(&unreadable)?;
+        }
+        if !unreadable.is_empty() || bytes.last().is_some_and(|last| *last != b'\n') {
+            // Else the next entry would continue a line that was cut short, and be lost with it.
             inner.rewrite(&inner.entries())?;
         }
         Ok(Self(Arc::new(inner)))

@@ -37,6 +37,38 @@ async fn a_long_conversation_is_tried_once_more_with_less() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_that_stays_too_long_is_refused() {
+    let server = TestServer::start().await;
+    let user = server.user();
+    let conversation = user
+        .new_conversation(&json!({"system_message": "Be brief."}))
+        .await;
+    for _ in 0..3 {
+        user.chat_stream(&ask_in(&conversation)).await.finish().await;
+    }
+    let before = server.upstream.chats().len();
+    let too_long = Reply::error(400, "invalid_request_error", "context_length_exceeded");
+    server.upstream.script(MODEL, [too_long]);
+    let refused = user.chat(&ask_in(&conversation)).await;
+    refused.error(422, "CONTEXT_LENGTH_EXCEEDED");
+
+    let chats = server.upstream.chats();
+    let [first, second] = &chats[before..] else {
+        panic!("one more try: {chats:?}")
+    };
+    let (first, second) = (first.messages(), second.messages());
+    assert_eq!((first.len(), second.len()), (8, 5), "the older half is left out");
+    assert_eq!(second[0], first[0], "the system message is kept");
+    assert_eq!(second[1..], first[4..], "and of the rest the newest");
+    let messages = user.messages(&conversation).await;
+    assert_eq!(messages.len(), 7, "the question stays");
+    assert_eq!(messages[6]["role"], "user");
+
+    server.upstream.script(MODEL, [Reply::answer(["again"])]);
+    user.chat_stream(&ask_in(&conversation)).await.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_connection_lost_before_the_first_byte_is_retried() {
     let server = TestServer::start().await;
     for lost in [

@@ -2,12 +2,18 @@
 //!
 //! - [`server`]: the server in this process, the only place that knows how it is started
 //! - [`process`]: the real binary as a process of its own, for signals and the command line
+//! - [`machine`]: where that process is started, ended and started again
+//! - [`database`]: the server's database file, from outside
+//! - [`python`]: what other people's clients and tools make of the service
 //! - [`upstream`]: the double of an OpenAI-compatible model server
 //! - [`client`], [`sse`], [`token`]: a user of the API
 //! - [`time`]: no test waits without a limit, and none sleeps in the hope that something has happened
 
 pub mod client;
+pub mod database;
+pub mod machine;
 pub mod process;
+pub mod python;
 pub mod server;
 pub mod sse;
 pub mod time;
@@ -15,6 +21,8 @@ pub mod token;
 pub mod upstream;
 
 pub use client::{Answer, Client};
+pub use database::Database;
+pub use machine::Machine;
 pub use server::TestServer;
 pub use sse::{EventStream, Transcript};
 pub use time::{eventually, within};

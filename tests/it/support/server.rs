@@ -3,6 +3,7 @@
 //! Everything that the tests know about the crate's own start and stop stands in this file.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::thread;
 
 use ai_chat_orchestrator::config::Settings;
@@ -12,7 +13,7 @@ use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
 use super::time::{eventually, within};
-use super::{Client, Upstream, token};
+use super::{Client, Database, Upstream, token};
 
 /// What the double of the model server is told to expect as our key.
 pub const UPSTREAM_KEY: &str = "sk-upstream-master";
@@ -25,7 +26,7 @@ pub struct TestServer {
     base: String,
     /// The model server that the service calls.
     pub upstream: Upstream,
-    _data_dir: TempDir,
+    data_dir: TempDir,
 }
 
 impl TestServer {
@@ -48,8 +49,23 @@ impl TestServer {
             base: format!("http://{}", running.addr()),
             running: Some(running),
             upstream,
-            _data_dir: data_dir,
+            data_dir,
         }
+    }
+
+    /// Its address, as a URL without a path.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Where it keeps its data.
+    pub fn data_dir(&self) -> &Path {
+        self.data_dir.path()
+    }
+
+    /// Its database, from outside.
+    pub async fn database(&self) -> Database {
+        Database::open(self.data_dir()).await
     }
 
     /// A user whom it has not seen before.

@@ -1,0 +1,72 @@
+//! The server's database file, from outside: what its rows say, and a lock that holds up the server's writes.
+
+use std::path::Path;
+
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
+use uuid::Uuid;
+
+/// A connection of the test's own.
+pub struct Database(SqliteConnection);
+
+/// One entry of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct UsageRow {
+    pub user_id: Uuid,
+    pub request_id: String,
+    pub conversation_id: Option<Uuid>,
+    pub message_id: Option<Uuid>,
+    pub model: String,
+    pub status: String,
+    pub streamed: bool,
+    pub prompt_tokens: i64,
+    pub completion_tokens: i64,
+    pub estimated: bool,
+    /// Nano-dollars.
+    pub cost: Option<i64>,
+}
+
+impl Database {
+    /// The database of the server that keeps its data here.
+    pub async fn open(data_dir: &Path) -> Self {
+        let options = SqliteConnectOptions::new().filename(data_dir.join("orchestrator.db"));
+        Self(options.connect().await.expect("the server's database"))
+    }
+
+    /// How many rows a table has.
+    pub async fn count(&mut self, table: &str) -> i64 {
+        let sql = AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+        let count = sqlx::query_scalar(sql).fetch_one(&mut self.0).await;
+        count.expect("a table")
+    }
+
+    /// The ledger, oldest entry first.
+    pub async fn usage(&mut self) -> Vec<UsageRow> {
+        let rows = sqlx::query_as("SELECT * FROM usage_events ORDER BY id").fetch_all(&mut self.0);
+        rows.await.expect("the ledger")
+    }
+
+    /// Keeps the server from writing until the lock is released. Reading goes on.
+    pub async fn lock(mut self) -> Lock {
+        let locked = sqlx::query("BEGIN EXCLUSIVE").execute(&mut self.0).await;
+        locked.expect("a lock");
+        Lock(self)
+    }
+
+    /// Closes the connection, so that a server that starts finds the file as the last one left it.
+    pub async fn close(self) {
+        self.0.close().await.expect("a closed connection");
+    }
+}
+
+/// A held lock.
+pub struct Lock(Database);
+
+impl Lock {
+    /// Lets the server write again.
+    pub async fn release(mut self) -> Database {
+        let released = sqlx::query("ROLLBACK").execute(&mut self.0.0).await;
+        released.expect("the end of the lock");
+        self.0
+    }
+}

@@ -88,6 +88,9 @@ pub struct OpenAiChatRequest {
     /// Whether the answer is streamed as server-sent events.
     #[schema(default = false)]
     pub stream: Option<bool>,
+    /// OpenAI's options of a stream, passed on as given.
+    #[schema(value_type = Option<StreamOptions>)]
+    pub stream_options: Option<Box<RawValue>>,
 }
 
 /// The one thing that every message must have.
@@ -98,7 +101,7 @@ pub struct OpenAiMessage {
 }
 
 /// OpenAI's options of a stream, of which one matters here.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
 pub struct StreamOptions {
     /// Whether the stream's last chunk carries the usage.
     pub include_usage: Option<bool>,

@@ -49,9 +49,8 @@ fn assert_kept(transcript: &Transcript, data_dir: &Path) {
     let [entry] = entries.as_slice() else {
         panic!("one entry: {kept}")
     };
-    assert_eq!(entry["kind"], "answer");
-    assert_eq!(entry["message_id"], last["message_id"]);
-    assert_eq!(entry["content"], "one two");
+    assert_eq!(entry["answer"]["message_id"], last["message_id"]);
+    assert_eq!(entry["answer"]["content"], "one two");
 }
 
 /// The answer is there, and nothing of it twice.

@@ -71,7 +71,7 @@ async fn the_documentation_can_be_switched_off() {
     let server = TestServer::with([("ENABLE_DOCS", "false")]).await;
     let stranger = server.anonymous();
     for path in ["/docs", "/docs/", "/docs/swagger-ui-bundle.js", "/openapi.json"] {
-        stranger.get(path).await.error(404, "NOT_FOUND");
+        stranger.get(path).await.error(403, "FEATURE_DISABLED");
     }
     let index = stranger.get("/").await.text();
     assert!(!index.contains("docs") && !index.contains("openapi"), "{index}");

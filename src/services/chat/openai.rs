@@ -46,7 +46,7 @@ impl ChatService {
             traceparent: context.traceparent.clone(),
         };
         if request.stream.unwrap_or(false) {
-            self.stream(context, call, admission).await
+            self.stream(context, request, call, admission).await
         } else {
             let completion = self.whole(context.on_disconnect, call, admission).await?;
             Ok(ChatAnswer::Whole {
@@ -59,6 +59,7 @@ impl ChatService {
     async fn stream(
         &self,
         context: ChatContext,
+        request: &OpenAiChatRequest,
         call: ChatCall,
         admission: Admission,
     ) -> Result<ChatAnswer, ApiError> {
@@ -69,7 +70,7 @@ impl ChatService {
             id: StreamId::new(&self.clock),
             user_id: call.user,
             kind: Kind::Stateless {
-                shows_usage: shows_usage(&call.body),
+                shows_usage: shows_usage(request),
             },
             streamed: true,
             keep_log,
@@ -117,8 +118,10 @@ impl ChatService {
 }
 
 /// Whether the client asked for the usage. What is wrong with the options is for the model to say.
-fn shows_usage(body: &RawObject) -> bool {
-    body.get("stream_options")
+fn shows_usage(request: &OpenAiChatRequest) -> bool {
+    request
+        .stream_options
+        .as_ref()
         .and_then(|options| serde_json::from_str::<StreamOptions>(options.get()).ok())
         .and_then(|options| options.include_usage)
         .unwrap_or(false)

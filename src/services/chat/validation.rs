@@ -110,9 +110,11 @@ fn check_message(message: &MessageContent, max_chars: usize, errors: &mut FieldE
     let has_image = parts
         .iter()
         .any(|part| matches!(part, ContentPart::ImageUrl { .. }));
-    errors.check(parts.is_empty() || has_image || !text.is_empty(), "message", || {
-        "must hold a text or an image".to_owned()
-    });
+    errors.check(
+        parts.is_empty() || has_image || !text.is_empty(),
+        "message",
+        || "must hold a text or an image".to_owned(),
+    );
     for (n, part) in parts.iter().enumerate() {
         if let ContentPart::ImageUrl { image_url } = part {
             let known = ["https://", "http://", "data:image/"]

@@ -19,7 +19,7 @@ use crate::models::message::MessageStatus;
 use crate::services::conversations::AnswerUsage;
 use crate::utils::errors::{ApiError, ErrorCode};
 use crate::utils::metrics::Metrics;
-use crate::utils::sse::write_frame_without_id;
+use crate::utils::sse::write_frame;
 
 /// What becomes of an answer that nobody reads any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -365,10 +365,15 @@ impl Subscription {
             Some(turn) => error.with_detail("message_id", turn.message_id.to_string()),
             None => error,
         };
-        // Without ids: those that follow belong to events which the reader can still come back for.
+        // After all that there are: those that follow here belong to events which the reader may still come back for.
+        let id = self.generation.log.next_id().max(self.next);
         let mut events = BytesMut::new();
-        write_frame_without_id(&mut events, &frames::error(&error, &self.generation.request_id));
-        write_frame_without_id(&mut events, frames::DONE);
+        write_frame(
+            &mut events,
+            id,
+            &frames::error(&error, &self.generation.request_id),
+        );
+        write_frame(&mut events, id + 1, frames::DONE);
         Next::Events(events.freeze())
     }
 }

@@ -230,6 +230,12 @@ impl ReplayLog {
         self.lock().bytes
     }
 
+    /// The id of the next event.
+    #[must_use]
+    pub fn next_id(&self) -> u64 {
+        self.lock().next()
+    }
+
     /// Where a reader begins who has seen the events up to `after`. Of an ended log everybody gets the last event
     /// at least, to know that it has ended.
     #[must_use]

@@ -11,4 +11,4 @@ mod parser;
 mod writer;
 
 pub use parser::{MAX_EVENT_BYTES, SseError, SseParser};
-pub use writer::{write_comment, write_frame, write_frame_without_id};
+pub use writer::{write_comment, write_frame};

@@ -11,11 +11,6 @@ pub fn write_frame(out: &mut BytesMut, id: u64, payload: &[u8]) {
     out.reserve(payload.len() + 33);
     // Writing to a buffer that grows cannot fail.
     let _ = writeln!(out, "id: {id}");
-    write_frame_without_id(out, payload);
-}
-
-/// Appends one event that leaves the reader's place in the stream as it is.
-pub fn write_frame_without_id(out: &mut BytesMut, payload: &[u8]) {
     for line in Lines(Some(payload)) {
         write_line(out, b"data: ", line);
     }

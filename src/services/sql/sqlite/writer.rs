@@ -148,3 +148,97 @@ async fn commit(connection: &mut SqliteConnection, batch: &mut [Box<dyn Job>]) -
     sqlx::query("COMMIT").execute(connection).await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqlx::{ConnectOptions as _, sqlite::SqliteConnectOptions};
+
+    async fn writer() -> Writer {
+        let mut connection = SqliteConnectOptions::new()
+            .in_memory(true)
+            .connect()
+            .await
+            .expect("a database");
+        sqlx::query("CREATE TABLE t (n INTEGER PRIMARY KEY)")
+            .execute(&mut connection)
+            .await
+            .expect("a table");
+        Writer::start(connection, &TaskTracker::new())
+    }
+
+    async fn insert(writer: &Writer, n: i64) -> Result<(), DatabaseError> {
+        writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    sqlx::query("INSERT INTO t VALUES (?1)")
+                        .bind(n)
+                        .execute(connection)
+                        .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    async fn rows(writer: &Writer) -> Vec<i64> {
+        let rows = writer.write(|connection| {
+            Box::pin(async move {
+                let rows: Vec<(i64,)> = sqlx::query_as("SELECT n FROM t ORDER BY n")
+                    .fetch_all(connection)
+                    .await?;
+                Ok::<_, DatabaseError>(rows)
+            })
+        });
+        rows.await.expect("rows").into_iter().map(|(n,)| n).collect()
+    }
+
+    #[tokio::test]
+    async fn a_job_that_fails_or_panics_leaves_the_others_alone() {
+        let writer = writer().await;
+        let failing = writer.write(|connection| {
+            Box::pin(async move {
+                sqlx::query("INSERT INTO t VALUES (90)")
+                    .execute(connection)
+                    .await?;
+                Err::<(), _>(DatabaseError::Corrupt("on purpose".to_owned()))
+            })
+        });
+        let panicking = writer.write(|connection| {
+            Box::pin(async move {
+                sqlx::query("INSERT INTO t VALUES (91)")
+                    .execute(connection)
+                    .await?;
+                if rows_are_few() {
+                    panic!("on purpose");
+                }
+                Ok::<(), DatabaseError>(())
+            })
+        });
+        // All of them wait together, so that they share a commit.
+        let (first, failed, panicked, duplicate, last) = tokio::join!(
+            insert(&writer, 1),
+            failing,
+            panicking,
+            insert(&writer, 1),
+            insert(&writer, 2),
+        );
+        assert!(first.is_ok() && last.is_ok());
+        assert!(failed.is_err() && panicked.is_err() && duplicate.is_err());
+        assert_eq!(rows(&writer).await, [1, 2]);
+        assert!(writer.is_alive());
+    }
+
+    /// Keeps the compiler from seeing that the rest of the job is never reached.
+    fn rows_are_few() -> bool {
+        std::hint::black_box(true)
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_goes_away_does_not_stop_its_job() {
+        let writer = writer().await;
+        drop(tokio::time::timeout(Duration::ZERO, insert(&writer, 7)).await);
+        insert(&writer, 8).await.expect("written");
+        assert_eq!(rows(&writer).await, [7, 8]);
+    }
+}

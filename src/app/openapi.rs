@@ -19,7 +19,11 @@ const BEARER: &str = "bearer";
         description = "Streamed, durable answers from any OpenAI-compatible model, kept in conversations."
     ),
     components(schemas(ErrorBody)),
-    tags((name = "operations", description = "Health, metrics and documentation; no credentials needed"))
+    tags(
+        (name = "chat", description = "Ask a model, and come back for its answer"),
+        (name = "conversations", description = "What was said, and is kept"),
+        (name = "operations", description = "Health, metrics and documentation; no credentials needed"),
+    )
 )]
 struct Preamble;
 

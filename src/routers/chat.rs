@@ -38,7 +38,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(cancel_stream))
 }
 
-/// Chat.
+/// Ask a model
 ///
 /// With `message`: conversation chat. The message is stored, the path of its branch is the context, and the answer
 /// is stored; it is streamed unless `stream` is false, and goes on when the client goes away.
@@ -158,7 +158,7 @@ pub(super) struct ResumeQuery {
     pub(super) after: Option<String>,
 }
 
-/// Read a stream, again or for the first time.
+/// Read a stream, again or for the first time
 ///
 /// Replays it from its start, or after `Last-Event-ID` or `after`, and goes on live. It is kept for
 /// `STREAM_RETENTION_SECONDS` after its end.
@@ -194,7 +194,7 @@ async fn read_stream(
     }
 }
 
-/// Stop an answer.
+/// Stop an answer
 ///
 /// What was produced is stored with the finish reason `cancelled`. Cancelling what has ended changes nothing.
 #[utoipa::path(

@@ -44,7 +44,7 @@ struct ListQuery {
     status: ConversationFilter,
 }
 
-/// List conversations, the last changed first.
+/// List conversations, the last changed first
 #[utoipa::path(
     get,
     path = "/v1/conversations",
@@ -65,7 +65,7 @@ async fn list_conversations(
     Ok(Json(Success::new(PageData::new(items, page, total))))
 }
 
-/// Make a conversation, with an empty branch "Main".
+/// Make a conversation, with an empty branch "Main"
 #[utoipa::path(
     post,
     path = "/v1/conversations",
@@ -91,7 +91,7 @@ async fn create_conversation(
     Ok(response)
 }
 
-/// A conversation with its branches.
+/// A conversation with its branches
 #[utoipa::path(
     get,
     path = "/v1/conversations/{id}",
@@ -118,7 +118,7 @@ struct FullQuery {
     branch_id: Option<BranchId>,
 }
 
-/// A conversation with its branches and every message.
+/// A conversation with its branches and every message
 #[utoipa::path(
     get,
     path = "/v1/conversations/{id}/full",
@@ -142,7 +142,9 @@ async fn read_full_conversation(
     )))
 }
 
-/// The running stream of a conversation, from its start or after `Last-Event-ID` or `after`.
+/// The running stream of a conversation
+///
+/// From its start, or after `Last-Event-ID` or `after`.
 #[utoipa::path(
     get,
     path = "/v1/conversations/{id}/stream",

@@ -160,7 +160,7 @@ async fn store_answer(
         Ok(()) => false,
         Err(error) => {
             tracing::error!(%error, stream_id = %generation.id, "the answer could not be stored and goes to the outbox");
-            engine.outbox.keep(OutboxEntry::Answer(answer)).await;
+            engine.outbox.keep(OutboxEntry::Answer(answer), &error).await;
             true
         }
     }

@@ -151,14 +151,15 @@ impl Outbox {
         })))
     }
 
-    /// Keeps an entry: in the table, or in the journal where the database does not take it.
-    pub async fn keep(&self, entry: OutboxEntry) {
+    /// Keeps what could not be written, because of this error: in the table, or in the journal where the database is
+    /// what does not answer.
+    pub async fn keep(&self, entry: OutboxEntry, because: &StoreError) {
         let inner = &self.0;
-        let Err(refused) = inner.records.keep(&entry).await else {
+        // A database that has just failed to answer is not waited for once more: readers wait for the end.
+        if !because.is_outage() && inner.records.keep(&entry).await.is_ok() {
             inner.metrics.outbox_pending.inc();
             return;
-        };
-        tracing::warn!(error = %refused, "the database takes no outbox entry, the journal does");
+        }
         let id = entry.id();
         match inner.journal.append(entry).await {
             Ok(()) => inner.metrics.outbox_pending.inc(),
@@ -171,7 +172,8 @@ impl Outbox {
     pub async fn record_usage(&self, event: UsageEvent) {
         if let Err(error) = self.0.ledger.record(event.clone()).await {
             tracing::error!(%error, "a charge could not be entered and goes to the outbox");
-            self.keep(OutboxEntry::Usage(Arc::new(event))).await;
+            let entry = OutboxEntry::Usage(Arc::new(event));
+            self.keep(entry, &StoreError::from(error)).await;
         }
     }
 

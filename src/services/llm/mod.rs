@@ -61,7 +61,9 @@ pub struct ModelStream {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModelEvent {
     /// The JSON of one `chat.completion.chunk`, in the bytes that the model sent, cleaned by
-    /// [`chunk::clean`] where they could not be stored. It was seen to be a JSON object without an `error`.
+    /// [`chunk::clean`] where they could not be stored. The first one was
+    /// parsed; of the others it is only known that they are no error, and whoever takes them in finds out whether they
+    /// are JSON.
     Chunk(Bytes),
     /// `[DONE]`.
     Done,

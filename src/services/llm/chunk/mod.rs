@@ -15,6 +15,7 @@ mod usage;
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use memchr::memmem;
 use serde::Deserialize as _;
 use serde::de::{Error as _, MapAccess};
 use serde_json::value::RawValue;
@@ -102,6 +103,20 @@ pub fn is_usage_only(chunk: &Chunk<'_>) -> bool {
             [choice] => choice.delta.is_empty() && choice.finish_reason.is_none(),
             _ => false,
         }
+}
+
+/// The id of the chunk by which LiteLLM tells that it fell back to another deployment.
+pub const FALLBACK_NOTE: &str = "litellm-fallback-metadata";
+
+/// The field by which an event tells that it is an error.
+const ERROR_FIELD: &[u8] = b"\"error\"";
+
+/// Whether an event names something that can make it another thing than a chunk: seen without parsing it.
+#[must_use]
+pub fn may_be_no_chunk(json: &[u8]) -> bool {
+    [ERROR_FIELD, FALLBACK_NOTE.as_bytes()]
+        .iter()
+        .any(|name| memmem::find(json, name).is_some())
 }
 
 /// A model's JSON as it can be read, stored and sent on: what is not UTF-8, U+0000 and halves of surrogate pairs

@@ -1,5 +1,7 @@
-//! From the bytes of a stream to events. What passes through is parsed once, to tell chunks from errors, and handed
-//! on in the bytes that arrived.
+//! From the bytes of a stream to events, in the bytes that arrived.
+//!
+//! The first chunk is parsed here, since it decides whether the model answers at all. Of those that follow only what
+//! may be an error or a note of LiteLLM's is: who takes the chunks in parses every one of them, and once is enough.
 
 use std::future::ready;
 use std::sync::Arc;
@@ -16,9 +18,6 @@ use crate::utils::sse::{SseError, SseParser};
 
 /// The data of the event that ends a stream.
 const DONE: &[u8] = b"[DONE]";
-
-/// The id of the chunk by which LiteLLM tells that it fell back to another deployment.
-const FALLBACK_NOTE: &str = "litellm-fallback-metadata";
 
 /// What follows `[DONE]` is read this often, in the hope of the body's end.
 const MAX_READS_AFTER_DONE: usize = 4;
@@ -101,6 +100,9 @@ impl EventReader {
             _ => {}
         }
         let json = chunk::clean(data);
+        if self.started && !chunk::may_be_no_chunk(&json) {
+            return Ok(Some(ModelEvent::Chunk(json)));
+        }
         let chunk = Chunk::parse(&json)
             .map_err(|error| ModelError::new(ModelErrorKind::Garbled, &error.to_string()).with_status(200))?;
         if let Some(error) = chunk.error {
@@ -111,7 +113,7 @@ impl EventReader {
             };
             return Err(ModelError::from_error_value(error, &self.model, stage));
         }
-        if chunk.id.as_deref() == Some(FALLBACK_NOTE) {
+        if chunk.id.as_deref() == Some(chunk::FALLBACK_NOTE) {
             tracing::info!(
                 model = &*self.model,
                 "the model server fell back to another deployment"

@@ -67,9 +67,19 @@ async fn nothing_follows_done_or_an_error() {
         play(stream(&data(&[FIRST, ERROR, "[DONE]"]))).await,
         [FIRST, "failed"]
     );
+    let odd_error = r#"{"choices":[],"error" : {"message":"boom","code":"500"}}"#;
     assert_eq!(
-        play(stream(&data(&[FIRST, "{not json", TOKEN]))).await,
-        [FIRST, "garbled"]
+        play(stream(&data(&[FIRST, odd_error, TOKEN]))).await,
+        [FIRST, "failed"]
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_json_is_for_the_reader_of_the_chunks_to_find() {
+    let quoted = r#"{"choices":[{"delta":{"content":"the word \"error\""}}]}"#;
+    assert_eq!(
+        play(stream(&data(&[FIRST, quoted, "{not json"]))).await,
+        [FIRST, quoted, "{not json"]
     );
 }
 

@@ -1,7 +1,7 @@
 //! A running server: everything wired, started, and stopped in order.
 //!
-//! `main` and the tests start it through the same function. Start: folder, lock, database, what a stopped process
-//! left behind, then the port is opened. Stop: new work is refused, answers go on for `SHUTDOWN_TIMEOUT`, what is
+//! `main` and the tests start it through the same function. Start: folder, lock, port, database, what a stopped
+//! process left behind; then connections are accepted. Stop: new work is refused, answers go on for `SHUTDOWN_TIMEOUT`, what is
 //! left is stored as interrupted, connections are closed, the database is closed last.
 
 use std::io;
@@ -142,7 +142,9 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
         .await
         .map_err(StartError::Recovery)?;
     let stop_background = CancellationToken::new();
-    background.spawn(services.engine.clone().run_background(stop_background.clone()));
+    for work in services.engine.background(&stop_background) {
+        background.spawn(work);
+    }
     background.spawn(outbox.run(stop_background.clone()));
     let gauges = Gauges {
         database: database.clone(),

@@ -37,7 +37,9 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let body = read_json_body(request, state).await?;
-        parse(checked_object(&body)?.as_bytes()).map(Self)
+        let object = checked_object(&body)?;
+        check_storable(&body)?;
+        parse(object.as_bytes()).map(Self)
     }
 }
 
@@ -50,7 +52,8 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
-/// A body that is a JSON object, in the very bytes that were sent.
+/// A body that is a JSON object, in the very bytes that were sent. Whether it is storable is for the handler to
+/// [check](check_storable).
 #[derive(Debug, Clone)]
 pub struct RawJson(pub Bytes);
 
@@ -68,20 +71,18 @@ where
     }
 }
 
-/// The body as text that any database of ours can hold.
-fn checked_text(body: &[u8]) -> Result<&str, ApiError> {
-    if body.is_empty() {
-        return Err(ApiError::new(ErrorCode::MalformedJson, "The body is empty."));
-    }
-    let text = std::str::from_utf8(body)
-        .map_err(|_| ApiError::new(ErrorCode::MalformedJson, "The body is not UTF-8."))?;
+/// Refuses a body that no database of ours can hold.
+///
+/// # Errors
+/// A `VALIDATION_ERROR` that says what is in it, and where.
+pub fn check_storable(body: &[u8]) -> Result<(), ApiError> {
     match find_unstorable_escape(body) {
-        None => Ok(text),
+        None => Ok(()),
         Some(at) => Err(ApiError::invalid_field(
             BODY,
             format!(
                 "holds `{}` at byte {}: U+0000 and halves of surrogate pairs cannot be stored",
-                &text[at.clone()],
+                String::from_utf8_lossy(&body[at.clone()]),
                 at.start
             ),
         )),
@@ -91,7 +92,11 @@ fn checked_text(body: &[u8]) -> Result<&str, ApiError> {
 /// The body as the text of one JSON object. Its syntax is seen to be right before any field is looked at, so
 /// that what is no JSON is never a complaint about a field.
 fn checked_object(body: &[u8]) -> Result<&str, ApiError> {
-    let text = checked_text(body)?;
+    if body.is_empty() {
+        return Err(ApiError::new(ErrorCode::MalformedJson, "The body is empty."));
+    }
+    let text = std::str::from_utf8(body)
+        .map_err(|_| ApiError::new(ErrorCode::MalformedJson, "The body is not UTF-8."))?;
     serde_json::from_str::<IgnoredAny>(text).map_err(|error| malformed(&error))?;
     if depth(text) > MAX_DEPTH {
         return Err(ApiError::new(

@@ -13,7 +13,8 @@ mod path;
 mod query;
 
 pub use body::BodyLimits;
-pub use json::{Json, RawJson, parse};
+pub use context::RequestContext;
+pub use json::{Json, RawJson, check_storable, parse};
 pub use page::PageLimits;
 pub use path::Path;
 pub use query::Query;

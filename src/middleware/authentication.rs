@@ -38,11 +38,16 @@ pub async fn require_caller(
             next.run(request).await
         }
         Err(refusal) => {
-            log(refusal, client);
             // Good credentials are never refused for what others behind the same address do.
             match client.is_some_and(|client| failed.add(client)) {
-                true => too_many_failures().into_response(),
-                false => ApiError::from(refusal).into_response(),
+                true => {
+                    tracing::debug!(client_ip = client.map(display), "too many failed authentications");
+                    too_many_failures().into_response()
+                }
+                false => {
+                    log(refusal, client);
+                    ApiError::from(refusal).into_response()
+                }
             }
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use rand::random;
+use tokio::time::Instant;
 
 use crate::utils::clock::Clock;
 
@@ -16,6 +17,10 @@ pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Longest request id that is taken over from a caller.
 const MAX_REQUEST_ID_LENGTH: usize = 128;
+
+/// When a request arrived: its head was read, nothing else was done.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrived(pub Instant);
 
 /// The id of a request: in its answer, its error body and each of its log lines.
 #[derive(Debug, Clone, PartialEq, Eq)]

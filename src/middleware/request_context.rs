@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
+use tokio::time::Instant;
 use tracing::Instrument;
 use tracing::field::Empty;
 
@@ -13,7 +14,7 @@ use crate::utils::clock::Clock;
 use crate::utils::metrics::Metrics;
 
 use super::exchange::{Exchange, FollowedBody, method_label};
-use super::ids::{RequestId, TraceContext, X_REQUEST_ID};
+use super::ids::{Arrived, RequestId, TraceContext, X_REQUEST_ID};
 use super::route_class;
 
 /// The route of a request that matched none, in labels and logs.
@@ -26,6 +27,7 @@ pub async fn follow(
     mut request: Request,
     next: Next,
 ) -> Response {
+    request.extensions_mut().insert(Arrived(Instant::now()));
     let request_id = RequestId::accept_or_new(request.headers(), &clock);
     let trace = TraceContext::accept_or_new(request.headers());
     let route = route_class::template(&request).unwrap_or(UNMATCHED);

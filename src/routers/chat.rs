@@ -7,16 +7,14 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
-use tokio::time::Instant;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::event_stream;
 use crate::config::{OnDisconnect, Settings};
-use crate::extract::{Json, Path, Query, RawJson, parse};
+use crate::extract::{Json, Path, Query, RawJson, RequestContext, check_storable, parse};
 use crate::middleware::UpstreamTime;
-use crate::middleware::ids::{RequestId, TraceContext};
 use crate::models::chat::{CancelledStream, ChatCompletion, ChatRequest, OpenAiChatRequest};
 use crate::models::common::Success;
 use crate::models::ids::StreamId;
@@ -71,17 +69,15 @@ async fn create_chat_completion(
     State(chat): State<Arc<ChatService>>,
     State(settings): State<Arc<Settings>>,
     caller: Caller,
-    request_id: RequestId,
-    trace: TraceContext,
+    about: RequestContext,
     headers: HeaderMap,
     RawJson(body): RawJson,
 ) -> Result<Response, ApiError> {
-    let received = Instant::now();
     let context = || {
         Ok::<_, ApiError>(ChatContext {
-            request_id: request_id.0,
-            traceparent: Some(trace.traceparent),
-            received,
+            request_id: about.id.0,
+            traceparent: Some(about.trace.traceparent),
+            received: about.arrived.0,
             on_disconnect: on_disconnect(&headers)?,
         })
     };
@@ -90,7 +86,10 @@ async fn create_chat_completion(
         fields.has("message") || fields.has("tool_results"),
         fields.has("messages"),
     ) {
-        (true, false) => chat.converse(caller, context()?, parse(&body)?).await?,
+        (true, false) => {
+            check_storable(&body)?;
+            chat.converse(caller, context()?, parse(&body)?).await?
+        }
         (false, true) => async { openai(&chat, &caller, context()?, &body, fields).await }
             .await
             .map_err(ApiError::for_openai_clients)?,
@@ -133,6 +132,7 @@ async fn openai(
     body: &[u8],
     fields: RawObject,
 ) -> Result<ChatAnswer, ApiError> {
+    check_storable(body)?;
     let request: OpenAiChatRequest = parse(body)?;
     chat.complete(caller, context, &request, fields).await
 }

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// How long tasks may take to end once they were told to end at once.
-const HARD_STOP_GRACE: Duration = Duration::from_secs(2);
+const HARD_STOP_GRACE: Duration = Duration::from_secs(4);
 
 /// Where the process stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

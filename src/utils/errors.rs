@@ -93,7 +93,6 @@ error_codes! {
     MethodNotAllowed "METHOD_NOT_ALLOWED" METHOD_NOT_ALLOWED InvalidRequestError "the route has no such method",
     PayloadTooLarge "PAYLOAD_TOO_LARGE" PAYLOAD_TOO_LARGE InvalidRequestError "the body is larger than allowed",
     UnsupportedMediaType "UNSUPPORTED_MEDIA_TYPE" UNSUPPORTED_MEDIA_TYPE InvalidRequestError "the body is not declared as JSON",
-    Conflict "CONFLICT" CONFLICT ConflictError "someone else changed it meanwhile",
     LimitReached "LIMIT_REACHED" CONFLICT ConflictError "a limit on how many may exist is reached",
     GenerationInProgress "GENERATION_IN_PROGRESS" CONFLICT ConflictError "an answer is being written there",
     ValidationError "VALIDATION_ERROR" UNPROCESSABLE_ENTITY InvalidRequestError "a field is missing or out of bounds",

@@ -2,9 +2,11 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::support::client::field_errors;
-use crate::support::{Answer, Gate, MODEL, Reply, TestServer};
+use crate::support::{Answer, Gate, MODEL, Reply, TestServer, within};
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -210,4 +212,45 @@ async fn past_the_limit_of_streams_a_user_gets_429() {
     server.user().chat_stream(&body).await.finish().await;
     gate.open();
     stream.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_ends_early_is_400() {
+    let server = TestServer::start().await;
+    let user = server.user();
+    let address = server.base().trim_start_matches("http://").to_owned();
+    let head = format!(
+        "POST /v1/conversations HTTP/1.1\r\nhost: test\r\nauthorization: Bearer {}\r\n\
+         content-type: application/json\r\ncontent-length: 100\r\n\r\n{{\"title\"",
+        user.token.as_deref().expect("a token")
+    );
+    let mut connection = TcpStream::connect(address).await.expect("a connection");
+    connection.write_all(head.as_bytes()).await.expect("sent");
+    connection.shutdown().await.expect("half closed");
+    let mut answer = String::new();
+    within("an answer", connection.read_to_string(&mut answer))
+        .await
+        .expect("text");
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert!(answer.contains(r#""code":"BAD_REQUEST""#), "{answer}");
+    let list = user.get("/v1/conversations").await.data(200);
+    assert_eq!(list["pagination"]["total"], 0, "nothing was made");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fault_of_ours_is_a_500_that_tells_nothing() {
+    let server = TestServer::start().await;
+    let user = server.user();
+    let made = user.post("/v1/conversations", &json!({})).await.data(201);
+    let mut database = server.database().await;
+    database.corrupt_metadata().await;
+    database.close().await;
+    let path = format!("/v1/conversations/{}", made["id"].as_str().expect("an id"));
+    let error = user.get(&path).await.error(500, "INTERNAL_ERROR");
+    assert!(!error["message"].to_string().contains("JSON"), "{error}");
+    assert_eq!(
+        user.get("/v1/conversations?limit=0").await.status,
+        422,
+        "it lives on"
+    );
 }

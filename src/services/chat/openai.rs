@@ -108,7 +108,7 @@ impl ChatService {
             gone: gone.clone(),
             admission,
         };
-        let span = tracing::info_span!("completion", request_id = &*call.request_id, user_id = %call.user);
+        let span = tracing::error_span!("completion", request_id = &*call.request_id, user_id = %call.user);
         self.lifecycle
             .spawn(Box::pin(task.run(call, reply).instrument(span)));
         let goes_on = on_disconnect == Some(OnDisconnect::Continue);

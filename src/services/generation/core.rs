@@ -1,7 +1,7 @@
 //! What the parts of the engine share: the services it works with, the answers it holds, and what is done with
 //! them from more than one place.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -52,6 +52,7 @@ pub(super) struct EngineCore {
     pub(super) settings: EngineSettings,
     pub(super) registry: Arc<Registry>,
     pub(super) budget: Arc<ReplayBudget>,
+    pub(super) making_room: Mutex<()>,
 }
 
 /// One answer, for the metrics and the log.
@@ -69,15 +70,19 @@ impl EngineCore {
     /// Brings the logs back into their budget: ended ones go first, then the oldest events of whichever running
     /// answer holds the most.
     pub(super) fn make_room(&self) {
+        // One at a time is enough, and the others go on writing.
+        let Ok(_one) = self.making_room.try_lock() else {
+            return;
+        };
         while self.budget.is_exceeded() && self.registry.forget_oldest() {}
         for _ in 0..MAX_TRIMS {
             if !self.budget.is_exceeded() {
                 break;
             }
-            let Some(largest) = self.registry.largest() else {
-                break;
-            };
-            largest.log.trim();
+            match self.registry.largest() {
+                Some(largest) if largest.log.bytes() > 0 => largest.log.trim(),
+                _ => break,
+            }
         }
     }
 

@@ -229,7 +229,11 @@ impl Draft {
 
     /// Takes the text out: the answer has ended, and nothing is left to be checkpointed.
     pub(super) fn take_text(&mut self) -> (String, String) {
-        self.unsaved = Unsaved::default();
+        // A checkpoint that is being written at this moment is noted later: it must find that its events are covered.
+        self.unsaved = Unsaved {
+            events_before: self.unsaved.events_before + self.unsaved.marks.len() as u64,
+            ..Unsaved::default()
+        };
         (
             std::mem::take(&mut self.content),
             std::mem::take(&mut self.reasoning),
@@ -259,7 +263,8 @@ impl Draft {
     /// Notes that this checkpoint is written; one that overlaps with another that was noted first is not.
     pub(super) fn saved(&mut self, checkpoint: &Checkpoint) {
         let unsaved = &mut self.unsaved;
-        if checkpoint.first_event != unsaved.events_before + 1 {
+        if checkpoint.first_event != unsaved.events_before + 1 || checkpoint.marks.len() > unsaved.marks.len()
+        {
             return;
         }
         unsaved.events_before = checkpoint.end() - 1;
@@ -342,6 +347,17 @@ mod tests {
             (3, "c", 1)
         );
         draft.saved(&second);
+        assert_eq!(draft.unsaved(stream), None);
+    }
+
+    #[test]
+    fn a_checkpoint_that_ends_after_its_answer_changes_nothing() {
+        let stream = StreamId(Uuid::nil());
+        let mut draft = Draft::new(true);
+        add(&mut draft, r#"{"choices":[{"delta":{"content":"ab"}}]}"#);
+        let checkpoint = draft.unsaved(stream).expect("one event");
+        assert_eq!(draft.take_text().0, "ab");
+        draft.saved(&checkpoint);
         assert_eq!(draft.unsaved(stream), None);
     }
 }

@@ -1,12 +1,14 @@
 //! The engine: starts answers, finds them again, and keeps what they need.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use chrono::TimeDelta;
+use futures_util::future::BoxFuture;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::core::{AnswerReport, EngineCore, EngineSettings, unavailable};
@@ -107,6 +109,7 @@ impl Engine {
             settings: parts.settings,
             registry: Arc::default(),
             budget,
+            making_room: Mutex::default(),
         }))
     }
 
@@ -139,6 +142,7 @@ impl Engine {
         }
         let limit = inner.settings.max_streams_per_user;
         inner.registry.admit(user, limit).ok_or_else(|| {
+            tracing::warn!(event = "rate_limited", user_id = %user, "security_event");
             ApiError::new(
                 ErrorCode::RateLimitExceeded,
                 "Too many of your answers are being written at once.",
@@ -168,7 +172,8 @@ impl Engine {
             inner.registry.insert(&generation);
         }
         let reader = generation.subscribe(0);
-        let span = tracing::info_span!(
+        // An error span: its fields must stand in the lines that remain at any LOG_LEVEL.
+        let span = tracing::error_span!(
             "generation",
             request_id = &*generation.request_id,
             user_id = %generation.user_id,
@@ -247,15 +252,25 @@ impl Engine {
         self.0.report(answer);
     }
 
-    /// The background work of the engine, until `stop` is cancelled: checkpoints, and forgetting what is old.
-    pub async fn run_background(self, stop: tokio_util::sync::CancellationToken) {
-        tokio::join!(
-            super::checkpointer::run(&self.0, &stop),
-            every(JANITOR_INTERVAL, &stop, || async {
-                self.0.registry.forget_expired(self.0.settings.stream_retention);
+    /// The background work of the engine, each part to be run until `stop` is cancelled: checkpoints, forgetting logs,
+    /// and sweeping the records.
+    pub fn background(&self, stop: &CancellationToken) -> [BoxFuture<'static, ()>; 3] {
+        let (checkpoints, logs, records) = (self.0.clone(), self.0.clone(), self.0.clone());
+        let stop = || stop.clone();
+        let (first, second, third) = (stop(), stop(), stop());
+        [
+            Box::pin(async move { super::checkpointer::run(&checkpoints, &first).await }),
+            Box::pin(async move {
+                every(JANITOR_INTERVAL, &second, || async {
+                    logs.registry.forget_expired(logs.settings.stream_retention);
+                })
+                .await;
             }),
-            every(SWEEP_INTERVAL, &stop, || self.0.sweep()),
-        );
+            Box::pin(async move {
+                records.sweep().await;
+                every(SWEEP_INTERVAL, &third, || records.sweep()).await;
+            }),
+        ]
     }
 
     /// Closes what a stopped process left unfinished, but for the streams that wait in the outbox: their answers are
@@ -270,7 +285,7 @@ impl Engine {
 
 async fn every<F: Future<Output = ()>>(
     interval: Duration,
-    stop: &tokio_util::sync::CancellationToken,
+    stop: &CancellationToken,
     mut work: impl FnMut() -> F,
 ) {
     let mut next = Instant::now() + interval;

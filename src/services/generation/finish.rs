@@ -15,10 +15,14 @@ use super::turn::{Kind, TurnIds};
 use crate::models::message::MessageStatus;
 use crate::models::money::Money;
 use crate::services::billing::UsageEvent;
-use crate::services::conversations::{AnswerOutcome, AnswerUsage, FinishedAnswer};
+use crate::services::conversations::{AnswerOutcome, AnswerUsage, FinishedAnswer, StoreError};
 use crate::services::outbox::OutboxEntry;
+use crate::utils::database::DatabaseError;
 use crate::utils::errors::ApiError;
 use crate::utils::json::RawObject;
+
+/// How long storing may take when the process is being stopped; what is not stored then goes to the journal.
+const LAST_SAVE: Duration = Duration::from_secs(1);
 
 /// How the model's part ended.
 pub(super) struct Produced {
@@ -44,6 +48,9 @@ pub(super) async fn finish(
 ) {
     // Decided before anything is stored: from here on nobody can come to see an answer that is being withdrawn.
     let refusal = produced.error.is_some() && generation.draft().is_empty() && generation.begin_refusal();
+    if refusal {
+        engine.registry.remove(generation.id);
+    }
     let usage = usage(generation, &produced);
     let finish_reason = finish_reason(&generation.draft(), produced.status);
     let pending = match &generation.kind {
@@ -65,9 +72,6 @@ pub(super) async fn finish(
     // Free before the stream says so: whoever has read its end can ask again at once, and finds nothing running.
     drop(admission);
     engine.registry.ended(generation);
-    if refusal {
-        engine.registry.remove(generation.id);
-    }
     let completion_id = generation
         .draft()
         .upstream_id
@@ -153,10 +157,19 @@ async fn store_answer(
     if answer.outcome == AnswerOutcome::Stored(MessageStatus::Interrupted)
         && let Some(rest) = rest
     {
-        engine.checkpoint(vec![rest]).await;
+        // Best effort, as every checkpoint.
+        let _ = tokio::time::timeout(LAST_SAVE, engine.checkpoint(vec![rest])).await;
     }
     let answer = Arc::new(answer);
-    match engine.store.save_answer(answer.clone()).await {
+    let saving = engine.store.save_answer(answer.clone());
+    // A process that must end waits no longer than it has time: saving twice is the same as once.
+    let limit = if engine.lifecycle.hard().is_cancelled() {
+        LAST_SAVE
+    } else {
+        Duration::MAX
+    };
+    let saved = tokio::time::timeout(limit, saving).await;
+    match saved.unwrap_or(Err(StoreError::Database(DatabaseError::QueueFull))) {
         Ok(()) => false,
         Err(error) => {
             tracing::error!(%error, stream_id = %generation.id, "the answer could not be stored and goes to the outbox");

@@ -274,6 +274,7 @@ impl Generation {
             progress: self.log.watch(),
             generation: self.clone(),
             next: self.log.begin_after(after),
+            delivered: false,
             done: false,
         }
     }
@@ -303,6 +304,7 @@ pub struct Subscription {
     generation: Arc<Generation>,
     progress: watch::Receiver<u64>,
     next: u64,
+    delivered: bool,
     done: bool,
 }
 
@@ -333,11 +335,15 @@ impl Subscription {
             match self.generation.log.read(self.next) {
                 Read::Events(bytes, next) => {
                     self.next = next;
+                    self.delivered = true;
                     return Next::Events(bytes);
                 }
                 Read::End => {
                     self.done = true;
-                    return Next::End;
+                    // Whoever waited for an event that never came is told that the stream has ended.
+                    let last = self.generation.log.last().filter(|_| !self.delivered);
+                    self.delivered = true;
+                    return last.map_or(Next::End, Next::Events);
                 }
                 Read::Lost => return self.lost(),
                 Read::Pending => {}

@@ -30,7 +30,14 @@ pub(super) async fn recover(engine: &EngineCore, waiting: &HashSet<StreamId>) ->
             Err(error) => return Err(unavailable(error)),
         };
         let answer = Arc::new(with_text(generation, &checkpoints));
-        engine.store.save_answer(answer.clone()).await?;
+        match engine.store.save_answer(answer.clone()).await {
+            Ok(()) => {}
+            Err(error) if error.is_outage() => return Err(error.into()),
+            Err(error) => {
+                tracing::error!(%error, %stream_id, "an unfinished answer cannot be closed");
+                continue;
+            }
+        }
         engine.metrics.generations_recovered.inc();
         tracing::warn!(
             %stream_id,

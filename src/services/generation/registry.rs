@@ -157,7 +157,10 @@ impl Registry {
         let had_one = !inner.ended.is_empty();
         let forgotten = inner.pop_ended();
         drop(inner);
-        drop(forgotten);
+        if let Some(generation) = forgotten {
+            // A reader that does not read must not keep what is being given up.
+            generation.log.clear();
+        }
         had_one
     }
 }

@@ -170,7 +170,9 @@ impl ReplayLog {
             inner.block = BytesMut::new();
         }
         // Before anybody can read the event, and give its bytes back.
-        self.budget.add(size);
+        if self.keeps {
+            self.budget.add(size);
+        }
         drop(inner);
         self.progress.send_replace(id + 1);
     }
@@ -200,7 +202,7 @@ impl ReplayLog {
                 freed += inner.pop();
             }
             drop(inner);
-            self.budget.release(freed);
+            self.release(freed);
             self.room.notify_one();
         }
         Read::Events(bytes, from + count as u64)
@@ -215,19 +217,42 @@ impl ReplayLog {
 
     /// Forgets the older half of the events, at least one.
     pub fn trim(&self) {
+        self.forget(|held| held.div_ceil(2));
+    }
+
+    /// Forgets all events: whoever still reads has lost them.
+    pub fn clear(&self) {
+        self.forget(|held| held);
+    }
+
+    fn forget(&self, how_many: impl FnOnce(usize) -> usize) {
         let mut inner = self.lock();
         let mut freed = 0;
-        for _ in 0..inner.events.len().div_ceil(2) {
+        for _ in 0..how_many(inner.events.len()) {
             freed += inner.pop();
         }
         drop(inner);
-        self.budget.release(freed);
+        self.release(freed);
+    }
+
+    /// Only what is kept counts: a passing log has a bound of its own.
+    fn release(&self, bytes: usize) {
+        if self.keeps {
+            self.budget.release(bytes);
+        }
     }
 
     /// Bytes that it holds.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.lock().bytes
+    }
+
+    /// The last event, if the log has ended and still holds it.
+    #[must_use]
+    pub fn last(&self) -> Option<Bytes> {
+        let inner = self.lock();
+        inner.events.back().filter(|_| inner.ended).cloned()
     }
 
     /// The id of the next event.
@@ -264,7 +289,8 @@ impl ReplayLog {
 
 impl Drop for ReplayLog {
     fn drop(&mut self) {
-        self.budget.release(self.lock().bytes);
+        let held = self.lock().bytes;
+        self.release(held);
     }
 }
 
@@ -349,7 +375,11 @@ mod tests {
         assert!(text(log.read(1)).starts_with("id: 1"));
         log.room().await;
         assert!(matches!(log.read(1), Read::Lost));
-        assert_eq!(budget.used.load(Ordering::Relaxed), 0);
+        assert_eq!(
+            budget.used.load(Ordering::Relaxed),
+            0,
+            "it has a bound of its own"
+        );
     }
 
     proptest! {

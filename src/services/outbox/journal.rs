@@ -174,8 +174,10 @@ impl Inner {
             let _ = file.set_len(held);
             return Err(self.failed(source));
         }
-        self.sync_folder()?;
         self.lock().push(Arc::new(entry));
+        if held == 0 {
+            self.sync_folder()?;
+        }
         Ok(())
     }
 

@@ -8,7 +8,7 @@ mod journal;
 
 use std::collections::HashSet;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -31,6 +31,9 @@ const DELIVERY_INTERVAL: Duration = Duration::from_secs(1);
 /// Entries delivered in one round.
 const BATCH: u32 = 100;
 
+/// Entries kept in memory when nothing else takes them.
+const MAX_HOMELESS: usize = 100;
+
 /// The longest pause between two tries of one entry.
 const MAX_BACKOFF_SECONDS: i64 = 10;
 
@@ -52,6 +55,15 @@ impl OutboxEntry {
         match self {
             Self::Answer(answer) => answer.stream_id,
             Self::Usage(event) => event.id,
+        }
+    }
+
+    /// When what it tells of happened.
+    #[must_use]
+    pub fn happened_at(&self) -> DateTime<Utc> {
+        match self {
+            Self::Answer(answer) => answer.ended_at,
+            Self::Usage(event) => event.created_at,
         }
     }
 }
@@ -123,6 +135,7 @@ struct Inner {
     store: Arc<dyn ConversationStore>,
     ledger: Arc<dyn UsageLedger>,
     journal: Journal,
+    homeless: Mutex<Vec<OutboxEntry>>,
     metrics: Arc<Metrics>,
     clock: Clock,
 }
@@ -146,6 +159,7 @@ impl Outbox {
             store,
             ledger,
             journal,
+            homeless: Mutex::default(),
             metrics,
             clock,
         })))
@@ -160,11 +174,13 @@ impl Outbox {
             inner.metrics.outbox_pending.inc();
             return;
         }
-        let id = entry.id();
+        let (id, unkept) = (entry.id(), entry.clone());
         match inner.journal.append(entry).await {
             Ok(()) => inner.metrics.outbox_pending.inc(),
-            // The checkpoints in the database still hold the text, up to a second ago.
-            Err(error) => tracing::error!(%error, stream_id = %id, "an answer could not be kept anywhere"),
+            Err(error) => {
+                tracing::error!(%error, stream_id = %id, "an answer could only be kept in memory");
+                inner.keep_in_memory(unkept);
+            }
         }
     }
 
@@ -180,6 +196,7 @@ impl Outbox {
     /// Delivers what waits, until `stop` is cancelled.
     pub async fn run(self, stop: CancellationToken) {
         loop {
+            self.0.house().await;
             self.0.deliver_journal().await;
             if let Err(error) = self.0.deliver_table(self.0.clock.now()).await {
                 tracing::warn!(%error, "the outbox table cannot be worked on");
@@ -210,6 +227,31 @@ impl Outbox {
 }
 
 impl Inner {
+    fn homeless(&self) -> MutexGuard<'_, Vec<OutboxEntry>> {
+        self.homeless.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The last resort of the last resort: neither the database nor the disk takes anything.
+    fn keep_in_memory(&self, entry: OutboxEntry) {
+        let mut homeless = self.homeless();
+        if homeless.len() < MAX_HOMELESS {
+            homeless.push(entry);
+        } else {
+            // The checkpoints in the database still hold the text, up to a second before its end.
+            tracing::error!(stream_id = %entry.id(), "an answer could not be kept anywhere");
+        }
+    }
+
+    /// Tries to deliver what is only in memory, or to write it to the disk.
+    async fn house(&self) {
+        let waiting = std::mem::take(&mut *self.homeless());
+        for entry in waiting {
+            if self.write(&entry).await.is_err() && self.journal.append(entry.clone()).await.is_err() {
+                self.keep_in_memory(entry);
+            }
+        }
+    }
+
     async fn write(&self, entry: &OutboxEntry) -> Result<(), StoreError> {
         match entry {
             OutboxEntry::Answer(answer) => self.store.save_answer(answer.clone()).await,
@@ -266,11 +308,16 @@ impl Inner {
         let Ok(table) = self.records.state().await else {
             return;
         };
-        let journal = self.journal.len() as u64;
-        let age = table
-            .oldest
+        let journal = self.journal.entries();
+        let homeless = self.homeless().len();
+        let oldest = journal.first().map(|entry| entry.happened_at());
+        let age = [table.oldest, oldest]
+            .into_iter()
+            .flatten()
+            .min()
             .map_or(0, |oldest| (self.clock.now() - oldest).num_seconds());
-        let pending = i64::try_from(table.pending.saturating_add(journal)).unwrap_or(i64::MAX);
+        let pending = table.pending.saturating_add((journal.len() + homeless) as u64);
+        let pending = i64::try_from(pending).unwrap_or(i64::MAX);
         self.metrics.outbox_pending.set(pending);
         self.metrics.outbox_oldest_seconds.set(age);
     }

@@ -16,7 +16,9 @@ mod readable;
 
 use std::fs;
 use std::io::{self, IsTerminal as _, Write};
+use std::panic::PanicHookInfo;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use tracing::Subscriber;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
@@ -107,7 +109,14 @@ pub fn init(monitoring: &MonitoringSettings, app: &AppSettings) -> Result<LogGua
         .with((!structured).then(|| readable::layer(stdout, terminal)))
         .with(file.map(|file| json::JsonLayer::new(file, Clock::system())))
         .try_init()?;
+    std::panic::set_hook(Box::new(log_panic));
     Ok(guard)
+}
+
+/// Tells where a panic was; not what it said, which may quote what a user wrote.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let location = panic.location().map(tracing::field::display);
+    tracing::error!(location, thread = thread::current().name(), "panic");
 }
 
 /// A subscriber that writes JSON lines to the given writer and is not installed anywhere: for tests, with

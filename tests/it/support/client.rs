@@ -16,7 +16,8 @@ use super::{time, token};
 pub struct Client {
     http: reqwest::Client,
     base: String,
-    token: Option<String>,
+    /// The token, if it has one.
+    pub token: Option<String>,
     /// Who it is.
     pub user: Uuid,
 }

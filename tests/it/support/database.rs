@@ -46,6 +46,12 @@ impl Database {
         rows.await.expect("the ledger")
     }
 
+    /// Writes into every conversation what the service itself would never write.
+    pub async fn corrupt_metadata(&mut self) {
+        let written = sqlx::query("UPDATE conversations SET metadata = '{'").execute(&mut self.0);
+        written.await.expect("written");
+    }
+
     /// Keeps the server from writing until the lock is released. Reading goes on.
     pub async fn lock(mut self) -> Lock {
         let locked = sqlx::query("BEGIN EXCLUSIVE").execute(&mut self.0).await;

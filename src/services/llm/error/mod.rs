@@ -146,6 +146,8 @@ pub struct ModelError {
     /// The HTTP status, or the status that an error in a stream stands for. `None`: no answer came.
     status: Option<u16>,
     retry_after: Option<Duration>,
+    /// It came too late to be repeated.
+    is_final: bool,
 }
 
 impl ModelError {
@@ -157,6 +159,7 @@ impl ModelError {
             message: scrub::scrub(message),
             status: None,
             retry_after: None,
+            is_final: false,
         }
     }
 
@@ -164,6 +167,13 @@ impl ModelError {
     #[must_use]
     pub fn timeout(stage: TimeoutStage) -> Self {
         Self::new(ModelErrorKind::Timeout(stage), "our own time limit passed")
+    }
+
+    /// Says that it came too late for the call to be repeated.
+    #[must_use]
+    pub const fn too_late(mut self) -> Self {
+        self.is_final = true;
+        self
     }
 
     /// Notes the status that came with it.
@@ -195,6 +205,9 @@ impl ModelError {
     /// Whether the same request may be sent again as long as no chunk of an answer has been shown.
     #[must_use]
     pub const fn retryable_before_first_byte(&self) -> bool {
+        if self.is_final {
+            return false;
+        }
         match self.kind {
             ModelErrorKind::RateLimited
             | ModelErrorKind::Failed

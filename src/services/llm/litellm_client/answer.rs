@@ -48,6 +48,10 @@ pub(super) async fn read_completion(
     match read_up_to(MAX_COMPLETION_BYTES, &mut response, &mut body).await {
         Ok(true) => {}
         Ok(false) => return Err(fault(ModelErrorKind::TooLarge, "the completion is too large")),
+        // What has begun to arrive was paid for: it is not asked for again.
+        Err(error) if !body.is_empty() => {
+            return Err(ModelError::new(ModelErrorKind::Failed, &root_cause(&error)).too_late());
+        }
         Err(error) => return Err(ModelError::new(ModelErrorKind::Failed, &root_cause(&error))),
     }
     if body.trim_ascii().is_empty() {

@@ -9,6 +9,28 @@ use crate::models::ids::StreamId;
 use crate::services::outbox::{OutboxEntry, OutboxRecords, OutboxState, WaitingEntry};
 use crate::utils::database::DatabaseError;
 
+/// The time of the next attempt of an entry that is not tried again.
+const NEVER: i64 = i64::MAX;
+
+impl SqliteDatabase {
+    async fn set_next_attempt(&self, id: StreamId, at: i64) -> Result<(), DatabaseError> {
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    sqlx::query(
+                        "UPDATE outbox SET attempts = attempts + 1, next_attempt_at = ?2 WHERE id = ?1",
+                    )
+                    .bind(id)
+                    .bind(at)
+                    .execute(connection)
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+}
+
 #[async_trait]
 impl OutboxRecords for SqliteDatabase {
     async fn keep(&self, entry: &OutboxEntry) -> Result<(), DatabaseError> {
@@ -41,17 +63,23 @@ impl OutboxRecords for SqliteDatabase {
         .bind(limit)
         .fetch_all(&self.readers)
         .await?;
-        let read = |(id, payload, attempts): (StreamId, String, i64)| match serde_json::from_str(&payload) {
-            Ok(entry) => Some(WaitingEntry {
-                entry,
-                attempts: count(attempts),
-            }),
-            Err(error) => {
-                tracing::error!(%error, stream_id = %id, "an outbox entry cannot be read and stays where it is");
-                None
+        let (mut entries, mut unreadable) = (Vec::new(), Vec::new());
+        for (id, payload, attempts) in rows {
+            match serde_json::from_str(&payload) {
+                Ok(entry) => entries.push(WaitingEntry {
+                    entry,
+                    attempts: count(attempts),
+                }),
+                Err(error) => {
+                    tracing::error!(%error, stream_id = %id, "an outbox entry cannot be read and is left for a person");
+                    unreadable.push(id);
+                }
             }
-        };
-        Ok(rows.into_iter().filter_map(read).collect())
+        }
+        for id in unreadable {
+            self.set_next_attempt(id, NEVER).await?;
+        }
+        Ok(entries)
     }
 
     async fn delivered(&self, id: StreamId) -> Result<(), DatabaseError> {
@@ -69,24 +97,12 @@ impl OutboxRecords for SqliteDatabase {
     }
 
     async fn postpone(&self, id: StreamId, until: DateTime<Utc>) -> Result<(), DatabaseError> {
-        self.writer
-            .write(move |connection| {
-                Box::pin(async move {
-                    sqlx::query(
-                        "UPDATE outbox SET attempts = attempts + 1, next_attempt_at = ?2 WHERE id = ?1",
-                    )
-                    .bind(id)
-                    .bind(until.timestamp_millis())
-                    .execute(connection)
-                    .await?;
-                    Ok(())
-                })
-            })
-            .await
+        self.set_next_attempt(id, until.timestamp_millis()).await
     }
 
     async fn waiting(&self) -> Result<Vec<StreamId>, DatabaseError> {
-        let rows: Vec<(StreamId,)> = sqlx::query_as("SELECT id FROM outbox")
+        let rows: Vec<(StreamId,)> = sqlx::query_as("SELECT id FROM outbox WHERE next_attempt_at < ?1")
+            .bind(NEVER)
             .fetch_all(&self.readers)
             .await?;
         Ok(rows.into_iter().map(|(id,)| id).collect())

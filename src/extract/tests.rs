@@ -15,6 +15,7 @@ use crate::middleware::error_body;
 use crate::models::common::Page;
 use crate::models::ids::{BranchId, ConversationId};
 use crate::testing::{self, Answer, request, request_with, send};
+use crate::utils::errors::ApiError;
 
 #[derive(Debug, Deserialize)]
 #[expect(dead_code, reason = "only whether it can be read matters")]
@@ -36,6 +37,12 @@ struct Filter {
     min: Option<u32>,
 }
 
+/// As a handler does that stores what it gets.
+async fn echo(RawJson(body): RawJson) -> Result<Bytes, ApiError> {
+    check_storable(&body)?;
+    Ok(body)
+}
+
 async fn router() -> Router {
     let mut settings = testing::settings();
     settings.security.max_body_bytes = 1000;
@@ -43,7 +50,7 @@ async fn router() -> Router {
     let state = testing::state(settings, Vec::new()).await;
     Router::new()
         .route("/order", post(|_: Json<Order>| async {}))
-        .route("/raw", post(|RawJson(body): RawJson| async { body }))
+        .route("/raw", post(echo))
         .route(
             "/page",
             get(|page: Page| async move { format!("{} {}", page.page, page.limit) }),

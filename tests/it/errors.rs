@@ -117,6 +117,10 @@ async fn text_that_no_database_can_hold_is_422() {
             let answer = server.user().post_raw(CHAT, body).await;
             answer.error(422, "VALIDATION_ERROR");
         }
+        let openai =
+            format!(r#"{{"model": "{MODEL}", "messages": [{{"role": "user", "content": "{escape}"}}]}}"#);
+        let answer = server.user().post_raw(CHAT, openai).await;
+        answer.error(400, "VALIDATION_ERROR");
         let answer = server
             .user()
             .post_raw("/v1/conversations", format!(r#"{{"title": "{escape}"}}"#))

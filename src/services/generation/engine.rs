@@ -94,7 +94,7 @@ pub enum Found {
 }
 
 impl Engine {
-    /// An engine; its background work is started with [`run_background`](Self::run_background).
+    /// An engine; what runs beside the answers is [`background`](Self::background).
     #[must_use]
     pub fn new(parts: EngineParts) -> Self {
         let budget = Arc::new(ReplayBudget::new(parts.settings.replay_max_bytes));

@@ -26,7 +26,7 @@ pub(super) fn first_start(settings: &Settings, addr: SocketAddr, token: &str) ->
   Models         {models}
   Token          {token}
 
-This token is shown once; for another: ai-chat-orchestrator token. Chat now:
+This token is shown once; for another: {program} token. Chat now:
 
   curl -N {base}/v1/chat/completions \
     -H 'Authorization: Bearer {token}' \
@@ -34,6 +34,9 @@ This token is shown once; for another: ai-chat-orchestrator token. Chat now:
     -d '{{"message": "Hello, who are you?"}}'
 "#,
         name = settings.app.name,
+        program = std::env::args()
+            .next()
+            .unwrap_or_else(|| "ai-chat-orchestrator".to_owned()),
         data = settings.app.data_dir.display(),
     )
 }

@@ -158,10 +158,10 @@ impl Exchange {
                 )
             };
         }
-        if self.status.is_some_and(|status| status.is_server_error()) {
-            line!(error);
-        } else if self.quiet {
+        if self.quiet {
             line!(debug);
+        } else if self.status.is_some_and(|status| status.is_server_error()) {
+            line!(error);
         } else {
             line!(info);
         }

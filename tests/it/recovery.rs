@@ -1,11 +1,13 @@
 //! What survives when the process ends: at once, in order, or in a hurry. With the real binary.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::support::client::text;
-use crate::support::{Client, EventStream, Gate, MODEL, Machine, Reply, eventually, time};
+use crate::support::{Client, Database, EventStream, Gate, MODEL, Machine, Reply, eventually, time};
 
 /// An answer that has shown "one" and is waiting at the gate.
 struct Running {
@@ -179,4 +181,28 @@ async fn an_idle_process_ends_with_zero() {
     process.terminate();
     let exit = time::within_limit(Duration::from_secs(5), "the end of the process", process.exit()).await;
     assert_eq!(exit.code(), Some(0), "{}", process.stderr());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_server_leaves_one_whole_file_that_is_nobody_elses() {
+    let machine = Machine::new().await;
+    let mut process = machine.serve("1").await;
+    process
+        .user()
+        .post("/v1/conversations", &json!({}))
+        .await
+        .data(201);
+    process.terminate();
+    assert!(process.exit().await.success());
+    let file = machine.data_dir().join("orchestrator.db");
+    let mode = fs::metadata(&file).expect("the database").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let copy = tempfile::tempdir().expect("a folder");
+    fs::copy(&file, copy.path().join("orchestrator.db")).expect("a copy");
+    let mut database = Database::open(copy.path()).await;
+    assert_eq!(
+        database.count("conversations").await,
+        1,
+        "the file alone is whole"
+    );
 }

@@ -65,7 +65,11 @@ impl InstanceLock {
                 }
                 Err(TryLockError::WouldBlock) => {
                     if !told {
-                        tracing::info!(lock = %path.display(), "waiting for another instance to stop");
+                        tracing::info!(
+                            lock = %path.display(),
+                            patience_seconds = patience.as_secs(),
+                            "another instance serves from this SQLite file, waiting for it to stop"
+                        );
                         told = true;
                     }
                     tokio::time::sleep(RETRY).await;

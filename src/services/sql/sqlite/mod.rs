@@ -15,6 +15,9 @@ mod turns;
 mod usage;
 mod writer;
 
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -34,6 +37,9 @@ use crate::config::{self, DatabaseSettings};
 use crate::services::health::{Check, Importance};
 use crate::utils::clock::Clock;
 
+/// SQLite's name for a database without a file, which tests use.
+const IN_MEMORY: &str = ":memory:";
+
 /// How long SQLite waits for a lock that another process holds (a command, a backup).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -46,8 +52,8 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite")
 /// Why the database could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The folder of the file could not be made.
-    #[error("the folder for {path} cannot be made: {source}")]
+    /// The file or its folder could not be made.
+    #[error("{path} cannot be made: {source}")]
     Folder {
         /// The database file.
         path: PathBuf,
@@ -157,6 +163,10 @@ async fn connect(path: &Path, settings: &DatabaseSettings) -> Result<sqlx::Sqlit
                 source,
             })?;
     }
+    make_private(path).map_err(|source| OpenError::Folder {
+        path: path.to_owned(),
+        source,
+    })?;
     options(path, settings)
         .create_if_missing(true)
         .auto_vacuum(SqliteAutoVacuum::Incremental)
@@ -166,6 +176,19 @@ async fn connect(path: &Path, settings: &DatabaseSettings) -> Result<sqlx::Sqlit
             path: path.to_owned(),
             source,
         })
+}
+
+/// Makes the file, if it is not there, for nobody else to read; SQLite gives the files beside it the same mode.
+fn make_private(path: &Path) -> io::Result<()> {
+    if path == Path::new(IN_MEMORY) {
+        return Ok(());
+    }
+    File::options()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+        .map(drop)
 }
 
 fn options(path: &Path, settings: &DatabaseSettings) -> SqliteConnectOptions {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use sqlx::SqliteConnection;
+use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
@@ -133,6 +133,13 @@ async fn run(mut connection: SqliteConnection, mut queue: mpsc::Receiver<Box<dyn
         for job in batch.drain(..) {
             job.finish(committed.clone());
         }
+    }
+    // The last handle is gone: the write-ahead log goes into the file, so that a copy of the file alone is whole.
+    let emptied = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+        .execute(&mut connection)
+        .await;
+    if let Err(error) = emptied.map(drop).and(connection.close().await) {
+        tracing::warn!(%error, "the write-ahead log stays beside the database");
     }
 }
 

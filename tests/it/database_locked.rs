@@ -184,3 +184,32 @@ async fn a_new_message_is_refused_and_changes_nothing() {
     assert_eq!(server.upstream.chats().len(), 1, "and no model was asked");
     user.chat_stream(&next).await.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_leaves_while_its_message_is_stored_is_answered_all_the_same() {
+    let server = TestServer::with([NO_CHECKPOINTS]).await;
+    let user = server.user();
+    let conversation = user.chat_stream(&ask()).await.finish().await.conversation();
+    eventually("the first answer's task to end", async || {
+        (server.tracked_tasks() == 0).then_some(())
+    })
+    .await;
+    let lock = server.database().await.lock().await;
+    let mut next = ask();
+    next["conversation_id"] = json!(conversation);
+    let mut leaving = Box::pin(user.chat(&next));
+    tokio::select! {
+        answer = &mut leaving => panic!("answered in spite of the lock: {answer:?}"),
+        () = eventually("the message to wait for the lock", async || {
+            (server.tracked_tasks() == 1).then_some(())
+        }) => {}
+    }
+    drop(leaving);
+    lock.release().await;
+    eventually("the answer to be stored", async || {
+        let messages = user.messages(&conversation).await;
+        (messages.len() == 4 && messages[3]["status"] == "completed").then_some(())
+    })
+    .await;
+    user.chat_stream(&next).await.finish().await;
+}

@@ -78,6 +78,14 @@ impl TestServer {
         Client::anonymous(&self.base)
     }
 
+    /// What it works on beside its connections.
+    pub fn tracked_tasks(&self) -> usize {
+        self.running
+            .as_ref()
+            .expect("it runs until it is dropped")
+            .tracked_tasks()
+    }
+
     /// Tells it to finish what it does, as SIGTERM would.
     pub fn drain(&self) {
         self.running

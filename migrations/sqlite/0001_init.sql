@@ -11,6 +11,8 @@ CREATE TABLE conversations (
     id               BLOB    NOT NULL PRIMARY KEY,
     user_id          BLOB    NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     title            TEXT,
+    -- The title as it is searched: tokens that the service made, separated by spaces.
+    search_title     TEXT    NOT NULL DEFAULT '',
     model            TEXT,
     status           TEXT    NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'archived')),
     system_message   TEXT,
@@ -23,13 +25,19 @@ CREATE TABLE conversations (
     total_tokens     INTEGER NOT NULL DEFAULT 0,
     total_cost       INTEGER NOT NULL DEFAULT 0,
     preview          TEXT,
+    -- What it is a copy of, if it was imported.
+    imported_from    TEXT,
     created_at       INTEGER NOT NULL,
     updated_at       INTEGER NOT NULL,
     last_message_at  INTEGER
 ) STRICT;
 
-CREATE INDEX conversations_by_user ON conversations (user_id, updated_at DESC, id DESC);
-CREATE INDEX conversations_by_status ON conversations (user_id, status, updated_at DESC, id DESC);
+-- The orders that lists usually have; others sort what one user has.
+CREATE INDEX conversations_by_update ON conversations (user_id, updated_at, id);
+CREATE INDEX conversations_by_status ON conversations (user_id, status, updated_at, id);
+CREATE INDEX conversations_by_creation ON conversations (user_id, created_at, id);
+CREATE INDEX conversations_by_search_title ON conversations (user_id, search_title);
+CREATE UNIQUE INDEX conversations_one_copy ON conversations (user_id, imported_from) WHERE imported_from IS NOT NULL;
 
 CREATE INDEX conversations_by_active_branch ON conversations (active_branch_id);
 
@@ -42,6 +50,8 @@ CREATE TABLE branches (
     -- Where the branch leaves its tree: the last message that it shares with the one it was forked from.
     parent_message_id BLOB REFERENCES messages (id),
     head_message_id   BLOB REFERENCES messages (id),
+    -- The branch of the source that it is a copy of, if it was imported.
+    source_id         TEXT,
     created_at        INTEGER NOT NULL,
     updated_at        INTEGER NOT NULL
 ) STRICT;
@@ -52,12 +62,18 @@ CREATE INDEX branches_by_parent ON branches (parent_message_id);
 CREATE INDEX branches_by_head ON branches (head_message_id);
 
 CREATE TABLE messages (
-    id                BLOB    NOT NULL PRIMARY KEY,
+    -- Grows with every message that is written, so that a parent always has a smaller one than its children.
+    number            INTEGER NOT NULL PRIMARY KEY,
+    id                BLOB    NOT NULL UNIQUE,
     conversation_id   BLOB    NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
     branch_id         BLOB    NOT NULL REFERENCES branches (id),
     parent_id         BLOB REFERENCES messages (id),
     -- 1 at the root: the length of the path that ends here, so that counting a path needs no walk.
     depth             INTEGER NOT NULL,
+    -- An ancestor further up, and its depth (0: none), chosen so that the ancestor at any depth is found in a
+    -- logarithmic number of steps.
+    jump_id           BLOB REFERENCES messages (id),
+    jump_depth        INTEGER NOT NULL,
     role              TEXT    NOT NULL CHECK (role IN ('user', 'assistant', 'system', 'tool')),
     content           TEXT    NOT NULL,
     -- OpenAI content parts (JSON), where the message is more than text.
@@ -78,13 +94,48 @@ CREATE TABLE messages (
     reasoning         TEXT,
     metadata          TEXT    NOT NULL DEFAULT '{}',
     edited            INTEGER NOT NULL DEFAULT 0,
+    -- For a copy that a merge made: the message that it is a copy of in the end.
+    origin_id         BLOB,
+    -- The message of the source that it is a copy of, if it was imported.
+    source_id         TEXT,
     created_at        INTEGER NOT NULL,
     updated_at        INTEGER NOT NULL
 ) STRICT;
 
-CREATE INDEX messages_by_conversation ON messages (conversation_id, id);
+CREATE INDEX messages_by_conversation ON messages (conversation_id, number);
 CREATE INDEX messages_by_parent ON messages (parent_id);
 CREATE INDEX messages_by_branch ON messages (branch_id);
+CREATE INDEX messages_by_jump ON messages (jump_id);
+
+-- What is searched: the text of a message as tokens that the service made, separated by spaces.
+CREATE TABLE message_texts (
+    number          INTEGER NOT NULL PRIMARY KEY REFERENCES messages (number) ON DELETE CASCADE,
+    conversation_id BLOB    NOT NULL,
+    -- Begins every token of this user in the index, so that nobody's search walks through what others wrote.
+    user_key        TEXT    NOT NULL,
+    text            TEXT    NOT NULL
+) STRICT;
+
+CREATE INDEX message_texts_by_conversation ON message_texts (conversation_id);
+
+-- All that is not ASCII belongs to a token, and the service leaves no ASCII but letters, digits and spaces.
+CREATE VIRTUAL TABLE message_search USING fts5 (terms, content = '', tokenize = 'ascii', detail = 'none', columnsize = 0);
+INSERT INTO message_search (message_search, rank) VALUES ('secure-delete', 1);
+
+CREATE TRIGGER message_texts_insert AFTER INSERT ON message_texts BEGIN
+    INSERT INTO message_search (rowid, terms)
+    VALUES (new.number, new.user_key || replace(new.text, ' ', ' ' || new.user_key));
+END;
+CREATE TRIGGER message_texts_delete AFTER DELETE ON message_texts BEGIN
+    INSERT INTO message_search (message_search, rowid, terms)
+    VALUES ('delete', old.number, old.user_key || replace(old.text, ' ', ' ' || old.user_key));
+END;
+CREATE TRIGGER message_texts_update AFTER UPDATE ON message_texts BEGIN
+    INSERT INTO message_search (message_search, rowid, terms)
+    VALUES ('delete', old.number, old.user_key || replace(old.text, ' ', ' ' || old.user_key));
+    INSERT INTO message_search (rowid, terms)
+    VALUES (new.number, new.user_key || replace(new.text, ' ', ' ' || new.user_key));
+END;
 
 -- One row for each answer: being produced, or how it ended.
 CREATE TABLE generations (

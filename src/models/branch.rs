@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::ids::{BranchId, ConversationId, MessageId};
+use super::money::Money;
 
 /// What has become of a branch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -45,4 +46,111 @@ pub struct Branch {
     pub created_at: DateTime<Utc>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
+}
+
+impl BranchStatus {
+    /// The name, as stored and as shown.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Merged => "merged",
+            Self::Abandoned => "abandoned",
+        }
+    }
+
+    /// The status of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Active, Self::Merged, Self::Abandoned]
+            .into_iter()
+            .find(|status| status.as_str() == name)
+    }
+}
+
+/// A branch that was deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct DeletedBranch {
+    /// Its id.
+    pub id: BranchId,
+    /// Always true.
+    #[schema(example = true)]
+    pub deleted: bool,
+    /// Messages that went with it, because no other branch reaches them.
+    pub deleted_message_count: u64,
+}
+
+/// What a merge did, or with `dry_run` would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct MergeResult {
+    /// The branch that was merged into.
+    pub target_branch_id: BranchId,
+    /// Messages that the target gained: copied, or reached by moving its head.
+    pub merged_message_count: u64,
+    /// Whether the target's head moved to the source's head, and nothing was copied.
+    pub fast_forward: bool,
+    /// Whether the target had all of it already.
+    pub already_merged: bool,
+    /// Where the target ends now; null if both branches are empty.
+    pub head_message_id: Option<MessageId>,
+    /// Whether nothing was changed, because only the result was asked for.
+    pub dry_run: bool,
+}
+
+/// What is on a branch.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct BranchStats {
+    /// The branch.
+    pub branch_id: BranchId,
+    /// Messages on the whole path from the root to the head: how deep it goes.
+    pub message_count: u64,
+    /// Messages before the fork, shared with other branches.
+    pub shared_message_count: u64,
+    /// Messages after the fork.
+    pub own_message_count: u64,
+    /// The message at which it forked; null for the main branch.
+    pub fork_message_id: Option<MessageId>,
+    /// Messages of each role on the path.
+    pub messages_by_role: MessagesByRole,
+    /// Tokens that its answers read.
+    pub prompt_tokens: u64,
+    /// Tokens that its answers wrote.
+    pub completion_tokens: u64,
+    /// Both together.
+    pub total_tokens: u64,
+    /// What its answers cost, in US dollars, as far as the costs are known.
+    #[schema(value_type = f64, example = 0.0125)]
+    pub total_cost: Money,
+    /// The models that answered, the most used first.
+    pub models: Vec<ModelCount>,
+    /// When the first message was stored; null while it is empty.
+    pub first_message_at: Option<DateTime<Utc>>,
+    /// When the last message was stored.
+    pub last_message_at: Option<DateTime<Utc>>,
+    /// Milliseconds that an answer took, on average; null where none is known.
+    pub average_latency_ms: Option<u64>,
+    /// Milliseconds within which 95 of 100 answers came.
+    pub p95_latency_ms: Option<u64>,
+}
+
+/// How many messages each role has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
+pub struct MessagesByRole {
+    /// Of the person.
+    pub user: u64,
+    /// Of models.
+    pub assistant: u64,
+    /// Instructions.
+    pub system: u64,
+    /// Results of tool calls.
+    pub tool: u64,
+}
+
+/// How often a model answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ModelCount {
+    /// The model.
+    pub model: String,
+    /// Its answers.
+    pub count: u64,
 }

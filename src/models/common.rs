@@ -56,6 +56,16 @@ impl Page {
     }
 }
 
+/// Which end of a list comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SortOrder {
+    /// The smallest, the oldest.
+    Asc,
+    /// The largest, the newest.
+    Desc,
+}
+
 /// The query parameters of every list.
 #[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]

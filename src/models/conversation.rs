@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::branch::Branch;
+use super::branch::{Branch, ModelCount};
 use super::ids::{BranchId, ConversationId, MessageId, UserId};
 use super::message::Message;
 use super::money::Money;
@@ -18,6 +18,25 @@ pub enum ConversationStatus {
     Active,
     /// Put away.
     Archived,
+}
+
+impl ConversationStatus {
+    /// The name, as stored and as shown.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Archived => "archived",
+        }
+    }
+
+    /// The status of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Active, Self::Archived]
+            .into_iter()
+            .find(|status| status.as_str() == name)
+    }
 }
 
 /// A conversation.
@@ -52,12 +71,62 @@ pub struct Conversation {
     pub total_cost: Money,
     /// The beginning of the first user message, at most 200 characters.
     pub preview: Option<String>,
+    /// What it is a copy of, if it was imported: `chatgpt:…` or `export:…` with the id there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub imported_from: Option<String>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
     /// When the newest message was stored.
     pub last_message_at: Option<DateTime<Utc>>,
+}
+
+/// A conversation that was found, and where.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ConversationHit {
+    /// The conversation.
+    #[serde(flatten)]
+    pub conversation: Conversation,
+    /// The text around the best hit: HTML-escaped, the hits within `<mark>` and `</mark>`.
+    #[schema(example = "how <mark>quantum</mark> computers work")]
+    pub snippet: String,
+    /// The message that the snippet is from; null where it is the title.
+    pub message_id: Option<MessageId>,
+}
+
+/// What a user's conversations amount to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ConversationStats {
+    /// Conversations, archived ones included.
+    pub conversations: u64,
+    /// Of them, those in use.
+    pub active: u64,
+    /// Of them, those put away.
+    pub archived: u64,
+    /// Branches.
+    pub branches: u64,
+    /// Messages on all branches.
+    pub messages: u64,
+    /// Tokens that the answers used.
+    pub total_tokens: u64,
+    /// What the answers cost, in US dollars, as far as the costs are known.
+    #[schema(value_type = f64, example = 1.25)]
+    pub total_cost: Money,
+    /// The models that answered, the most used first.
+    pub models: Vec<ModelCount>,
+    /// Conversations begun in each month that has any, the oldest first.
+    pub by_month: Vec<MonthCount>,
+}
+
+/// How many conversations were begun in a month.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct MonthCount {
+    /// The month, in UTC.
+    #[schema(example = "2026-11")]
+    pub month: String,
+    /// Conversations begun in it.
+    pub conversations: u64,
 }
 
 /// A conversation with its branches.
@@ -111,11 +180,11 @@ pub struct CreateConversationRequest {
     pub metadata: Option<Box<RawValue>>,
 }
 
-/// Which conversations a list shows.
+/// Which conversations a list shows, by their status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(default = "active")]
-pub enum ConversationFilter {
+pub enum StatusFilter {
     /// Those in use.
     #[default]
     Active,
@@ -123,4 +192,22 @@ pub enum ConversationFilter {
     Archived,
     /// Both.
     All,
+}
+
+/// What a list of conversations is sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(default = "updated_at")]
+pub enum ConversationSort {
+    /// When they were made.
+    CreatedAt,
+    /// When they last changed.
+    #[default]
+    UpdatedAt,
+    /// When their newest message was stored; those without one are the oldest.
+    LastMessageAt,
+    /// Their titles, letter by letter without regard to case and accents; those without one come first.
+    Title,
+    /// How many messages they have.
+    MessageCount,
 }

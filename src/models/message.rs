@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
+use super::branch::Branch;
 use super::ids::{BranchId, ConversationId, MessageId};
 use super::money::Money;
 
@@ -154,6 +155,57 @@ pub struct Message {
     pub created_at: DateTime<Utc>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
+}
+
+/// A message that was found, and where.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct MessageHit {
+    /// The message.
+    #[serde(flatten)]
+    pub message: Message,
+    /// The text around the best hit: HTML-escaped, the hits within `<mark>` and `</mark>`.
+    #[schema(example = "how <mark>quantum</mark> computers work")]
+    pub snippet: String,
+}
+
+/// A message with what was asked for around it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct MessageDetail {
+    /// The message.
+    #[serde(flatten)]
+    pub message: Message,
+    /// The messages that follow it directly: with `include=children`, under `child_messages` since `children` are ids.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub child_messages: Option<Vec<Message>>,
+    /// The other messages that follow the same one: with `include=siblings`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub siblings: Option<Vec<Message>>,
+    /// The path from the root to the message, both included: with `include=thread`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thread: Option<Vec<Message>>,
+}
+
+/// A message that was edited.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct EditedMessage {
+    /// The message: the same one, or the new one beside it.
+    #[serde(flatten)]
+    pub message: Message,
+    /// The branch that was made for it, with `create_branch`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub branch: Option<Branch>,
+}
+
+/// A message that was deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct DeletedMessage {
+    /// Its id.
+    pub id: MessageId,
+    /// Always true.
+    #[schema(example = true)]
+    pub deleted: bool,
+    /// Messages that are gone: it and all that followed it.
+    pub deleted_message_count: u64,
 }
 
 /// Text, or parts of which some are text and some are images.

@@ -1,0 +1,75 @@
+//! Running answers, and how they end.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::RowsResult;
+use crate::models::ids::{BranchId, ConversationId, MessageId, StreamId, UserId};
+use crate::models::message::MessageStatus;
+use crate::services::billing::UsageEvent;
+use crate::services::conversations::FinishedAnswer;
+
+/// An answer that is being written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunningAnswer {
+    /// Its stream.
+    pub stream_id: StreamId,
+    /// The branch that it is on.
+    pub branch_id: BranchId,
+    /// What its turn was appended to.
+    pub parent_id: Option<MessageId>,
+    /// What it answers.
+    pub user_message_id: MessageId,
+    /// Its place.
+    pub message_id: MessageId,
+}
+
+/// The place of an answer, taken for one generation.
+#[derive(Debug, Clone)]
+pub struct ClaimRow {
+    /// The stream that will produce it.
+    pub stream_id: StreamId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// The conversation.
+    pub conversation_id: ConversationId,
+    /// The branch.
+    pub branch_id: BranchId,
+    /// What the turn was appended to.
+    pub parent_id: Option<MessageId>,
+    /// What it answers.
+    pub user_message_id: MessageId,
+    /// Its place.
+    pub message_id: MessageId,
+    /// The model that is asked.
+    pub model: Arc<str>,
+    /// The request that asked.
+    pub request_id: Arc<str>,
+    /// Whether the client reads a stream.
+    pub streamed: bool,
+    /// Bytes of text that the model is sent.
+    pub sent_bytes: u64,
+    /// When.
+    pub started_at: DateTime<Utc>,
+}
+
+/// Running answers, and how they end.
+#[async_trait]
+pub trait AnswerRows {
+    /// All answers of the conversation that are being written.
+    async fn running(&mut self, conversation: ConversationId) -> RowsResult<Vec<RunningAnswer>>;
+
+    /// Notes a running answer.
+    async fn insert_claim(&mut self, row: &ClaimRow) -> RowsResult<()>;
+
+    /// Writes an answer into its place and makes it searchable; false if the place is gone, or filled already.
+    async fn fill_place(&mut self, answer: &FinishedAnswer, status: MessageStatus) -> RowsResult<bool>;
+
+    /// Notes how an answer ended. Its checkpoints go, unless it was interrupted: then somebody may come back for it.
+    async fn end_claim(&mut self, id: StreamId, status: MessageStatus, now: DateTime<Utc>) -> RowsResult<()>;
+
+    /// Enters usage into the ledger, once however often it is brought.
+    async fn record_usage(&mut self, event: &UsageEvent) -> RowsResult<()>;
+}

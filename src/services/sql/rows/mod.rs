@@ -1,0 +1,42 @@
+//! Rows: what a transaction can do with the tables, as the operations of the store need it.
+//!
+//! These traits are the seam between what a store does (`operations`, once) and the SQL that does it (once for each
+//! database: static, bound statements). A method is one statement or two; it decides nothing, checks no rights and
+//! keeps no invariant. Whoever calls it has locked the conversation for its user before.
+//!
+//! - [`ConversationRows`]: conversations, and the users that have them
+//! - [`BranchRows`]: branches
+//! - [`MessageRows`]: writing messages and walking their tree
+//! - [`MessageReads`]: messages as they are shown
+//! - [`AnswerRows`]: running answers and how they end
+//! - [`SearchRows`]: what a query finds
+
+mod answers;
+mod branches;
+mod conversations;
+mod messages;
+mod reads;
+mod search;
+
+pub use answers::{AnswerRows, ClaimRow, RunningAnswer};
+pub use branches::{BranchRow, BranchRows};
+pub use conversations::{ConversationRow, ConversationRows};
+pub use messages::{Edge, ImportedText, Jump, MessageRow, MessageRows, Node, Origin, Removed};
+pub use reads::{Figures, MessageReads};
+pub use search::SearchRows;
+
+use crate::utils::database::DatabaseError;
+
+/// What every method answers.
+pub type RowsResult<T> = Result<T, DatabaseError>;
+
+/// All of them, in one transaction.
+pub trait Rows:
+    ConversationRows + BranchRows + MessageRows + MessageReads + AnswerRows + SearchRows + Send
+{
+}
+
+impl<T> Rows for T where
+    T: ConversationRows + BranchRows + MessageRows + MessageReads + AnswerRows + SearchRows + Send
+{
+}

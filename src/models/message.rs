@@ -88,7 +88,7 @@ impl MessageStatus {
 }
 
 /// What an answer used and cost.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MessageUsage {
     /// Tokens that the model read.
     pub prompt_tokens: u64,

@@ -13,6 +13,7 @@ mod error;
 mod limits;
 mod service;
 mod title;
+pub mod transfer;
 mod tree;
 mod turn;
 

@@ -12,9 +12,9 @@ use chrono::{DateTime, Utc};
 
 use crate::models::ids::{ConversationId, MessageId};
 
-/// Messages that a search ranks: the newest ones that match. Past that a query says too little to be told from others by
-/// the order of its hits, and looking at all of them would cost more with every message that a user writes.
-pub const MAX_HITS: u32 = 1_000;
+/// The newest messages that match and are looked at, in a search and in a list with a query: past these, what is older
+/// is not found. It bounds what one search can cost.
+pub const MAX_HITS: u32 = 2_000;
 
 /// Occurrences that are worth half of what any number of them is worth.
 const HALF_WORTH_OCCURRENCES: f64 = 1.2;

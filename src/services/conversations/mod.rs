@@ -11,6 +11,7 @@
 mod context;
 mod error;
 mod limits;
+pub mod search;
 mod service;
 mod title;
 mod tree;

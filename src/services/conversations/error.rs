@@ -18,6 +18,15 @@ pub enum StoreError {
     /// There is no such message in the conversation.
     #[error("the message does not exist")]
     MessageNotFound,
+    /// It does not fit what is there; the message says why.
+    #[error("{0}")]
+    Conflict(&'static str),
+    /// The active branch cannot be deleted.
+    #[error("the branch is active")]
+    BranchIsActive,
+    /// The main branch cannot be deleted.
+    #[error("the branch is the main one")]
+    BranchIsMain,
     /// There may be no more of them.
     #[error("there may be no more than {limit} {what}")]
     LimitReached {
@@ -66,6 +75,14 @@ impl From<StoreError> for ApiError {
             StoreError::BranchNotFound => Self::new(ErrorCode::BranchNotFound, "The branch does not exist."),
             StoreError::MessageNotFound => {
                 Self::new(ErrorCode::MessageNotFound, "The message does not exist.")
+            }
+            StoreError::Conflict(message) => Self::new(ErrorCode::Conflict, message),
+            StoreError::BranchIsActive => Self::new(
+                ErrorCode::BranchIsActive,
+                "The active branch cannot be deleted. Activate another one first.",
+            ),
+            StoreError::BranchIsMain => {
+                Self::new(ErrorCode::BranchIsMain, "The main branch cannot be deleted.")
             }
             StoreError::LimitReached { what, limit, current } => Self::new(
                 ErrorCode::LimitReached,

@@ -2,6 +2,19 @@
 
 use crate::utils::errors::FieldErrors;
 
+/// How many of a thing one owner may have. They bind what users write, not what they import.
+#[derive(Debug, Clone, Copy)]
+pub struct StoreLimits {
+    /// Conversations of a user.
+    pub conversations: u32,
+    /// Branches of a conversation.
+    pub branches: u32,
+    /// Messages of a conversation.
+    pub messages: u32,
+    /// The newest messages that become context.
+    pub context_messages: u32,
+}
+
 /// Characters of a model's name.
 const MAX_MODEL_CHARS: usize = 100;
 

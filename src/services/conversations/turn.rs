@@ -19,6 +19,8 @@ pub enum TurnInput {
     Message(MessageContent),
     /// The client answers the tool calls of the parent message.
     ToolResults(Vec<ToolResult>),
+    /// Nothing: a message that is there is answered, or answered anew.
+    Again,
 }
 
 /// The answer to one tool call.
@@ -31,7 +33,7 @@ pub struct ToolResult {
 }
 
 /// Where a turn goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TurnTarget {
     /// Into a conversation that is made for it.
     NewConversation,
@@ -43,6 +45,16 @@ pub enum TurnTarget {
         branch_id: Option<BranchId>,
         /// The message to follow; the branch's head if absent. A branch is forked where it is not the head.
         parent_message_id: Option<MessageId>,
+    },
+    /// To a message that is there, with [`TurnInput::Again`]. Of an answer: another answer beside it, on a new branch. Of
+    /// what was asked: its answer, in place if it has none, else on a new branch.
+    Regenerate {
+        /// The conversation.
+        conversation_id: ConversationId,
+        /// The message.
+        message_id: MessageId,
+        /// The name of the new branch.
+        branch_name: Option<String>,
     },
 }
 
@@ -63,6 +75,13 @@ pub struct NewTurn {
     pub request_id: Arc<str>,
     /// Whether the client reads the answer as a stream.
     pub streamed: bool,
+}
+
+/// What a conversation says about its answers.
+#[derive(Debug, Clone)]
+pub struct ChatDefaults {
+    /// The model of the conversation.
+    pub model: Option<String>,
 }
 
 /// A turn that was appended: everything a model needs to answer it.

@@ -59,8 +59,6 @@ fn is_token(token: &str) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
-
     #[test]
     fn indexing_twice_is_indexing_once(text in text()) {
         let index = index_text(&text);

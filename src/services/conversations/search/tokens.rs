@@ -50,8 +50,10 @@ pub(super) fn canonical(text: &str) -> Cow<'_, str> {
 /// Hands on the tokens of a [`canonical`] text, in order, until the bounds of an index text or `each` end it.
 pub(super) fn each_token(text: &str, each: impl FnMut(&Token<'_>) -> ControlFlow<()>) {
     let mut cutter = Cutter::new(each);
-    // Both ways to end are the end.
-    let _ = cutter.cut(text).is_continue() && cutter.end_token().is_continue();
+    if cutter.cut(text).is_continue() {
+        // Whether anybody wants more does not matter after the last token.
+        let _ = cutter.end_token();
+    }
 }
 
 /// Builds one token at a time.

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::PostgresRows;
-use super::rows::{BranchColumns, MeasuredBranch, millis};
+use super::records::{BranchRecord, ShownBranchRecord, branch_columns, millis};
 use crate::models::branch::Branch;
 use crate::models::ids::{BranchId, ConversationId};
 use crate::services::sql::rows::{BranchRow, BranchRows, RowsResult};
@@ -62,7 +62,7 @@ impl BranchRows for PostgresRows {
         conversation: ConversationId,
         id: BranchId,
     ) -> RowsResult<Option<BranchRow>> {
-        let row: Option<BranchColumns> = sqlx::query_as(concat!(
+        let row: Option<BranchRecord> = sqlx::query_as(concat!(
             "SELECT ",
             branch_columns!(),
             " FROM branches b WHERE b.id = $1 AND b.conversation_id = $2"
@@ -71,11 +71,11 @@ impl BranchRows for PostgresRows {
         .bind(conversation)
         .fetch_optional(self.connection())
         .await?;
-        row.map(BranchColumns::into_row).transpose()
+        row.map(BranchRecord::into_row).transpose()
     }
 
     async fn branch_rows(&mut self, conversation: ConversationId) -> RowsResult<Vec<BranchRow>> {
-        let rows: Vec<BranchColumns> = sqlx::query_as(concat!(
+        let rows: Vec<BranchRecord> = sqlx::query_as(concat!(
             "SELECT ",
             branch_columns!(),
             " FROM branches b WHERE b.conversation_id = $1 ORDER BY b.is_main DESC, b.id"
@@ -83,14 +83,14 @@ impl BranchRows for PostgresRows {
         .bind(conversation)
         .fetch_all(self.connection())
         .await?;
-        rows.into_iter().map(BranchColumns::into_row).collect()
+        rows.into_iter().map(BranchRecord::into_row).collect()
     }
 
     async fn branches(&mut self, conversation: ConversationId, active: BranchId) -> RowsResult<Vec<Branch>> {
-        let rows: Vec<MeasuredBranch> = sqlx::query_as(concat!(
+        let rows: Vec<ShownBranchRecord> = sqlx::query_as(concat!(
             "SELECT ",
             branch_columns!(),
-            ", coalesce(head.depth, 0) AS path_length, coalesce(fork.depth, 0) AS shared_length
+            ", coalesce(head.depth, 0) AS head_depth, coalesce(fork.depth, 0) AS fork_depth
              FROM branches b
              LEFT JOIN messages head ON head.id = b.head_message_id
              LEFT JOIN messages fork ON fork.id = b.parent_message_id
@@ -100,6 +100,6 @@ impl BranchRows for PostgresRows {
         .bind(conversation)
         .fetch_all(self.connection())
         .await?;
-        rows.into_iter().map(|row| row.into_shown(active)).collect()
+        rows.into_iter().map(|row| row.into_model(active)).collect()
     }
 }

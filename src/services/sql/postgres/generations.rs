@@ -2,55 +2,83 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 
-use super::SqliteDatabase;
-use super::rows::{count, named, stored, time};
+use super::PostgresDatabase;
+use super::records::millis;
 use crate::models::ids::{BranchId, ConversationId, MessageId, StreamId, UserId};
 use crate::models::message::MessageStatus;
 use crate::services::conversations::{AnswerOutcome, AnswerUsage, FinishedAnswer};
 use crate::services::generation::{
     Checkpoint, GenerationRecord, GenerationRecords, TurnIds, UnfinishedGeneration,
 };
+use crate::services::sql::values::{count, named, stored};
 use crate::utils::database::DatabaseError;
 
 /// Ended answers forgotten in one transaction.
-const FORGET_BATCH: u32 = 500;
+const FORGET_BATCH: i64 = 500;
+
+/// Nothing is written for an answer that was deleted or has ended meanwhile. What ends one waits for this, and then
+/// removes what this has written; the order keeps two of these from waiting for each other.
+const APPEND: &str = "WITH running AS (
+         SELECT id FROM generations WHERE id = ANY ($1) AND status = 'streaming' ORDER BY id FOR SHARE
+     )
+     INSERT INTO checkpoints (generation_id, first_event, content, reasoning, marks, tool_calls)
+     SELECT new.id, first_event, content, reasoning, marks::json, tool_calls::json
+     FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[])
+         new (id, first_event, content, reasoning, marks, tool_calls)
+     JOIN running ON running.id = new.id
+     ON CONFLICT (generation_id, first_event) DO UPDATE
+     SET content = excluded.content, reasoning = excluded.reasoning, marks = excluded.marks,
+         tool_calls = excluded.tool_calls
+     WHERE json_array_length(excluded.marks) > json_array_length(checkpoints.marks)";
+
+const CHECKPOINTS: &str = "SELECT generation_id, first_event, content, reasoning, marks::text AS marks,
+         tool_calls::text AS tool_calls
+     FROM checkpoints WHERE generation_id = $1 ORDER BY first_event";
+
+const UNFINISHED: &str = "SELECT id, user_id, conversation_id, branch_id, user_message_id, message_id, model, request_id,
+         streamed, sent_bytes
+     FROM generations WHERE status = 'streaming'";
+
+const ONE: &str = "SELECT g.id, g.conversation_id, g.branch_id, g.user_message_id, g.message_id, g.request_id, g.model,
+         g.status, g.started_at, g.ended_at, m.id IS NOT NULL AS has_message
+     FROM generations g LEFT JOIN messages m ON m.id = g.message_id
+     WHERE g.id = $1 AND g.user_id = $2";
+
+const FORGET: &str = "DELETE FROM generations WHERE id IN
+         (SELECT id FROM generations WHERE ended_at < $1 ORDER BY ended_at LIMIT $2)";
 
 #[async_trait]
-impl GenerationRecords for SqliteDatabase {
+impl GenerationRecords for PostgresDatabase {
     async fn append_checkpoints(&self, checkpoints: Vec<Checkpoint>) -> Result<(), DatabaseError> {
-        self.writer
-            .write(move |connection| {
-                Box::pin(async move {
-                    for checkpoint in &checkpoints {
-                        append(connection, checkpoint).await?;
-                    }
-                    Ok(())
-                })
-            })
-            .await
+        let marks: Vec<String> = checkpoints
+            .iter()
+            .map(|checkpoint| serde_json::to_string(&checkpoint.marks))
+            .collect::<Result<_, _>>()
+            .map_err(|error| DatabaseError::Corrupt(format!("marks: {error}")))?;
+        sqlx::query(APPEND)
+            .bind(column(&checkpoints, |checkpoint| checkpoint.stream_id))
+            .bind(column(&checkpoints, |checkpoint| stored(checkpoint.first_event)))
+            .bind(column(&checkpoints, |checkpoint| checkpoint.content.as_str()))
+            .bind(column(&checkpoints, |checkpoint| checkpoint.reasoning.as_str()))
+            .bind(marks)
+            .bind(column(&checkpoints, |checkpoint| checkpoint.tool_calls.as_deref()))
+            .execute(&self.pool)
+            .await?;
+        Ok(())
     }
 
     async fn checkpoints(&self, stream: StreamId) -> Result<Vec<Checkpoint>, DatabaseError> {
-        let rows: Vec<CheckpointRow> = sqlx::query_as(
-            "SELECT generation_id, first_event, content, reasoning, marks, tool_calls
-             FROM checkpoints WHERE generation_id = ?1 ORDER BY first_event",
-        )
-        .bind(stream)
-        .fetch_all(&self.readers)
-        .await?;
-        rows.into_iter().map(CheckpointRow::into_checkpoint).collect()
+        let rows: Vec<CheckpointRecord> = sqlx::query_as(CHECKPOINTS)
+            .bind(stream)
+            .fetch_all(&self.pool)
+            .await?;
+        rows.into_iter().map(CheckpointRecord::into_checkpoint).collect()
     }
 
     async fn unfinished(&self) -> Result<Vec<UnfinishedGeneration>, DatabaseError> {
-        let rows: Vec<UnfinishedRow> = sqlx::query_as(
-            "SELECT id, user_id, conversation_id, branch_id, user_message_id, message_id, model, request_id, streamed,
-                    sent_bytes
-             FROM generations WHERE status = 'streaming'",
-        )
-        .fetch_all(&self.readers)
-        .await?;
+        let rows: Vec<UnfinishedRecord> = sqlx::query_as(UNFINISHED).fetch_all(&self.pool).await?;
         let now = self.clock.now();
         Ok(rows.into_iter().map(|row| row.into_unfinished(now)).collect())
     }
@@ -60,63 +88,31 @@ impl GenerationRecords for SqliteDatabase {
         user: UserId,
         stream: StreamId,
     ) -> Result<Option<GenerationRecord>, DatabaseError> {
-        let row: Option<RecordRow> = sqlx::query_as(
-            "SELECT g.id, g.conversation_id, g.branch_id, g.user_message_id, g.message_id, g.request_id, g.model, g.status,
-                    g.started_at, g.ended_at, m.id IS NOT NULL AS has_message
-             FROM generations g LEFT JOIN messages m ON m.id = g.message_id
-             WHERE g.id = ?1 AND g.user_id = ?2",
-        )
-        .bind(stream)
-        .bind(user)
-        .fetch_optional(&self.readers)
-        .await?;
-        row.map(RecordRow::into_record).transpose()
+        let row: Option<StateRecord> = sqlx::query_as(ONE)
+            .bind(stream)
+            .bind(user)
+            .fetch_optional(&self.pool)
+            .await?;
+        row.map(StateRecord::into_record).transpose()
     }
 
     async fn forget_ended(&self, before: DateTime<Utc>) -> Result<u64, DatabaseError> {
-        self.writer
-            .write(move |connection| {
-                Box::pin(async move {
-                    let done = sqlx::query(
-                        "DELETE FROM generations WHERE id IN
-                             (SELECT id FROM generations WHERE ended_at < ?1 ORDER BY ended_at LIMIT ?2)",
-                    )
-                    .bind(before.timestamp_millis())
-                    .bind(FORGET_BATCH)
-                    .execute(connection)
-                    .await?;
-                    Ok(done.rows_affected())
-                })
-            })
-            .await
+        let done = sqlx::query(FORGET)
+            .bind(millis(before))
+            .bind(FORGET_BATCH)
+            .execute(&self.pool)
+            .await?;
+        Ok(done.rows_affected())
     }
 }
 
-/// Nothing is written for an answer that was deleted meanwhile.
-async fn append(connection: &mut SqliteConnection, checkpoint: &Checkpoint) -> Result<(), DatabaseError> {
-    let marks = serde_json::to_string(&checkpoint.marks)
-        .map_err(|error| DatabaseError::Corrupt(format!("marks: {error}")))?;
-    sqlx::query(
-        "INSERT INTO checkpoints (generation_id, first_event, content, reasoning, marks, tool_calls)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE EXISTS (SELECT 1 FROM generations WHERE id = ?1 AND status = 'streaming')
-         ON CONFLICT (generation_id, first_event) DO UPDATE
-         SET content = excluded.content, reasoning = excluded.reasoning, marks = excluded.marks,
-             tool_calls = excluded.tool_calls
-         WHERE length(excluded.marks) > length(marks)",
-    )
-    .bind(checkpoint.stream_id)
-    .bind(stored(checkpoint.first_event))
-    .bind(&checkpoint.content)
-    .bind(&checkpoint.reasoning)
-    .bind(marks)
-    .bind(checkpoint.tool_calls.as_deref())
-    .execute(connection)
-    .await?;
-    Ok(())
+/// One value of every checkpoint.
+fn column<'c, T>(checkpoints: &'c [Checkpoint], value: impl Fn(&'c Checkpoint) -> T) -> Vec<T> {
+    checkpoints.iter().map(value).collect()
 }
 
 #[derive(Debug, FromRow)]
-struct CheckpointRow {
+struct CheckpointRecord {
     generation_id: StreamId,
     first_event: i64,
     content: String,
@@ -125,7 +121,7 @@ struct CheckpointRow {
     tool_calls: Option<String>,
 }
 
-impl CheckpointRow {
+impl CheckpointRecord {
     fn into_checkpoint(self) -> Result<Checkpoint, DatabaseError> {
         Ok(Checkpoint {
             stream_id: self.generation_id,
@@ -140,7 +136,7 @@ impl CheckpointRow {
 }
 
 #[derive(Debug, FromRow)]
-struct UnfinishedRow {
+struct UnfinishedRecord {
     id: StreamId,
     user_id: UserId,
     conversation_id: ConversationId,
@@ -153,7 +149,7 @@ struct UnfinishedRow {
     sent_bytes: i64,
 }
 
-impl UnfinishedRow {
+impl UnfinishedRecord {
     fn into_unfinished(self, ended_at: DateTime<Utc>) -> UnfinishedGeneration {
         UnfinishedGeneration {
             sent_bytes: count(self.sent_bytes),
@@ -182,7 +178,7 @@ impl UnfinishedRow {
 }
 
 #[derive(Debug, FromRow)]
-struct RecordRow {
+struct StateRecord {
     id: StreamId,
     conversation_id: ConversationId,
     branch_id: BranchId,
@@ -191,12 +187,12 @@ struct RecordRow {
     request_id: String,
     model: String,
     status: String,
-    started_at: i64,
-    ended_at: Option<i64>,
+    started_at: DateTime<Utc>,
+    ended_at: Option<DateTime<Utc>>,
     has_message: bool,
 }
 
-impl RecordRow {
+impl StateRecord {
     fn into_record(self) -> Result<GenerationRecord, DatabaseError> {
         Ok(GenerationRecord {
             turn: TurnIds {
@@ -209,9 +205,9 @@ impl RecordRow {
             has_message: self.has_message,
             request_id: self.request_id,
             model: self.model,
-            started_at: time(self.started_at)?,
+            started_at: self.started_at,
             status: named(MessageStatus::from_name, &self.status)?,
-            ended_at: self.ended_at.map(time).transpose()?,
+            ended_at: self.ended_at,
         })
     }
 }

@@ -8,27 +8,27 @@
 //! A connection that died is found when it is handed out after a pause, and replaced. Whoever was using it, or was
 //! using it a moment ago, is told that the database does not answer, which is true.
 //!
-//! - `connect`: sessions, the pool and their limits; `lock`: one serving instance
-//! - `rows`: from rows to what the traits hand on
-//! - `conversations` and `lists`, `branches`, `messages`, `reads`, `answers`, `search`: one trait of
-//!   [`rows`](super::rows) each
-//! - `generations`, `usage`, `outbox`: the service's own records
-
-// The macros that hold the columns have to come before those who use them.
-#[macro_use]
-mod rows;
+//! - [`PostgresDatabase`]: the database; `connect` opens it, [`lock`] keeps a second instance away
+//! - [`PostgresRows`]: a transaction; its methods are in `conversations`, `branches`, `messages`, `reads`, `answers` and
+//!   `search`, with `records` between columns and what callers know
+//! - `generations`, `usage`, `outbox`: what other services keep here
+//!
+//! All SQL is static and bound.
 
 mod answers;
 mod branches;
 mod connect;
 mod conversations;
+mod filter;
 mod generations;
-mod lists;
 mod lock;
 mod messages;
 mod outbox;
 mod reads;
+mod records;
+mod rows;
 mod search;
+mod texts;
 mod usage;
 
 use std::time::Duration;
@@ -37,12 +37,12 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 use sqlx::postgres::PgPool;
-use sqlx::{PgConnection, Postgres, Transaction};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 pub use connect::OpenError;
 pub use lock::{InstanceLock, LockError};
+pub use rows::PostgresRows;
 
 use super::database::SqlDatabase;
 use super::rows::Rows;
@@ -51,6 +51,9 @@ use crate::services::conversations::StoreError;
 use crate::services::health::{Check, Importance};
 use crate::utils::clock::Clock;
 use crate::utils::database::DatabaseError;
+
+/// What health reports call this database.
+const NAME: &str = "postgresql";
 
 /// How long a write may take as a whole. The server ends what takes long there; this is for a server that vanished
 /// without a word.
@@ -69,10 +72,6 @@ pub struct PostgresDatabase {
     tracker: TaskTracker,
     clock: Clock,
 }
-
-/// A transaction, and what can be done in it. Dropped without a commit, it has done nothing.
-#[derive(Debug)]
-pub struct PostgresRows(Transaction<'static, Postgres>);
 
 impl PostgresDatabase {
     /// Connects, and brings the schema up to date.
@@ -122,7 +121,7 @@ impl SqlDatabase for PostgresDatabase {
     type Snapshot = PostgresRows;
 
     fn name(&self) -> &'static str {
-        "postgresql"
+        NAME
     }
 
     fn clock(&self) -> &Clock {
@@ -130,7 +129,7 @@ impl SqlDatabase for PostgresDatabase {
     }
 
     async fn snapshot(&self) -> Result<Self::Snapshot, DatabaseError> {
-        Ok(PostgresRows(self.pool.begin_with(READING).await?))
+        Ok(PostgresRows::new(self.pool.begin_with(READING).await?))
     }
 
     async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
@@ -155,25 +154,17 @@ where
     T: Send,
 {
     let writing = async {
-        let mut rows = PostgresRows(pool.begin_with(WRITING).await?);
+        let mut rows = PostgresRows::new(pool.begin_with(WRITING).await?);
         let result = work(&mut rows).await;
         // Either way it is over when the caller hears of it: nobody finds a lock of theirs still held.
-        if result.is_ok() {
-            rows.0.commit().await?;
-        } else if let Err(error) = rows.0.rollback().await {
-            tracing::debug!(%error, "a transaction ended with its connection");
-        }
-        result
+        let ended = rows.end(result.is_ok()).await;
+        let value = result?;
+        ended?;
+        Ok(value)
     };
     tokio::time::timeout(WRITE_TIMEOUT, writing)
         .await
         .unwrap_or_else(|_| Err(DatabaseError::TimedOut.into()))
-}
-
-impl PostgresRows {
-    fn connection(&mut self) -> &mut PgConnection {
-        &mut self.0
-    }
 }
 
 /// The health check: whether a read comes back.
@@ -191,7 +182,7 @@ impl Check for PostgresDatabase {
         sqlx::query("SELECT 1")
             .execute(&self.pool)
             .await
-            .map(|_| Some(SqlDatabase::name(self).to_owned()))
+            .map(|_| Some(NAME.to_owned()))
             .map_err(|error| {
                 tracing::warn!(%error, "the database does not answer");
                 "the database does not answer".to_owned()

@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::PostgresDatabase;
-use super::rows::{count, millis};
+use super::records::millis;
 use crate::models::ids::StreamId;
 use crate::services::outbox::{OutboxEntry, OutboxRecords, OutboxState, WaitingEntry};
+use crate::services::sql::values::count;
 use crate::utils::database::DatabaseError;
 
 impl PostgresDatabase {

@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use sqlx::{PgExecutor, Postgres};
 
 use super::PostgresDatabase;
-use super::rows::{millis, stored};
+use super::records::millis;
 use crate::services::billing::{UsageEvent, UsageLedger};
+use crate::services::sql::values::stored;
 use crate::utils::database::DatabaseError;
 
 #[async_trait]

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 
 use super::database::SqlDatabase;
 use super::operations::{self, Surroundings};
-use super::rows::{ConversationRows as _, SearchRows as _};
+use super::rows::ConversationRows as _;
 use crate::models::branch::{Branch, BranchStats, DeletedBranch, MergeResult};
 use crate::models::common::Page;
 use crate::models::conversation::{

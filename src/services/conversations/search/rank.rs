@@ -12,6 +12,10 @@ use chrono::{DateTime, Utc};
 
 use crate::models::ids::{ConversationId, MessageId};
 
+/// The newest messages that match and are looked at, in a search and in a list with a query: past these, what is older
+/// is not found. It bounds what one search can cost.
+pub const MAX_HITS: u32 = 2_000;
+
 /// Occurrences that are worth half of what any number of them is worth.
 const HALF_WORTH_OCCURRENCES: f64 = 1.2;
 

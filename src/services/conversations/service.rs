@@ -7,7 +7,7 @@ use super::{
 };
 use crate::models::common::Page;
 use crate::models::conversation::{
-    Conversation, ConversationDetail, ConversationFilter, CreateConversationRequest, FullConversation,
+    Conversation, ConversationDetail, ConversationSort, CreateConversationRequest, StatusFilter, FullConversation,
 };
 use crate::models::ids::{BranchId, ConversationId, UserId};
 use crate::services::auth::Caller;
@@ -67,10 +67,12 @@ impl ConversationService {
     pub async fn list(
         &self,
         user: UserId,
-        filter: ConversationFilter,
+        filter: StatusFilter,
         page: Page,
     ) -> Result<(Vec<Conversation>, u64), ApiError> {
-        Ok(self.store.conversations(user, filter, page).await?)
+        let filter = super::ConversationFilter { status: filter, ..super::ConversationFilter::default() };
+        let order = super::ConversationOrder { by: ConversationSort::UpdatedAt, order: crate::models::common::SortOrder::Desc };
+        Ok(self.store.conversations(user, None, &filter, order, page).await?)
     }
 
     /// One of them, with its branches.

@@ -34,15 +34,6 @@ pub const LIMITS: StoreLimits = StoreLimits {
     context_messages: 20,
 };
 
-/// Which database is under a store.
-#[derive(Debug, Clone, Copy)]
-pub enum Kind {
-    /// SQLite, in a temporary file.
-    Sqlite,
-    /// A database of the test's own on the server that `TEST_POSTGRES_URL` names.
-    Postgres,
-}
-
 /// A store over an empty database.
 pub struct TestStore {
     store: Arc<dyn ConversationStore>,
@@ -69,15 +60,8 @@ impl Deref for TestStore {
 }
 
 impl TestStore {
-    /// Opens a store over a new database.
-    pub async fn open(kind: Kind, limits: StoreLimits) -> Self {
-        match kind {
-            Kind::Sqlite => Self::sqlite(limits).await,
-            Kind::Postgres => Self::postgres(limits).await,
-        }
-    }
-
-    async fn sqlite(limits: StoreLimits) -> Self {
+    /// A store over an SQLite file.
+    pub async fn sqlite(limits: StoreLimits) -> Self {
         let (clock, tasks) = (ticking(), TaskTracker::new());
         let folder = TempDir::new().expect("a temporary folder");
         let path = folder.path().join("store.db");
@@ -92,8 +76,10 @@ impl TestStore {
         }
     }
 
+    /// A store over a database of its own on the server that `TEST_POSTGRES_URL` names.
+    ///
     /// The migrations run in each database: copying a migrated one would save nothing that can be measured.
-    async fn postgres(limits: StoreLimits) -> Self {
+    pub async fn postgres(limits: StoreLimits) -> Self {
         let (clock, tasks) = (ticking(), TaskTracker::new());
         let name = format!("store_{}", clock.uuid().simple());
         administer(&format!("CREATE DATABASE {name}")).await;
@@ -133,8 +119,8 @@ impl TestStore {
 }
 
 /// Has a new store keep one promise, and removes its database even if it does not.
-pub async fn keep(kind: Kind, promise: impl AsyncFnOnce(&TestStore)) {
-    let store = TestStore::open(kind, LIMITS).await;
+pub async fn keep(store: impl Future<Output = TestStore>, promise: impl AsyncFnOnce(&TestStore)) {
+    let store = store.await;
     let kept = within_limit(LIMIT, "a promise to be kept", promise(&store));
     let outcome = AssertUnwindSafe(kept).catch_unwind().await;
     store.close().await;

@@ -37,8 +37,8 @@ macro_rules! contract_group {
             $(
                 #[tokio::test(flavor = "multi_thread")]
                 async fn $promise() {
-                    let promise = $crate::store::contract::$group::$promise;
-                    $crate::store::databases::keep($crate::store::databases::Kind::$store, promise).await;
+                    let store = $crate::store::databases::TestStore::$store($crate::store::databases::LIMITS);
+                    $crate::store::databases::keep(store, $crate::store::contract::$group::$promise).await;
                 }
             )+
         }

@@ -16,7 +16,7 @@ use crate::config::Settings;
 use crate::extract::{Json, Path, Query};
 use crate::models::common::{Page, PageData, PageQuery, Success};
 use crate::models::conversation::{
-    Conversation, ConversationDetail, StatusFilter, CreateConversationRequest, FullConversation,
+    Conversation, ConversationDetail, CreateConversationRequest, FullConversation, StatusFilter,
 };
 use crate::models::ids::{BranchId, ConversationId};
 use crate::services::auth::Caller;

@@ -7,7 +7,8 @@ use super::{
 };
 use crate::models::common::Page;
 use crate::models::conversation::{
-    Conversation, ConversationDetail, ConversationSort, CreateConversationRequest, StatusFilter, FullConversation,
+    Conversation, ConversationDetail, ConversationSort, CreateConversationRequest, FullConversation,
+    StatusFilter,
 };
 use crate::models::ids::{BranchId, ConversationId, UserId};
 use crate::services::auth::Caller;
@@ -70,8 +71,14 @@ impl ConversationService {
         filter: StatusFilter,
         page: Page,
     ) -> Result<(Vec<Conversation>, u64), ApiError> {
-        let filter = super::ConversationFilter { status: filter, ..super::ConversationFilter::default() };
-        let order = super::ConversationOrder { by: ConversationSort::UpdatedAt, order: crate::models::common::SortOrder::Desc };
+        let filter = super::ConversationFilter {
+            status: filter,
+            ..super::ConversationFilter::default()
+        };
+        let order = super::ConversationOrder {
+            by: ConversationSort::UpdatedAt,
+            order: crate::models::common::SortOrder::Desc,
+        };
         Ok(self.store.conversations(user, None, &filter, order, page).await?)
     }
 

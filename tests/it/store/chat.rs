@@ -9,8 +9,8 @@ use ai_chat_orchestrator::models::ids::{BranchId, ConversationId, MessageId, Str
 use ai_chat_orchestrator::models::message::{Message, Role};
 use ai_chat_orchestrator::services::conversations::search::SearchQuery;
 use ai_chat_orchestrator::services::conversations::{
-    Merge, MessageEdit, MessageFilter, NewBranch, NewBranchName, NewMessage, PathQuery, Relatives, StoreError,
-    Turn, TurnInput, TurnTarget,
+    Merge, MessageEdit, MessageFilter, NewBranch, NewBranchName, NewMessage, PathQuery, Relatives,
+    StoreError, Turn, TurnInput, TurnTarget,
 };
 use serde_json::value::RawValue;
 
@@ -46,32 +46,48 @@ pub struct Running {
 impl Chat<'_> {
     /// Everything in it.
     pub async fn full(&self) -> FullConversation {
-        let full = self.user.store.full_conversation(self.user.id(), self.id, None).await;
+        let full = self
+            .user
+            .store
+            .full_conversation(self.user.id(), self.id, None)
+            .await;
         full.expect("a store that answers").expect("the conversation")
     }
 
     /// The conversation itself.
     pub async fn read(&self) -> Conversation {
         let detail = self.user.store.conversation(self.user.id(), self.id).await;
-        detail.expect("a store that answers").expect("the conversation").conversation
+        detail
+            .expect("a store that answers")
+            .expect("the conversation")
+            .conversation
     }
 
     /// Its branches.
     pub async fn branches(&self) -> Vec<Branch> {
         let detail = self.user.store.conversation(self.user.id(), self.id).await;
-        detail.expect("a store that answers").expect("the conversation").branches
+        detail
+            .expect("a store that answers")
+            .expect("the conversation")
+            .branches
     }
 
     /// One of its branches.
     pub async fn branch(&self, id: BranchId) -> Branch {
         let branches = self.branches().await;
-        branches.into_iter().find(|branch| branch.id == id).expect("the branch")
+        branches
+            .into_iter()
+            .find(|branch| branch.id == id)
+            .expect("the branch")
     }
 
     /// The branch that it began with.
     pub async fn main(&self) -> Branch {
         let branches = self.branches().await;
-        branches.into_iter().find(|branch| branch.is_main).expect("a main branch")
+        branches
+            .into_iter()
+            .find(|branch| branch.is_main)
+            .expect("a main branch")
     }
 
     /// Adds a message to the active branch.
@@ -170,13 +186,20 @@ impl Chat<'_> {
 
     /// Makes a branch the active one.
     pub async fn activate(&self, branch: BranchId) {
-        let activated = self.user.store.activate_branch(self.user.id(), self.id, branch).await;
+        let activated = self
+            .user
+            .store
+            .activate_branch(self.user.id(), self.id, branch)
+            .await;
         activated.expect("an active branch");
     }
 
     /// Merges a branch.
     pub async fn try_merge(&self, source: BranchId, merge: Merge) -> Result<MergeResult, StoreError> {
-        self.user.store.merge_branch(self.user.id(), self.id, source, merge).await
+        self.user
+            .store
+            .merge_branch(self.user.id(), self.id, source, merge)
+            .await
     }
 
     /// Merges a branch into another, and succeeds.
@@ -189,18 +212,31 @@ impl Chat<'_> {
     }
 
     /// Edits a message, in place or beside it.
-    pub async fn edit(&self, id: MessageId, words: &str, beside: bool) -> Result<(Message, Option<Branch>), StoreError> {
+    pub async fn edit(
+        &self,
+        id: MessageId,
+        words: &str,
+        beside: bool,
+    ) -> Result<(Message, Option<Branch>), StoreError> {
         let edit = MessageEdit {
             content: text(words),
             new_branch: beside.then(NewBranchName::default),
         };
-        let edited = self.user.store.edit_message(self.user.id(), self.id, id, edit).await?;
+        let edited = self
+            .user
+            .store
+            .edit_message(self.user.id(), self.id, id, edit)
+            .await?;
         Ok((edited.message, edited.branch))
     }
 
     /// Deletes a message; tells how many went.
     pub async fn delete(&self, id: MessageId) -> Result<u64, StoreError> {
-        let deleted = self.user.store.delete_message(self.user.id(), self.id, id).await?;
+        let deleted = self
+            .user
+            .store
+            .delete_message(self.user.id(), self.id, id)
+            .await?;
         assert!(deleted.deleted && deleted.id == id);
         Ok(deleted.deleted_message_count)
     }
@@ -215,7 +251,11 @@ impl Chat<'_> {
     /// A message.
     pub async fn message(&self, id: MessageId) -> Message {
         let relatives = Relatives::default();
-        let read = self.user.store.message(self.user.id(), self.id, id, relatives).await;
+        let read = self
+            .user
+            .store
+            .message(self.user.id(), self.id, id, relatives)
+            .await;
         read.expect("the message").message
     }
 

@@ -8,23 +8,79 @@ use super::model::{A, B, C, M};
 /// An operation on a store. What it names need not be there.
 #[derive(Debug, Clone)]
 pub enum Command {
-    Create { title: Option<String> },
-    AskInNew { text: String },
-    Turn { conversation: C, place: Place, kind: TurnKind },
-    Regenerate { conversation: C, message: M },
-    End { answer: A, end: End, text: String },
-    Add { conversation: C, place: Place, role: Role, text: String },
-    Fork { conversation: C, at: M, activate: bool },
-    Edit { conversation: C, message: M, text: String, beside: bool },
-    DeleteMessage { conversation: C, message: M },
-    DeleteBranch { conversation: C, branch: B },
-    Activate { conversation: C, branch: B },
-    SetBranch { conversation: C, branch: B, name: String, status: BranchStatus },
-    SetConversation { conversation: C, title: Option<String>, archived: bool },
-    Merge { conversation: C, source: B, target: Option<B>, options: MergeOptions },
-    DeleteConversation { conversation: C },
+    Create {
+        title: Option<String>,
+    },
+    AskInNew {
+        text: String,
+    },
+    Turn {
+        conversation: C,
+        place: Place,
+        kind: TurnKind,
+    },
+    Regenerate {
+        conversation: C,
+        message: M,
+    },
+    End {
+        answer: A,
+        end: End,
+        text: String,
+    },
+    Add {
+        conversation: C,
+        place: Place,
+        role: Role,
+        text: String,
+    },
+    Fork {
+        conversation: C,
+        at: M,
+        activate: bool,
+    },
+    Edit {
+        conversation: C,
+        message: M,
+        text: String,
+        beside: bool,
+    },
+    DeleteMessage {
+        conversation: C,
+        message: M,
+    },
+    DeleteBranch {
+        conversation: C,
+        branch: B,
+    },
+    Activate {
+        conversation: C,
+        branch: B,
+    },
+    SetBranch {
+        conversation: C,
+        branch: B,
+        name: String,
+        status: BranchStatus,
+    },
+    SetConversation {
+        conversation: C,
+        title: Option<String>,
+        archived: bool,
+    },
+    Merge {
+        conversation: C,
+        source: B,
+        target: Option<B>,
+        options: MergeOptions,
+    },
+    DeleteConversation {
+        conversation: C,
+    },
     /// Export and import.
-    Copy { conversation: C },
+    Copy {
+        conversation: C,
+    },
 }
 
 /// Where something is appended.
@@ -45,7 +101,10 @@ pub enum TurnKind {
 /// How an answer ends.
 #[derive(Debug, Clone)]
 pub enum End {
-    Stored { status: MessageStatus, calls: Vec<String> },
+    Stored {
+        status: MessageStatus,
+        calls: Vec<String>,
+    },
     Withdrawn,
 }
 

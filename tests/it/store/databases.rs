@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use ai_chat_orchestrator::config::sections::{DatabaseSettings, DatabaseUrl, SqliteSynchronous};
+use ai_chat_orchestrator::config::{DatabaseSettings, DatabaseUrl, SqliteSynchronous};
 use ai_chat_orchestrator::services::conversations::{ConversationStore, StoreLimits};
 use ai_chat_orchestrator::services::sql::SqlConversations;
 use ai_chat_orchestrator::services::sql::postgres::PostgresDatabase;
@@ -48,7 +48,10 @@ pub struct TestStore {
 /// What is left of a database when its store is closed.
 enum Home {
     Folder(TempDir),
-    Server { database: PostgresDatabase, name: String },
+    Server {
+        database: PostgresDatabase,
+        name: String,
+    },
 }
 
 impl Deref for TestStore {
@@ -109,12 +112,15 @@ impl TestStore {
     /// Closes the store and removes its database.
     pub async fn close(self) {
         drop(self.store);
-        if let Home::Server { database, name } = self.home {
+        if let Home::Server { database, .. } = &self.home {
             database.close().await;
-            administer(&format!("DROP DATABASE {name} WITH (FORCE)")).await;
         }
         self.tasks.close();
         within_limit(LIMIT, "the store's tasks", self.tasks.wait()).await;
+        match self.home {
+            Home::Folder(folder) => folder.close().expect("a removed folder"),
+            Home::Server { name, .. } => administer(&format!("DROP DATABASE {name} WITH (FORCE)")).await,
+        }
     }
 }
 
@@ -152,7 +158,9 @@ fn settings(url: DatabaseUrl) -> DatabaseSettings {
 /// Says something to the server that holds the databases of tests.
 async fn administer(sql: &str) {
     let mut connection = PgConnection::connect(&server_url()).await.expect("PostgreSQL");
-    let done = sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await;
+    let done = sqlx::query(AssertSqlSafe(sql.to_owned()))
+        .execute(&mut connection)
+        .await;
     done.expect("a database made or dropped");
     connection.close().await.expect("a closed connection");
 }

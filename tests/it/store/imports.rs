@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 use ai_chat_orchestrator::models::branch::BranchStatus;
 use ai_chat_orchestrator::models::ids::{ConversationId, UserId};
 use ai_chat_orchestrator::models::message::{MessageStatus, Role};
-use ai_chat_orchestrator::services::conversations::transfer::ImportedConversation;
 use ai_chat_orchestrator::services::conversations::transfer::export::{ExportFormat, ExportWriter};
+use ai_chat_orchestrator::services::conversations::transfer::import::ImportedConversation;
 use ai_chat_orchestrator::services::conversations::transfer::import::{
     ImportedBranch, ImportedMessage, check_syntax, read,
 };
@@ -21,11 +21,24 @@ const BATCH: u32 = 7;
 pub fn chain(source: &str, length: usize) -> ImportedConversation {
     let messages = (0..length)
         .map(|index| {
-            let role = if index % 2 == 0 { Role::User } else { Role::Assistant };
-            message(index.checked_sub(1), role, &format!("message {index}"), &format!("m{index}"))
+            let role = if index % 2 == 0 {
+                Role::User
+            } else {
+                Role::Assistant
+            };
+            message(
+                index.checked_sub(1),
+                role,
+                &format!("message {index}"),
+                &format!("m{index}"),
+            )
         })
         .collect();
-    conversation(source, messages, vec![branch("main", None, length.checked_sub(1))])
+    conversation(
+        source,
+        messages,
+        vec![branch("main", None, length.checked_sub(1))],
+    )
 }
 
 /// A conversation; the first branch is the main and the active one.
@@ -112,10 +125,16 @@ pub async fn exported(
 async fn export(store: &dyn ConversationStore, clock: &Clock, user: UserId, id: ConversationId) -> Vec<u8> {
     let detail = store.conversation(user, id).await.expect("a store that answers");
     let mut writer = ExportWriter::new(ExportFormat::Json, clock.now());
-    let mut file = writer.begin(&detail.expect("the conversation")).expect("JSON").to_vec();
+    let mut file = writer
+        .begin(&detail.expect("the conversation"))
+        .expect("JSON")
+        .to_vec();
     let mut after = MessageCursor::default();
     loop {
-        let batch = store.messages_after(user, id, after, BATCH).await.expect("a batch");
+        let batch = store
+            .messages_after(user, id, after, BATCH)
+            .await
+            .expect("a batch");
         file.extend(writer.messages(&batch.messages).expect("JSON"));
         if let Some(branches) = batch.branches {
             file.extend(writer.end(&branches).expect("JSON"));

@@ -20,7 +20,16 @@ pub const USERS: usize = 2;
 const MAX_STEPS: usize = 30;
 
 /// The words of which all texts are made.
-pub const WORDS: [&str; 8] = ["alpha", "Alphabet", "\u{e9}cru", "ECRU", "東京都", "京", "😀", "b"];
+pub const WORDS: [&str; 8] = [
+    "alpha",
+    "Alphabet",
+    "\u{e9}cru",
+    "ECRU",
+    "東京都",
+    "京",
+    "😀",
+    "b",
+];
 
 /// A query, and for each of its parts the words that have it.
 pub const QUERIES: [(&str, &[&[usize]]); 7] = [
@@ -53,19 +62,54 @@ pub struct Step {
 enum Action {
     Create(Option<String>),
     AskInNew(String),
-    Say { branch: Option<Pick>, parent: Option<Pick>, text: String },
-    UseTools { parent: Option<Pick>, spoilt: bool },
+    Say {
+        branch: Option<Pick>,
+        parent: Option<Pick>,
+        text: String,
+    },
+    UseTools {
+        parent: Option<Pick>,
+        spoilt: bool,
+    },
     Regenerate(Pick),
-    End { answer: Index, end: End, text: String },
-    Add { branch: Option<Pick>, parent: Option<Pick>, role: Role, text: String },
-    Fork { at: Pick, activate: bool },
-    Edit { message: Pick, text: String, beside: bool },
+    End {
+        answer: Index,
+        end: End,
+        text: String,
+    },
+    Add {
+        branch: Option<Pick>,
+        parent: Option<Pick>,
+        role: Role,
+        text: String,
+    },
+    Fork {
+        at: Pick,
+        activate: bool,
+    },
+    Edit {
+        message: Pick,
+        text: String,
+        beside: bool,
+    },
     DeleteMessage(Pick),
     DeleteBranch(Pick),
     Activate(Pick),
-    SetBranch { branch: Pick, name: String, status: BranchStatus },
-    SetConversation { title: Option<String>, archived: bool },
-    Merge { source: Pick, target: Option<Pick>, options: MergeOptions, expected: Option<Pick> },
+    SetBranch {
+        branch: Pick,
+        name: String,
+        status: BranchStatus,
+    },
+    SetConversation {
+        title: Option<String>,
+        archived: bool,
+    },
+    Merge {
+        source: Pick,
+        target: Option<Pick>,
+        options: MergeOptions,
+        expected: Option<Pick>,
+    },
     DeleteConversation,
     Copy,
 }
@@ -138,7 +182,11 @@ fn talk() -> impl Strategy<Value = Action> {
 
 /// Changing the tree.
 fn shape() -> impl Strategy<Value = Action> {
-    let status = select(vec![BranchStatus::Active, BranchStatus::Merged, BranchStatus::Abandoned]);
+    let status = select(vec![
+        BranchStatus::Active,
+        BranchStatus::Merged,
+        BranchStatus::Abandoned,
+    ]);
     prop_oneof![
         3 => (picks(), any::<bool>()).prop_map(|(at, activate)| Action::Fork { at, activate }),
         3 => (picks(), texts(), any::<bool>())
@@ -199,7 +247,10 @@ impl Step {
     }
 
     fn conversation(&self, model: &Model) -> Option<C> {
-        let own: Vec<C> = model.conversations_of(self.user).map(|(number, _)| number).collect();
+        let own: Vec<C> = model
+            .conversations_of(self.user)
+            .map(|(number, _)| number)
+            .collect();
         pick(&self.conversation, &own, model.conversations.len()).map(|picked| picked.unwrap_or_else(C))
     }
 }
@@ -241,35 +292,65 @@ impl Scene<'_> {
                 kind: TurnKind::Say(text.clone()),
             },
             Action::UseTools { parent, spoilt } => self.use_tools(parent.as_ref(), *spoilt),
-            Action::Regenerate(message) => Command::Regenerate { conversation, message: self.message(message)? },
-            Action::Add { branch, parent, role, text } => Command::Add {
+            Action::Regenerate(message) => Command::Regenerate {
+                conversation,
+                message: self.message(message)?,
+            },
+            Action::Add {
+                branch,
+                parent,
+                role,
+                text,
+            } => Command::Add {
                 conversation,
                 place: self.place(branch.as_ref(), parent.as_ref()),
                 role: *role,
                 text: text.clone(),
             },
-            Action::Fork { at, activate } => {
-                Command::Fork { conversation, at: self.message(at)?, activate: *activate }
-            }
-            Action::Edit { message, text, beside } => Command::Edit {
+            Action::Fork { at, activate } => Command::Fork {
+                conversation,
+                at: self.message(at)?,
+                activate: *activate,
+            },
+            Action::Edit {
+                message,
+                text,
+                beside,
+            } => Command::Edit {
                 conversation,
                 message: self.message(message)?,
                 text: text.clone(),
                 beside: *beside,
             },
-            Action::DeleteMessage(message) => Command::DeleteMessage { conversation, message: self.message(message)? },
-            Action::DeleteBranch(branch) => Command::DeleteBranch { conversation, branch: self.branch(branch)? },
-            Action::Activate(branch) => Command::Activate { conversation, branch: self.branch(branch)? },
+            Action::DeleteMessage(message) => Command::DeleteMessage {
+                conversation,
+                message: self.message(message)?,
+            },
+            Action::DeleteBranch(branch) => Command::DeleteBranch {
+                conversation,
+                branch: self.branch(branch)?,
+            },
+            Action::Activate(branch) => Command::Activate {
+                conversation,
+                branch: self.branch(branch)?,
+            },
             Action::SetBranch { branch, name, status } => Command::SetBranch {
                 conversation,
                 branch: self.branch(branch)?,
                 name: name.clone(),
                 status: *status,
             },
-            Action::SetConversation { title, archived } => {
-                Command::SetConversation { conversation, title: title.clone(), archived: *archived }
-            }
-            Action::Merge { source, target, options, expected } => Command::Merge {
+            Action::SetConversation { title, archived } => Command::SetConversation {
+                conversation,
+                title: title.clone(),
+                archived: *archived,
+            },
+            Action::Merge {
+                source,
+                target,
+                options,
+                expected,
+            } => Command::Merge {
                 conversation,
                 source: self.branch(source)?,
                 target: target.as_ref().and_then(|target| self.branch(target)),

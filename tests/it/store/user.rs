@@ -10,8 +10,8 @@ use ai_chat_orchestrator::models::money::Money;
 use ai_chat_orchestrator::services::auth::Caller;
 use ai_chat_orchestrator::services::conversations::search::SearchQuery;
 use ai_chat_orchestrator::services::conversations::{
-    AnswerOutcome, AnswerUsage, ConversationFilter, ConversationOrder, FinishedAnswer, NewConversation, NewTurn,
-    Turn, TurnInput, TurnTarget,
+    AnswerOutcome, AnswerUsage, ConversationFilter, ConversationOrder, FinishedAnswer, NewConversation,
+    NewTurn, Turn, TurnInput, TurnTarget,
 };
 
 use super::chat::Chat;
@@ -86,7 +86,10 @@ impl<'a> User<'a> {
 
     /// Their conversations that pass a filter, in an order.
     pub async fn list(&self, filter: &ConversationFilter, order: ConversationOrder) -> Vec<Conversation> {
-        let list = self.store.conversations(self.id(), None, filter, order, ALL).await;
+        let list = self
+            .store
+            .conversations(self.id(), None, filter, order, ALL)
+            .await;
         let (items, total) = list.expect("a list");
         assert_eq!(items.len() as u64, total);
         items
@@ -96,7 +99,10 @@ impl<'a> User<'a> {
     pub async fn search(&self, query: &str) -> Vec<(ConversationId, String)> {
         let query = SearchQuery::parse(query);
         let filter = ConversationFilter::default();
-        let found = self.store.search_conversations(self.id(), &query, &filter, ALL).await;
+        let found = self
+            .store
+            .search_conversations(self.id(), &query, &filter, ALL)
+            .await;
         let (hits, total) = found.expect("a search");
         assert_eq!(hits.len() as u64, total);
         hits.into_iter()

@@ -26,21 +26,33 @@ fn results(ids: &[&str]) -> TurnInput {
 }
 
 fn context(running: &Running) -> Vec<&str> {
-    running.turn.context.iter().map(|message| message.content.as_str()).collect()
+    running
+        .turn
+        .context
+        .iter()
+        .map(|message| message.content.as_str())
+        .collect()
 }
 
 /// Ends an answer with tool calls.
 async fn call_tools(chat: &Chat<'_>, running: &Running) -> MessageId {
     let mut answer = chat.user.answer(&running.turn, running.stream, "");
     answer.tool_calls = Some(raw(CALLS));
-    chat.user.store.save_answer(Arc::new(answer)).await.expect("a stored answer");
+    chat.user
+        .store
+        .save_answer(Arc::new(answer))
+        .await
+        .expect("a stored answer");
     running.turn.message_id
 }
 
 async fn end_as(user: &User<'_>, running: &Running, outcome: AnswerOutcome, content: &str) {
     let mut answer = user.answer(&running.turn, running.stream, content);
     answer.outcome = outcome;
-    user.store.save_answer(Arc::new(answer)).await.expect("a stored answer");
+    user.store
+        .save_answer(Arc::new(answer))
+        .await
+        .expect("a stored answer");
 }
 
 pub async fn a_turn_makes_a_conversation(store: &TestStore) {
@@ -54,20 +66,41 @@ pub async fn a_turn_makes_a_conversation(store: &TestStore) {
     let main = chat.main().await;
     assert!(main.is_active && main.id == turn.branch_id && main.head_message_id == Some(turn.message_id));
     let shown = chat.read().await;
-    assert_eq!((shown.message_count, shown.preview.as_deref(), shown.title), (2, Some("hello"), None));
-    let defaults = store.chat_defaults(user.id(), chat.id).await.expect("a store that answers");
-    assert_eq!(defaults.expect("the conversation").model.as_deref(), Some("named"));
+    assert_eq!(
+        (shown.message_count, shown.preview.as_deref(), shown.title),
+        (2, Some("hello"), None)
+    );
+    let defaults = store
+        .chat_defaults(user.id(), chat.id)
+        .await
+        .expect("a store that answers");
+    assert_eq!(
+        defaults.expect("the conversation").model.as_deref(),
+        Some("named")
+    );
     let place = chat.message(turn.message_id).await;
-    assert_eq!((place.role, place.status), (Role::Assistant, MessageStatus::Streaming));
-    assert_eq!((place.parent_id, place.model.as_deref()), (Some(turn.user_message_id), Some(MODEL)));
+    assert_eq!(
+        (place.role, place.status),
+        (Role::Assistant, MessageStatus::Streaming)
+    );
+    assert_eq!(
+        (place.parent_id, place.model.as_deref()),
+        (Some(turn.user_message_id), Some(MODEL))
+    );
     chat.end(&Running { turn, stream }, "Hello to you").await;
     let answer = chat.path(None).await.remove(1);
     assert_eq!(answer.status, MessageStatus::Completed);
     assert_eq!(answer.finish_reason.as_deref(), Some("stop"));
     let usage = answer.usage.expect("its usage");
-    assert_eq!((usage.prompt_tokens, usage.completion_tokens), (PROMPT_TOKENS, COMPLETION_TOKENS));
+    assert_eq!(
+        (usage.prompt_tokens, usage.completion_tokens),
+        (PROMPT_TOKENS, COMPLETION_TOKENS)
+    );
     assert_eq!(usage.total_tokens, PROMPT_TOKENS + COMPLETION_TOKENS);
-    assert_eq!((answer.latency_ms, answer.time_to_first_token_ms), (Some(20), Some(3)));
+    assert_eq!(
+        (answer.latency_ms, answer.time_to_first_token_ms),
+        (Some(20), Some(3))
+    );
     assert_eq!(chat.read().await.title.as_deref(), Some("Hello to you"));
 }
 
@@ -78,7 +111,10 @@ pub async fn nobody_talks_in_more_conversations_than_the_limit(store: &TestStore
     }
     let turn = user.turn(TurnTarget::NewConversation, asked("one more"));
     let refused = store.append_turn(&user.caller, turn).await;
-    assert!(matches!(refused, Err(StoreError::LimitReached { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(StoreError::LimitReached { .. })),
+        "{refused:?}"
+    );
 }
 
 pub async fn the_context_is_the_end_of_the_path(store: &TestStore) {
@@ -90,11 +126,17 @@ pub async fn the_context_is_the_end_of_the_path(store: &TestStore) {
     let chat = user.chat_with(new).await;
     let first = chat.exchange("one", "1").await;
     chat.exchange("two", "2").await;
-    let running = chat.begin(chat.at(None, Some(first.answer)), asked("other")).await.expect("a turn");
+    let running = chat
+        .begin(chat.at(None, Some(first.answer)), asked("other"))
+        .await
+        .expect("a turn");
     assert_eq!(context(&running), ["one", "1", "other"]);
     assert_eq!(running.turn.system_message.as_deref(), Some("Be kind."));
     let length = store.limits.context_messages as usize;
-    let (id, _) = store.import_conversation(&user.caller, chain("long", 50)).await.expect("an import");
+    let (id, _) = store
+        .import_conversation(&user.caller, chain("long", 50))
+        .await
+        .expect("an import");
     let running = user.open(id).ask("and now?").await;
     let context = context(&running);
     assert_eq!(context.len(), length);
@@ -107,7 +149,10 @@ pub async fn a_turn_below_the_head_forks_an_active_branch(store: &TestStore) {
     let chat = user.chat().await;
     let first = chat.exchange("one", "1").await;
     let second = chat.exchange("two", "2").await;
-    let running = chat.begin(chat.at(None, Some(first.answer)), asked("other")).await.expect("a turn");
+    let running = chat
+        .begin(chat.at(None, Some(first.answer)), asked("other"))
+        .await
+        .expect("a turn");
     assert!(running.turn.forked && running.turn.branch_id != first.branch);
     let fork = chat.branch(running.turn.branch_id).await;
     assert!(fork.is_active && fork.parent_message_id == Some(first.answer));
@@ -129,14 +174,31 @@ pub async fn of_two_turns_to_one_message_one_is_refused(store: &TestStore) {
             matches!(refused, Err(StoreError::GenerationInProgress { stream_id }) if stream_id == running.stream),
             "{refused:?}"
         );
-        let refused = chat.add(NewMessage { parent, ..new_message("two") }).await;
-        assert!(matches!(refused, Err(StoreError::GenerationInProgress { .. })), "{refused:?}");
+        let refused = chat
+            .add(NewMessage {
+                parent,
+                ..new_message("two")
+            })
+            .await;
+        assert!(
+            matches!(refused, Err(StoreError::GenerationInProgress { .. })),
+            "{refused:?}"
+        );
     }
     for message in [turn.user_message_id, turn.message_id] {
-        let refused = chat.begin(chat.again(message), TurnInput::Again).await.map(|_| ());
-        assert!(matches!(refused, Err(StoreError::GenerationInProgress { .. })), "{refused:?}");
+        let refused = chat
+            .begin(chat.again(message), TurnInput::Again)
+            .await
+            .map(|_| ());
+        assert!(
+            matches!(refused, Err(StoreError::GenerationInProgress { .. })),
+            "{refused:?}"
+        );
     }
-    assert_eq!((chat.read().await.message_count, chat.branches().await.len()), (2, 1));
+    assert_eq!(
+        (chat.read().await.message_count, chat.branches().await.len()),
+        (2, 1)
+    );
     chat.end(&running, "1").await;
     chat.exchange("two", "2").await;
 }
@@ -150,7 +212,10 @@ pub async fn an_answer_is_stored_once(store: &TestStore) {
     end_as(&user, &running, AnswerOutcome::Withdrawn, "").await;
     assert_eq!(chat.texts(None).await, ["one", "first"]);
     let shown = chat.read().await;
-    assert_eq!((shown.total_tokens, shown.message_count), (PROMPT_TOKENS + COMPLETION_TOKENS, 2));
+    assert_eq!(
+        (shown.total_tokens, shown.message_count),
+        (PROMPT_TOKENS + COMPLETION_TOKENS, 2)
+    );
 }
 
 pub async fn an_answer_nobody_saw_leaves_no_trace(store: &TestStore) {
@@ -160,10 +225,15 @@ pub async fn an_answer_nobody_saw_leaves_no_trace(store: &TestStore) {
     end_as(&user, &running, AnswerOutcome::Withdrawn, "").await;
     end_as(&user, &running, AnswerOutcome::Withdrawn, "").await;
     assert_eq!(chat.texts(None).await, ["one"]);
-    assert_eq!(chat.main().await.head_message_id, Some(running.turn.user_message_id));
+    assert_eq!(
+        chat.main().await.head_message_id,
+        Some(running.turn.user_message_id)
+    );
     let shown = chat.read().await;
     assert_eq!((shown.message_count, shown.total_tokens), (1, 0));
-    let again = chat.begin(chat.again(running.turn.user_message_id), TurnInput::Again).await;
+    let again = chat
+        .begin(chat.again(running.turn.user_message_id), TurnInput::Again)
+        .await;
     let again = again.expect("it can be answered still");
     assert!(!again.turn.forked);
     chat.end(&again, "1").await;
@@ -214,7 +284,10 @@ pub async fn an_unanswered_question_is_answered_in_place(store: &TestStore) {
     let chat = user.chat().await;
     let main = chat.main().await.id;
     let question = chat.say("one").await;
-    let running = chat.begin(chat.again(question), TurnInput::Again).await.expect("a turn");
+    let running = chat
+        .begin(chat.again(question), TurnInput::Again)
+        .await
+        .expect("a turn");
     assert!(!running.turn.forked && running.turn.branch_id == main);
     assert_eq!(running.turn.user_message_id, question);
     chat.end(&running, "1").await;
@@ -236,14 +309,23 @@ pub async fn there_must_be_something_to_answer(store: &TestStore) {
     };
     let system = chat.add(system).await.expect("a message").id;
     for message in [greeting, system] {
-        let refused = chat.begin(chat.again(message), TurnInput::Again).await.map(|_| ());
+        let refused = chat
+            .begin(chat.again(message), TurnInput::Again)
+            .await
+            .map(|_| ());
         assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
     }
     let elsewhere = user.chat().await.say("elsewhere").await;
     for unknown in [elsewhere, MessageId::new(&store.clock)] {
-        let refused = chat.begin(chat.again(unknown), TurnInput::Again).await.map(|_| ());
+        let refused = chat
+            .begin(chat.again(unknown), TurnInput::Again)
+            .await
+            .map(|_| ());
         assert!(matches!(refused, Err(StoreError::MessageNotFound)), "{refused:?}");
-        let refused = chat.begin(chat.at(None, Some(unknown)), asked("x")).await.map(|_| ());
+        let refused = chat
+            .begin(chat.at(None, Some(unknown)), asked("x"))
+            .await
+            .map(|_| ());
         assert!(matches!(refused, Err(StoreError::MessageNotFound)), "{refused:?}");
     }
     let nowhere = TurnTarget::Existing {
@@ -252,7 +334,10 @@ pub async fn there_must_be_something_to_answer(store: &TestStore) {
         parent_message_id: None,
     };
     let refused = chat.begin(nowhere, asked("x")).await.map(|_| ());
-    assert!(matches!(refused, Err(StoreError::ConversationNotFound)), "{refused:?}");
+    assert!(
+        matches!(refused, Err(StoreError::ConversationNotFound)),
+        "{refused:?}"
+    );
     assert_eq!(chat.texts(None).await, ["Welcome", "rules"]);
 }
 
@@ -261,14 +346,28 @@ pub async fn tool_calls_are_answered_all_at_once(store: &TestStore) {
     let chat = user.chat().await;
     let running = chat.ask("look").await;
     let calling = call_tools(&chat, &running).await;
-    for wrong in [results(&["c1"]), results(&["c1", "c2", "c3"]), results(&["c1", "c1"]), results(&[])] {
+    for wrong in [
+        results(&["c1"]),
+        results(&["c1", "c2", "c3"]),
+        results(&["c1", "c1"]),
+        results(&[]),
+    ] {
         let refused = chat.begin(chat.at(None, None), wrong).await.map(|_| ());
-        assert!(matches!(refused, Err(StoreError::InvalidToolResults(_))), "{refused:?}");
+        assert!(
+            matches!(refused, Err(StoreError::InvalidToolResults(_))),
+            "{refused:?}"
+        );
     }
     assert_eq!(chat.read().await.message_count, 2);
-    let running = chat.begin(chat.at(None, None), results(&["c2", "c1"])).await.expect("a turn");
+    let running = chat
+        .begin(chat.at(None, None), results(&["c2", "c1"]))
+        .await
+        .expect("a turn");
     let path = chat.path(None).await;
-    let tools: Vec<_> = path[2..4].iter().map(|message| message.tool_call_id.clone().unwrap_or_default()).collect();
+    let tools: Vec<_> = path[2..4]
+        .iter()
+        .map(|message| message.tool_call_id.clone().unwrap_or_default())
+        .collect();
     assert_eq!(tools, ["c2", "c1"]);
     assert_eq!((path[2].role, path[2].parent_id), (Role::Tool, Some(calling)));
     assert_eq!(running.turn.user_message_id, path[3].id);
@@ -276,8 +375,14 @@ pub async fn tool_calls_are_answered_all_at_once(store: &TestStore) {
     let sent = &running.turn.context;
     assert!(sent[1].tool_calls.is_some() && sent[2].tool_call_id.as_deref() == Some("c2"));
     chat.end(&running, "found").await;
-    let refused = chat.begin(chat.at(None, None), results(&["c1"])).await.map(|_| ());
-    assert!(matches!(refused, Err(StoreError::InvalidToolResults(_))), "nothing was called: {refused:?}");
+    let refused = chat
+        .begin(chat.at(None, None), results(&["c1"]))
+        .await
+        .map(|_| ());
+    assert!(
+        matches!(refused, Err(StoreError::InvalidToolResults(_))),
+        "nothing was called: {refused:?}"
+    );
     assert_eq!(chat.read().await.message_count, 5);
 }
 
@@ -286,9 +391,18 @@ pub async fn a_forked_turn_that_is_refused_leaves_no_branch(store: &TestStore) {
     let chat = user.chat().await;
     let exchange = chat.exchange("one", "1").await;
     chat.exchange("two", "2").await;
-    let refused = chat.begin(chat.at(None, Some(exchange.answer)), results(&["c1"])).await.map(|_| ());
-    assert!(matches!(refused, Err(StoreError::InvalidToolResults(_))), "{refused:?}");
-    assert_eq!((chat.branches().await.len(), chat.read().await.branch_count), (1, 1));
+    let refused = chat
+        .begin(chat.at(None, Some(exchange.answer)), results(&["c1"]))
+        .await
+        .map(|_| ());
+    assert!(
+        matches!(refused, Err(StoreError::InvalidToolResults(_))),
+        "{refused:?}"
+    );
+    assert_eq!(
+        (chat.branches().await.len(), chat.read().await.branch_count),
+        (1, 1)
+    );
     assert!(chat.main().await.is_active);
 }
 
@@ -313,9 +427,15 @@ pub async fn an_answer_to_what_was_deleted_is_lost(store: &TestStore) {
     let user = store.user();
     let chat = user.chat().await;
     let running = chat.ask("one").await;
-    store.delete_conversation(user.id(), chat.id).await.expect("deleted");
+    store
+        .delete_conversation(user.id(), chat.id)
+        .await
+        .expect("deleted");
     chat.end(&running, "1").await;
     end_as(&user, &running, AnswerOutcome::Withdrawn, "").await;
-    let read = store.conversation(user.id(), chat.id).await.expect("a store that answers");
+    let read = store
+        .conversation(user.id(), chat.id)
+        .await
+        .expect("a store that answers");
     assert!(read.is_none());
 }

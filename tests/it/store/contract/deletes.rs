@@ -15,8 +15,15 @@ pub async fn a_message_goes_with_all_that_follows(store: &TestStore) {
     chat.say("on the branch").await;
     assert_eq!(chat.delete(second.question).await.expect("deleted"), 3);
     let (main, branch) = (chat.main().await, chat.branch(branch).await);
-    assert_eq!((main.head_message_id, main.message_count), (Some(first.answer), 2));
-    assert_eq!(branch.head_message_id, Some(first.answer), "branches that ended inside end before it");
+    assert_eq!(
+        (main.head_message_id, main.message_count),
+        (Some(first.answer), 2)
+    );
+    assert_eq!(
+        branch.head_message_id,
+        Some(first.answer),
+        "branches that ended inside end before it"
+    );
     assert_eq!(branch.parent_message_id, Some(first.answer), "and fork before it");
     assert_eq!((branch.message_count, branch.own_message_count), (2, 0));
     let shown = chat.read().await;
@@ -39,7 +46,10 @@ pub async fn without_its_first_message_a_conversation_is_empty(store: &TestStore
         assert_eq!((branch.message_count, branch.own_message_count), (0, 0));
     }
     let shown = chat.read().await;
-    assert_eq!((shown.message_count, shown.total_tokens, shown.total_cost.nano()), (0, 0, 0));
+    assert_eq!(
+        (shown.message_count, shown.total_tokens, shown.total_cost.nano()),
+        (0, 0, 0)
+    );
     assert_eq!((shown.preview, shown.last_message_at), (None, None));
     chat.say_on(branch, "a new beginning").await;
     assert_eq!(chat.texts(branch).await, ["a new beginning"]);
@@ -80,7 +90,10 @@ pub async fn what_is_being_answered_is_not_deleted(store: &TestStore) {
     let running = chat.ask("two").await;
     for id in [first, running.turn.user_message_id, running.turn.message_id] {
         let refused = chat.delete(id).await;
-        assert!(matches!(refused, Err(StoreError::GenerationInProgress { .. })), "{refused:?}");
+        assert!(
+            matches!(refused, Err(StoreError::GenerationInProgress { .. })),
+            "{refused:?}"
+        );
     }
     assert_eq!(chat.read().await.message_count, 3);
     chat.end(&running, "2").await;

@@ -17,7 +17,10 @@ async fn four(user: &User<'_>) -> DateTime<Utc> {
     let first = user.titled("Äpfel").await;
     let said = first.say_all(&["one", "two"]).await;
     first.fork(said[0]).await;
-    user.titled("banana").await.say_all(&["one", "two", "three"]).await;
+    user.titled("banana")
+        .await
+        .say_all(&["one", "two", "three"])
+        .await;
     let new = NewConversation {
         title: Some("cherry".to_owned()),
         model: Some("m".to_owned()),
@@ -28,7 +31,10 @@ async fn four(user: &User<'_>) -> DateTime<Utc> {
         status: Some(ConversationStatus::Archived),
         ..ConversationChanges::default()
     };
-    let changed = user.store.update_conversation(user.id(), third.id, archived).await;
+    let changed = user
+        .store
+        .update_conversation(user.id(), third.id, archived)
+        .await;
     let made_at = changed.expect("archived").created_at;
     user.chat().await;
     made_at
@@ -36,7 +42,9 @@ async fn four(user: &User<'_>) -> DateTime<Utc> {
 
 async fn titles(user: &User<'_>, filter: &ConversationFilter, order: ConversationOrder) -> Vec<String> {
     let list = user.list(filter, order).await;
-    list.into_iter().map(|item| item.title.unwrap_or_default()).collect()
+    list.into_iter()
+        .map(|item| item.title.unwrap_or_default())
+        .collect()
 }
 
 pub async fn filters_leave_what_fits(store: &TestStore) {
@@ -54,16 +62,69 @@ pub async fn filters_leave_what_fits(store: &TestStore) {
     let cases: [(ConversationFilter, &[&str]); 11] = [
         (ConversationFilter::default(), &["Äpfel", "banana", ""]),
         (all(), &["Äpfel", "banana", "cherry", ""]),
-        (ConversationFilter { status: StatusFilter::Archived, ..all() }, &["cherry"]),
-        (ConversationFilter { model: Some("m".to_owned()), ..all() }, &["cherry"]),
-        (ConversationFilter { created_after: Some(third), ..all() }, &["cherry", ""]),
-        (ConversationFilter { created_before: Some(third), ..all() }, &["Äpfel", "banana"]),
-        (ConversationFilter { has_branches: Some(true), ..all() }, &["Äpfel"]),
-        (ConversationFilter { has_branches: Some(false), ..all() }, &["banana", "cherry", ""]),
-        (ConversationFilter { min_messages: Some(2), ..all() }, &["Äpfel", "banana"]),
-        (ConversationFilter { max_messages: Some(2), ..all() }, &["Äpfel", "cherry", ""]),
         (
-            ConversationFilter { min_messages: Some(1), max_messages: Some(2), has_branches: Some(false), ..all() },
+            ConversationFilter {
+                status: StatusFilter::Archived,
+                ..all()
+            },
+            &["cherry"],
+        ),
+        (
+            ConversationFilter {
+                model: Some("m".to_owned()),
+                ..all()
+            },
+            &["cherry"],
+        ),
+        (
+            ConversationFilter {
+                created_after: Some(third),
+                ..all()
+            },
+            &["cherry", ""],
+        ),
+        (
+            ConversationFilter {
+                created_before: Some(third),
+                ..all()
+            },
+            &["Äpfel", "banana"],
+        ),
+        (
+            ConversationFilter {
+                has_branches: Some(true),
+                ..all()
+            },
+            &["Äpfel"],
+        ),
+        (
+            ConversationFilter {
+                has_branches: Some(false),
+                ..all()
+            },
+            &["banana", "cherry", ""],
+        ),
+        (
+            ConversationFilter {
+                min_messages: Some(2),
+                ..all()
+            },
+            &["Äpfel", "banana"],
+        ),
+        (
+            ConversationFilter {
+                max_messages: Some(2),
+                ..all()
+            },
+            &["Äpfel", "cherry", ""],
+        ),
+        (
+            ConversationFilter {
+                min_messages: Some(1),
+                max_messages: Some(2),
+                has_branches: Some(false),
+                ..all()
+            },
             &[],
         ),
     ];
@@ -82,14 +143,23 @@ pub async fn every_order_is_total(store: &TestStore) {
     let cases: [(ConversationSort, &[&str]); 5] = [
         (ConversationSort::CreatedAt, &["Äpfel", "banana", "cherry", ""]),
         (ConversationSort::UpdatedAt, &["Äpfel", "banana", "cherry", ""]),
-        (ConversationSort::LastMessageAt, &["cherry", "", "Äpfel", "banana"]),
+        (
+            ConversationSort::LastMessageAt,
+            &["cherry", "", "Äpfel", "banana"],
+        ),
         (ConversationSort::Title, &["", "Äpfel", "banana", "cherry"]),
         (ConversationSort::MessageCount, &["cherry", "", "Äpfel", "banana"]),
     ];
     for (by, expected) in cases {
-        let ascending = ConversationOrder { by, order: SortOrder::Asc };
+        let ascending = ConversationOrder {
+            by,
+            order: SortOrder::Asc,
+        };
         assert_eq!(titles(&user, &all, ascending).await, expected, "{by:?}");
-        let descending = ConversationOrder { by, order: SortOrder::Desc };
+        let descending = ConversationOrder {
+            by,
+            order: SortOrder::Desc,
+        };
         let mut reversed = titles(&user, &all, descending).await;
         reversed.reverse();
         assert_eq!(reversed, expected, "{by:?} backwards");
@@ -115,10 +185,15 @@ pub async fn pages_cut_a_list_into_pieces(store: &TestStore) {
     let cases: [(u32, &[&str]); 4] = [(1, &["5", "4"]), (2, &["3", "2"]), (3, &["1"]), (4, &[])];
     for (page, expected) in cases {
         let page = Page { page, limit: 2 };
-        let list = store.conversations(user.id(), None, &filter, NEWEST_FIRST, page).await;
+        let list = store
+            .conversations(user.id(), None, &filter, NEWEST_FIRST, page)
+            .await;
         let (items, total) = list.expect("a list");
         let titles: Vec<_> = items.into_iter().filter_map(|item| item.title).collect();
-        assert_eq!((titles, total), (expected.iter().map(|title| (*title).to_owned()).collect(), 5));
+        assert_eq!(
+            (titles, total),
+            (expected.iter().map(|title| (*title).to_owned()).collect(), 5)
+        );
     }
 }
 
@@ -136,14 +211,25 @@ pub async fn a_query_filters_a_list_and_keeps_its_order(store: &TestStore) {
     };
     let list = async |query: &str, filter: &ConversationFilter| {
         let query = SearchQuery::parse(query);
-        let list = store.conversations(user.id(), Some(&query), filter, by_creation, ALL).await;
+        let list = store
+            .conversations(user.id(), Some(&query), filter, by_creation, ALL)
+            .await;
         let (items, total) = list.expect("a list");
         assert_eq!(items.len() as u64, total);
-        items.into_iter().filter_map(|item| item.title).collect::<Vec<_>>()
+        items
+            .into_iter()
+            .filter_map(|item| item.title)
+            .collect::<Vec<_>>()
     };
     assert_eq!(list("zebra", &filter).await, ["a zebra crossing", "animals"]);
-    let longer = ConversationFilter { min_messages: Some(1), ..filter.clone() };
+    let longer = ConversationFilter {
+        min_messages: Some(1),
+        ..filter.clone()
+    };
     assert_eq!(list("zebra", &longer).await, ["animals"]);
     assert!(list("giraffe", &filter).await.is_empty());
-    assert!(list("\"(*", &filter).await.is_empty(), "nothing to look for is nowhere");
+    assert!(
+        list("\"(*", &filter).await.is_empty(),
+        "nothing to look for is nowhere"
+    );
 }

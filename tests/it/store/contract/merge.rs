@@ -28,7 +28,12 @@ async fn forked<'a>(user: &'a User<'_>) -> Forked<'a> {
     let main = chat.main().await.id;
     let base = chat.exchange("one", "1").await.answer;
     let side = chat.fork(base).await;
-    Forked { chat, main, side, base }
+    Forked {
+        chat,
+        main,
+        side,
+        base,
+    }
 }
 
 /// Main: one 1 m. Side: one 1 a b.
@@ -71,7 +76,11 @@ pub async fn where_the_target_ends_at_the_base_its_head_moves(store: &TestStore)
     assert_eq!(after.message_count, before.message_count, "nothing is copied");
     assert_eq!(chat.branch(side).await.status, BranchStatus::Merged);
     assert_eq!(after.active_branch_id, side, "merging alone activates nothing");
-    assert_eq!(chat.texts(side).await, ["one", "1", "a", "b"], "it can still be read");
+    assert_eq!(
+        chat.texts(side).await,
+        ["one", "1", "a", "b"],
+        "it can still be read"
+    );
 }
 
 pub async fn elsewhere_what_follows_the_base_is_copied(store: &TestStore) {
@@ -85,7 +94,11 @@ pub async fn elsewhere_what_follows_the_base_is_copied(store: &TestStore) {
     assert_eq!(chat.texts(side).await, ["one", "1", "a", "b"]);
     let after = chat.read().await;
     assert_eq!(after.message_count, before.message_count + 2);
-    assert_eq!((after.total_tokens, after.total_cost), (before.total_tokens, before.total_cost), "counted once");
+    assert_eq!(
+        (after.total_tokens, after.total_cost),
+        (before.total_tokens, before.total_cost),
+        "counted once"
+    );
     let copies = chat.path(Some(main)).await.split_off(3);
     for (copy, original) in copies.iter().zip(&originals[2..]) {
         assert_ne!(copy.id, original.id);
@@ -93,7 +106,10 @@ pub async fn elsewhere_what_follows_the_base_is_copied(store: &TestStore) {
         assert_eq!(copy.status, MessageStatus::Completed);
         assert!(copy.usage.is_none(), "usage stays with the original");
         let metadata: Value = serde_json::from_str(copy.metadata.get()).expect("JSON");
-        assert_eq!(metadata["merged_from"], json!({"branch_id": side, "message_id": original.id}));
+        assert_eq!(
+            metadata["merged_from"],
+            json!({"branch_id": side, "message_id": original.id})
+        );
     }
     assert_eq!(chat.search("a").await, ["a", "a"], "copies are found as well");
 }
@@ -101,7 +117,11 @@ pub async fn elsewhere_what_follows_the_base_is_copied(store: &TestStore) {
 pub async fn merging_twice_is_merging_once(store: &TestStore) {
     let user = store.user();
     for fast in [false, true] {
-        let Forked { chat, main, side, .. } = if fast { forked(&user).await } else { diverged(&user).await };
+        let Forked { chat, main, side, .. } = if fast {
+            forked(&user).await
+        } else {
+            diverged(&user).await
+        };
         chat.say_on(side, "c").await;
         chat.merge(side, main).await;
         let texts = chat.texts(main).await;
@@ -121,7 +141,11 @@ pub async fn only_what_is_new_since_the_last_merge_is_copied(store: &TestStore) 
     let Forked { chat, main, side, .. } = diverged(&user).await;
     chat.merge(side, main).await;
     chat.say_on(side, "c").await;
-    assert_eq!(chat.branch(side).await.status, BranchStatus::Active, "writing takes it up again");
+    assert_eq!(
+        chat.branch(side).await.status,
+        BranchStatus::Active,
+        "writing takes it up again"
+    );
     chat.say_on(main, "n").await;
     let merged = chat.merge(side, main).await;
     assert_eq!((merged.merged_message_count, merged.already_merged), (1, false));
@@ -133,16 +157,28 @@ pub async fn merging_to_and_fro_brings_nothing_back(store: &TestStore) {
     let Forked { chat, main, side, .. } = diverged(&user).await;
     chat.merge(side, main).await;
     let back = chat.merge(main, side).await;
-    assert_eq!((back.merged_message_count, back.fast_forward), (1, false), "its own messages are no news");
+    assert_eq!(
+        (back.merged_message_count, back.fast_forward),
+        (1, false),
+        "its own messages are no news"
+    );
     assert_eq!(chat.texts(side).await, ["one", "1", "a", "b", "m"]);
     let again = chat.merge(side, main).await;
-    assert!(again.already_merged && again.merged_message_count == 0, "{again:?}");
+    assert!(
+        again.already_merged && again.merged_message_count == 0,
+        "{again:?}"
+    );
     assert_eq!(chat.texts(main).await, ["one", "1", "m", "a", "b"]);
 }
 
 pub async fn what_came_by_a_third_branch_is_not_copied_again(store: &TestStore) {
     let user = store.user();
-    let Forked { chat, main, side, base } = diverged(&user).await;
+    let Forked {
+        chat,
+        main,
+        side,
+        base,
+    } = diverged(&user).await;
     let third = chat.fork(base).await;
     chat.say("t").await;
     chat.merge(side, third).await;
@@ -155,7 +191,12 @@ pub async fn what_came_by_a_third_branch_is_not_copied_again(store: &TestStore) 
 
 pub async fn a_copy_of_a_copy_names_where_it_was_copied_from(store: &TestStore) {
     let user = store.user();
-    let Forked { chat, main, side, base } = forked(&user).await;
+    let Forked {
+        chat,
+        main,
+        side,
+        base,
+    } = forked(&user).await;
     chat.say_on(side, "a").await;
     let third = chat.fork(base).await;
     chat.say("t").await;
@@ -165,7 +206,10 @@ pub async fn a_copy_of_a_copy_names_where_it_was_copied_from(store: &TestStore) 
     chat.merge(third, main).await;
     let last = chat.path(Some(main)).await.pop().expect("a message");
     let metadata: Value = serde_json::from_str(last.metadata.get()).expect("JSON");
-    assert_eq!(metadata["merged_from"], json!({"branch_id": third, "message_id": copy}));
+    assert_eq!(
+        metadata["merged_from"],
+        json!({"branch_id": third, "message_id": copy})
+    );
 }
 
 pub async fn without_a_shared_message_all_is_copied(store: &TestStore) {
@@ -191,7 +235,10 @@ pub async fn an_empty_target_takes_all_of_the_source(store: &TestStore) {
     chat.delete(first).await.expect("deleted");
     let merged = chat.merge(side, main).await;
     assert!(merged.fast_forward, "{merged:?}");
-    assert_eq!((merged.merged_message_count, merged.head_message_id), (1, Some(second.id)));
+    assert_eq!(
+        (merged.merged_message_count, merged.head_message_id),
+        (1, Some(second.id))
+    );
     chat.delete(second.id).await.expect("deleted");
     let nothing = chat.merge(side, main).await;
     assert_eq!(nothing, copied(main, 0, None));
@@ -223,7 +270,12 @@ pub async fn only_a_fast_forward_can_be_asked_for(store: &TestStore) {
 
 pub async fn a_head_that_somebody_moved_is_a_conflict(store: &TestStore) {
     let user = store.user();
-    let Forked { chat, main, side, base } = diverged(&user).await;
+    let Forked {
+        chat,
+        main,
+        side,
+        base,
+    } = diverged(&user).await;
     let expecting = |head| Merge {
         expected_target_head: Some(head),
         ..Merge::default()
@@ -238,7 +290,11 @@ pub async fn a_head_that_somebody_moved_is_a_conflict(store: &TestStore) {
 pub async fn a_dry_run_tells_and_changes_nothing(store: &TestStore) {
     let user = store.user();
     for fast in [false, true] {
-        let Forked { chat, main, side, .. } = if fast { forked(&user).await } else { diverged(&user).await };
+        let Forked { chat, main, side, .. } = if fast {
+            forked(&user).await
+        } else {
+            diverged(&user).await
+        };
         chat.say_on(side, "c").await;
         let state = async || serde_json::to_value(chat.full().await).expect("JSON");
         let before = state().await;
@@ -259,7 +315,11 @@ pub async fn a_dry_run_tells_and_changes_nothing(store: &TestStore) {
 pub async fn a_deleted_source_leaves_the_target_active(store: &TestStore) {
     let user = store.user();
     for fast in [false, true] {
-        let Forked { chat, main, side, .. } = if fast { forked(&user).await } else { diverged(&user).await };
+        let Forked { chat, main, side, .. } = if fast {
+            forked(&user).await
+        } else {
+            diverged(&user).await
+        };
         chat.say_on(side, "c").await;
         let delete = Merge {
             delete_source: true,
@@ -267,10 +327,20 @@ pub async fn a_deleted_source_leaves_the_target_active(store: &TestStore) {
         };
         chat.try_merge(side, delete).await.expect("a merge");
         let branches = chat.branches().await;
-        assert_eq!(branches.iter().map(|branch| (branch.id, branch.is_active)).collect::<Vec<_>>(), [(main, true)]);
+        assert_eq!(
+            branches
+                .iter()
+                .map(|branch| (branch.id, branch.is_active))
+                .collect::<Vec<_>>(),
+            [(main, true)]
+        );
         let path = chat.path(Some(main)).await;
         let shown = chat.read().await;
-        assert_eq!((shown.message_count, shown.branch_count), (path.len() as u64, 1), "no message is left over");
+        assert_eq!(
+            (shown.message_count, shown.branch_count),
+            (path.len() as u64, 1),
+            "no message is left over"
+        );
         assert!(path.iter().all(|message| message.branch_id == main));
         assert_eq!(path.last().map(crate::store::chat::words).as_deref(), Some("c"));
     }
@@ -322,7 +392,10 @@ pub async fn a_branch_merges_with_another_that_is_there(store: &TestStore) {
             target: Some(unknown),
             ..Merge::default()
         };
-        for refused in [chat.try_merge(side, into_unknown).await, chat.try_merge(unknown, Merge::default()).await] {
+        for refused in [
+            chat.try_merge(side, into_unknown).await,
+            chat.try_merge(unknown, Merge::default()).await,
+        ] {
             assert!(matches!(refused, Err(StoreError::BranchNotFound)), "{refused:?}");
         }
     }
@@ -332,7 +405,10 @@ pub async fn a_running_answer_on_either_branch_is_in_the_way(store: &TestStore) 
     let user = store.user();
     let Forked { chat, main, side, .. } = diverged(&user).await;
     for branch in [main, side] {
-        let running = chat.begin(chat.at(Some(branch), None), asked("wait")).await.expect("a turn");
+        let running = chat
+            .begin(chat.at(Some(branch), None), asked("wait"))
+            .await
+            .expect("a turn");
         let refused = chat.try_merge(side, Merge::default()).await;
         let stream = running.stream;
         assert!(
@@ -346,7 +422,12 @@ pub async fn a_running_answer_on_either_branch_is_in_the_way(store: &TestStore) 
 
 pub async fn a_running_answer_elsewhere_is_not_in_the_way(store: &TestStore) {
     let user = store.user();
-    let Forked { chat, main, side, base } = diverged(&user).await;
+    let Forked {
+        chat,
+        main,
+        side,
+        base,
+    } = diverged(&user).await;
     chat.fork(base).await;
     let running = chat.ask("wait").await;
     chat.merge(side, main).await;
@@ -356,7 +437,10 @@ pub async fn a_running_answer_elsewhere_is_not_in_the_way(store: &TestStore) {
 pub async fn a_merge_copies_no_more_than_the_limit(store: &TestStore) {
     let user = store.user();
     let length = store.limits.messages as usize - 2;
-    let (id, _) = store.import_conversation(&user.caller, chain("long", length)).await.expect("an import");
+    let (id, _) = store
+        .import_conversation(&user.caller, chain("long", length))
+        .await
+        .expect("an import");
     let chat = user.open(id);
     let main = chat.main().await.id;
     let path = chat.path(None).await;
@@ -364,7 +448,10 @@ pub async fn a_merge_copies_no_more_than_the_limit(store: &TestStore) {
     chat.say("a").await;
     chat.say("b").await;
     let refused = chat.try_merge(side, Merge::default()).await;
-    assert!(matches!(refused, Err(StoreError::LimitReached { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(StoreError::LimitReached { .. })),
+        "{refused:?}"
+    );
     assert_eq!(chat.texts(main).await.len(), length);
     assert_eq!(chat.branch(side).await.status, BranchStatus::Active);
 }
@@ -376,10 +463,18 @@ pub async fn a_merged_branch_lives_on(store: &TestStore) {
     chat.activate(main).await;
     assert_eq!(chat.branch(side).await.status, BranchStatus::Merged);
     chat.activate(side).await;
-    assert_eq!(chat.branch(side).await.status, BranchStatus::Active, "activating takes it up again");
+    assert_eq!(
+        chat.branch(side).await.status,
+        BranchStatus::Active,
+        "activating takes it up again"
+    );
     chat.merge(side, main).await;
     chat.exchange("more", "!").await;
-    assert_eq!(chat.branch(side).await.status, BranchStatus::Active, "as writing does");
+    assert_eq!(
+        chat.branch(side).await.status,
+        BranchStatus::Active,
+        "as writing does"
+    );
     let merged = chat.merge(side, main).await;
     assert_eq!(merged.merged_message_count, 2);
     assert_eq!(chat.texts(main).await, ["one", "1", "m", "a", "b", "more", "!"]);
@@ -392,6 +487,12 @@ pub async fn copies_of_deleted_originals_stay(store: &TestStore) {
     chat.activate(main).await;
     chat.delete_branch(side).await.expect("deleted");
     assert_eq!(chat.texts(main).await, ["one", "1", "m", "a", "b"]);
-    let ids: HashSet<_> = chat.full().await.messages.iter().map(|message| message.id).collect();
+    let ids: HashSet<_> = chat
+        .full()
+        .await
+        .messages
+        .iter()
+        .map(|message| message.id)
+        .collect();
     assert_eq!(ids.len(), 5);
 }

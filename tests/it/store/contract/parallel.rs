@@ -24,8 +24,11 @@ fn is_orderly(error: &StoreError) -> bool {
 
 /// One tree: every message reached, every head and fork in it, the counts right.
 fn assert_sound(full: &FullConversation) {
-    let parents: HashMap<MessageId, Option<MessageId>> =
-        full.messages.iter().map(|message| (message.id, message.parent_id)).collect();
+    let parents: HashMap<MessageId, Option<MessageId>> = full
+        .messages
+        .iter()
+        .map(|message| (message.id, message.parent_id))
+        .collect();
     assert_eq!(parents.len(), full.messages.len(), "no message twice");
     let mut reached = HashSet::new();
     for branch in &full.branches {
@@ -77,13 +80,20 @@ pub async fn of_many_turns_at_once_one_runs(store: &TestStore) {
     let user = store.user();
     let chat = user.chat().await;
     for below_the_head in [false, true] {
-        let parent = if below_the_head { Some(chat.path(None).await[0].id) } else { None };
+        let parent = if below_the_head {
+            Some(chat.path(None).await[0].id)
+        } else {
+            None
+        };
         let before = chat.read().await.message_count;
         let all = join_all((0..WRITERS).map(|_| chat.begin(chat.at(None, parent), asked("question")))).await;
         let (begun, refused): (Vec<_>, Vec<_>) = all.into_iter().partition(Result::is_ok);
         assert_eq!(begun.len(), 1);
         for error in refused.into_iter().filter_map(Result::err) {
-            assert!(matches!(error, StoreError::GenerationInProgress { .. }), "{error:?}");
+            assert!(
+                matches!(error, StoreError::GenerationInProgress { .. }),
+                "{error:?}"
+            );
         }
         assert_eq!(chat.read().await.message_count, before + 2);
         for running in begun.into_iter().flatten() {
@@ -105,7 +115,10 @@ pub async fn of_many_forks_at_once_each_is_made(store: &TestStore) {
         chat.add(new)
     }))
     .await;
-    let branches: HashSet<BranchId> = all.into_iter().map(|added| added.expect("a message").branch_id).collect();
+    let branches: HashSet<BranchId> = all
+        .into_iter()
+        .map(|added| added.expect("a message").branch_id)
+        .collect();
     assert_eq!(branches.len(), WRITERS);
     assert_sound(&chat.full().await);
 }
@@ -180,7 +193,7 @@ async fn write(
     fork: MessageId,
 ) -> Result<Option<String>, StoreError> {
     let words = format!("writer {writer}");
-    let branch = if writer % 2 == 0 { main } else { side };
+    let branch = if writer.is_multiple_of(2) { main } else { side };
     match writer % 4 {
         0 => {
             let new = NewMessage {
@@ -207,7 +220,11 @@ async fn write(
             Ok(None)
         }
         _ => {
-            let (source, target) = if writer % 8 == 3 { (main, side) } else { (side, main) };
+            let (source, target) = if writer % 8 == 3 {
+                (main, side)
+            } else {
+                (side, main)
+            };
             let merge = Merge {
                 target: Some(target),
                 ..Merge::default()
@@ -220,7 +237,8 @@ async fn write(
 
 pub async fn at_the_limit_of_conversations_nobody_slips_through(store: &TestStore) {
     let user = store.user();
-    let all = join_all((0..WRITERS).map(|_| store.create_conversation(&user.caller, Default::default()))).await;
+    let all =
+        join_all((0..WRITERS).map(|_| store.create_conversation(&user.caller, Default::default()))).await;
     let (made, refused): (Vec<_>, Vec<_>) = all.into_iter().partition(Result::is_ok);
     assert_eq!(made.len(), store.limits.conversations as usize);
     for error in refused.into_iter().filter_map(Result::err) {

@@ -1,9 +1,9 @@
 //! What is found: words, prefixes, other scripts, and nothing else.
 
+use ai_chat_orchestrator::models::common::Page;
 use ai_chat_orchestrator::models::conversation::StatusFilter;
 use ai_chat_orchestrator::models::ids::BranchId;
 use ai_chat_orchestrator::models::message::Role;
-use ai_chat_orchestrator::models::common::Page;
 use ai_chat_orchestrator::services::conversations::search::SearchQuery;
 use ai_chat_orchestrator::services::conversations::{
     ConversationChanges, ConversationFilter, MessageFilter, NewMessage, StoreError,
@@ -90,7 +90,18 @@ pub async fn no_query_is_a_syntax_error(store: &TestStore) {
         assert!(chat.search(query).await.is_empty(), "{query:?}");
         assert!(user.search(query).await.is_empty(), "{query:?}");
     }
-    for query in ["AND", "a AND", "NEAR(a, 2)", "a:*", "content:a", "'a' & !b", "a <-> b", "a -b", "a\u{1}b", "\u{301}"] {
+    for query in [
+        "AND",
+        "a AND",
+        "NEAR(a, 2)",
+        "a:*",
+        "content:a",
+        "'a' & !b",
+        "a <-> b",
+        "a -b",
+        "a\u{1}b",
+        "\u{301}",
+    ] {
         chat.search(query).await;
         user.search(query).await;
     }
@@ -101,7 +112,9 @@ pub async fn searches_follow_edits_and_deletes(store: &TestStore) {
     let chat = user.chat().await;
     let exchange = chat.exchange("a zebra", "zebra crossing").await;
     assert_eq!(chat.search("zebra").await, ["a zebra", "zebra crossing"]);
-    chat.edit(exchange.question, "a giraffe", false).await.expect("an edit");
+    chat.edit(exchange.question, "a giraffe", false)
+        .await
+        .expect("an edit");
     assert_eq!(chat.search("zebra").await, ["zebra crossing"]);
     assert_eq!(user.search("giraffe").await.len(), 1);
     chat.delete(exchange.answer).await.expect("deleted");
@@ -124,7 +137,10 @@ pub async fn titles_are_found_and_come_first(store: &TestStore) {
         title: Some(Some("My horse".to_owned())),
         ..ConversationChanges::default()
     };
-    store.update_conversation(user.id(), named.id, renamed).await.expect("a change");
+    store
+        .update_conversation(user.id(), named.id, renamed)
+        .await
+        .expect("a change");
     let found: Vec<_> = user.search("zebra").await.into_iter().map(|(id, _)| id).collect();
     assert_eq!(found, [said.id]);
     assert_eq!(user.search("horse").await.len(), 1);
@@ -135,17 +151,25 @@ pub async fn snippets_mark_hits_and_escape_the_rest(store: &TestStore) {
     let chat = user.chat().await;
     let said = chat.say("<b>Zebra</b> & \"friends\"").await;
     let query = SearchQuery::parse("zebra");
-    let hits = store.search_messages(user.id(), chat.id, &query, MessageFilter::default(), ALL).await;
+    let hits = store
+        .search_messages(user.id(), chat.id, &query, MessageFilter::default(), ALL)
+        .await;
     let snippet = hits.expect("a search").0.remove(0).snippet;
     assert!(snippet.contains("<mark>Zebra</mark>"), "{snippet}");
-    assert!(!snippet.contains("<b>") && snippet.contains("&lt;b&gt;") && snippet.contains("&amp;"), "{snippet}");
+    assert!(
+        !snippet.contains("<b>") && snippet.contains("&lt;b&gt;") && snippet.contains("&amp;"),
+        "{snippet}"
+    );
     let filter = ConversationFilter::default();
     let found = store.search_conversations(user.id(), &query, &filter, ALL).await;
     let hit = found.expect("a search").0.remove(0);
     assert_eq!((hit.message_id, hit.snippet), (Some(said), snippet));
     user.titled("<i>lion</i>").await;
     let (_, snippet) = user.search("lion").await.remove(0);
-    assert!(snippet.contains("<mark>lion</mark>") && !snippet.contains("<i>"), "{snippet}");
+    assert!(
+        snippet.contains("<mark>lion</mark>") && !snippet.contains("<i>"),
+        "{snippet}"
+    );
 }
 
 pub async fn filters_leave_what_fits(store: &TestStore) {
@@ -164,23 +188,83 @@ pub async fn filters_leave_what_fits(store: &TestStore) {
     let used = PROMPT_TOKENS + COMPLETION_TOKENS;
     let cases: [(MessageFilter<'_>, &[&str]); 9] = [
         (none(), &["zebra one", "zebra two", "zebra three", "zebra four"]),
-        (MessageFilter { role: Some(Role::User), ..none() }, &["zebra one", "zebra four"]),
-        (MessageFilter { model: Some(MODEL), ..none() }, &["zebra two"]),
-        (MessageFilter { branch: Some(side), ..none() }, &["zebra one", "zebra four"]),
-        (MessageFilter { branch: Some(main), ..none() }, &["zebra one", "zebra two", "zebra three"]),
-        (MessageFilter { created_after: Some(third.created_at), ..none() }, &["zebra three", "zebra four"]),
-        (MessageFilter { created_before: Some(third.created_at), ..none() }, &["zebra one", "zebra two"]),
-        (MessageFilter { min_tokens: Some(used), ..none() }, &["zebra two"]),
-        (MessageFilter { min_tokens: Some(used + 1), ..none() }, &[]),
+        (
+            MessageFilter {
+                role: Some(Role::User),
+                ..none()
+            },
+            &["zebra one", "zebra four"],
+        ),
+        (
+            MessageFilter {
+                model: Some(MODEL),
+                ..none()
+            },
+            &["zebra two"],
+        ),
+        (
+            MessageFilter {
+                branch: Some(side),
+                ..none()
+            },
+            &["zebra one", "zebra four"],
+        ),
+        (
+            MessageFilter {
+                branch: Some(main),
+                ..none()
+            },
+            &["zebra one", "zebra two", "zebra three"],
+        ),
+        (
+            MessageFilter {
+                created_after: Some(third.created_at),
+                ..none()
+            },
+            &["zebra three", "zebra four"],
+        ),
+        (
+            MessageFilter {
+                created_before: Some(third.created_at),
+                ..none()
+            },
+            &["zebra one", "zebra two"],
+        ),
+        (
+            MessageFilter {
+                min_tokens: Some(used),
+                ..none()
+            },
+            &["zebra two"],
+        ),
+        (
+            MessageFilter {
+                min_tokens: Some(used + 1),
+                ..none()
+            },
+            &[],
+        ),
     ];
     for (filter, expected) in cases {
         assert_eq!(chat.search_where("zebra", filter).await, expected, "{filter:?}");
     }
-    let at_most = MessageFilter { max_tokens: Some(used), ..none() };
-    assert!(chat.search_where("zebra", at_most).await.contains(&"zebra two".to_owned()));
-    let unknown = MessageFilter { branch: Some(BranchId::new(&store.clock)), ..none() };
+    let at_most = MessageFilter {
+        max_tokens: Some(used),
+        ..none()
+    };
+    assert!(
+        chat.search_where("zebra", at_most)
+            .await
+            .contains(&"zebra two".to_owned())
+    );
+    let unknown = MessageFilter {
+        branch: Some(BranchId::new(&store.clock)),
+        ..none()
+    };
     let query = SearchQuery::parse("zebra");
-    let refused = store.search_messages(user.id(), chat.id, &query, unknown, ALL).await;
+    let refused = store
+        .search_messages(user.id(), chat.id, &query, unknown, ALL)
+        .await;
     assert!(matches!(refused, Err(StoreError::BranchNotFound)), "{refused:?}");
 }
 
@@ -193,12 +277,17 @@ pub async fn the_filters_of_lists_hold_for_searches(store: &TestStore) {
         status: Some(ai_chat_orchestrator::models::conversation::ConversationStatus::Archived),
         ..ConversationChanges::default()
     };
-    store.update_conversation(user.id(), first.id, archived).await.expect("archived");
+    store
+        .update_conversation(user.id(), first.id, archived)
+        .await
+        .expect("archived");
     let query = SearchQuery::parse("zebra");
     let search = async |filter: ConversationFilter| {
         let found = store.search_conversations(user.id(), &query, &filter, ALL).await;
         let (hits, _) = found.expect("a search");
-        hits.into_iter().map(|hit| hit.conversation.id).collect::<Vec<_>>()
+        hits.into_iter()
+            .map(|hit| hit.conversation.id)
+            .collect::<Vec<_>>()
     };
     let all = || ConversationFilter {
         status: StatusFilter::All,
@@ -206,7 +295,14 @@ pub async fn the_filters_of_lists_hold_for_searches(store: &TestStore) {
     };
     assert_eq!(search(ConversationFilter::default()).await, [second.id]);
     assert_eq!(search(all()).await.len(), 2);
-    assert_eq!(search(ConversationFilter { max_messages: Some(0), ..all() }).await, [first.id]);
+    assert_eq!(
+        search(ConversationFilter {
+            max_messages: Some(0),
+            ..all()
+        })
+        .await,
+        [first.id]
+    );
 }
 
 pub async fn pages_cut_what_is_found_into_pieces(store: &TestStore) {
@@ -219,7 +315,9 @@ pub async fn pages_cut_what_is_found_into_pieces(store: &TestStore) {
     let mut seen = Vec::new();
     for page in 1..=4 {
         let page = Page { page, limit: 3 };
-        let found = store.search_messages(user.id(), chat.id, &query, MessageFilter::default(), page).await;
+        let found = store
+            .search_messages(user.id(), chat.id, &query, MessageFilter::default(), page)
+            .await;
         let (hits, total) = found.expect("a search");
         assert_eq!(total, 7);
         seen.extend(hits.into_iter().map(|hit| hit.message.id));

@@ -19,8 +19,11 @@ impl Model {
     pub(super) fn copy(&mut self, user: UserNumber, source: C) -> Result<(), Refusal> {
         self.conversation(user, source)?;
         let mut copies = self.conversations_of(user);
-        let earlier = copies.find(|(_, conversation)| conversation.copy_of == Some(source));
-        let copied = match earlier.map(|(copy, _)| copy) {
+        let earlier = copies
+            .find(|(_, conversation)| conversation.copy_of == Some(source))
+            .map(|(copy, _)| copy);
+        drop(copies);
+        let copied = match earlier {
             Some(copy) => {
                 self.fill(source, copy);
                 Copied::Updated(copy)
@@ -48,7 +51,9 @@ impl Model {
         here.active = find_branch(here, &original, original.active).expect("a copy of every branch");
         for (number, branch) in &original.branches {
             let copied = find_branch(here, &original, *number).expect("a copy of every branch");
-            let (fork, head) = [branch.fork, branch.head].map(|end| end.map(|end| copied_message(here, end))).into();
+            let (fork, head) = [branch.fork, branch.head]
+                .map(|end| end.map(|end| copied_message(here, end)))
+                .into();
             let copied = here.branches.get_mut(&copied).expect("the copy");
             (copied.fork, copied.head) = (fork, head);
         }
@@ -95,7 +100,10 @@ impl Model {
         let here = &self.conversations[copy.0];
         let merged_from = message.merged_from.map(|(branch, merged)| {
             let branch_here = find_branch(here, original, branch);
-            (branch_here.unwrap_or(branch), find_copy(here, merged).unwrap_or(merged))
+            (
+                branch_here.unwrap_or(branch),
+                find_copy(here, merged).unwrap_or(merged),
+            )
         });
         let copied = Message {
             parent: message.parent.map(|parent| copied_message(here, parent)),
@@ -127,7 +135,14 @@ impl Model {
             });
             let known = before.branches.get(&number);
             let (name, source) = known.map_or((None, None), |known| (known.name.clone(), known.source));
-            here.branches.insert(number, Branch { name, source, ..branch });
+            here.branches.insert(
+                number,
+                Branch {
+                    name,
+                    source,
+                    ..branch
+                },
+            );
         }
         for (number, branch) in &before.branches {
             let path = here.path_of(*number);
@@ -145,12 +160,16 @@ fn find_branch(here: &Conversation, original: &Conversation, source: B) -> Optio
         return Some(here.main());
     }
     let mut branches = here.branches.iter();
-    branches.find(|(_, branch)| branch.source == Some(source)).map(|(number, _)| *number)
+    branches
+        .find(|(_, branch)| branch.source == Some(source))
+        .map(|(number, _)| *number)
 }
 
 fn find_copy(here: &Conversation, source: M) -> Option<M> {
     let mut messages = here.messages.iter();
-    messages.find(|(_, message)| message.source == Some(source)).map(|(number, _)| *number)
+    messages
+        .find(|(_, message)| message.source == Some(source))
+        .map(|(number, _)| *number)
 }
 
 fn copied_message(here: &Conversation, source: M) -> M {

@@ -40,15 +40,41 @@ pub struct MessageLine {
 
 impl fmt::Display for BranchLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { number, name, status, fork, head, messages, own_messages, .. } = self;
-        let (main, active) = (if self.is_main { " main" } else { "" }, if self.is_active { " active" } else { "" });
-        write!(f, "{number:?}{main}{active} {name:?} {} {fork:?}..{head:?} {messages} ({own_messages})", status.as_str())
+        let Self {
+            number,
+            name,
+            status,
+            fork,
+            head,
+            messages,
+            own_messages,
+            ..
+        } = self;
+        let (main, active) = (
+            if self.is_main { " main" } else { "" },
+            if self.is_active { " active" } else { "" },
+        );
+        write!(
+            f,
+            "{number:?}{main}{active} {name:?} {} {fork:?}..{head:?} {messages} ({own_messages})",
+            status.as_str()
+        )
     }
 }
 
 impl fmt::Display for MessageLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { number, parent, text, calls, call, tokens, merged_from, children, .. } = self;
+        let Self {
+            number,
+            parent,
+            text,
+            calls,
+            call,
+            tokens,
+            merged_from,
+            children,
+            ..
+        } = self;
         let edited = if self.edited { " edited" } else { "" };
         write!(
             f,
@@ -68,7 +94,9 @@ pub fn conversation_line(
     messages: u64,
     branches: u64,
 ) -> String {
-    format!("{title:?} archived={archived} {preview:?} {tokens} tokens, {messages} messages, {branches} branches")
+    format!(
+        "{title:?} archived={archived} {preview:?} {tokens} tokens, {messages} messages, {branches} branches"
+    )
 }
 
 impl Conversation {
@@ -82,8 +110,16 @@ impl Conversation {
             self.messages.len() as u64,
             self.branches.len() as u64,
         )];
-        lines.extend(self.branches.keys().map(|number| self.branch_line(*number).to_string()));
-        lines.extend(self.messages.keys().map(|number| self.message_line(*number).to_string()));
+        lines.extend(
+            self.branches
+                .keys()
+                .map(|number| self.branch_line(*number).to_string()),
+        );
+        lines.extend(
+            self.messages
+                .keys()
+                .map(|number| self.message_line(*number).to_string()),
+        );
         lines
     }
 

@@ -50,7 +50,10 @@ impl Model {
             }
         }
         if !new.is_empty() {
-            let into = self.conversations[conversation.0].branches.get_mut(&target).expect("the target");
+            let into = self.conversations[conversation.0]
+                .branches
+                .get_mut(&target)
+                .expect("the target");
             (into.head, into.status) = (head, BranchStatus::Active);
         }
         self.retire(conversation, source, target, options.delete_source)?;
@@ -91,7 +94,11 @@ fn missing(conversation: &Conversation, source: &[M], target: &[M]) -> Vec<M> {
     let origin = |number: &M| conversation.messages[number].origin.unwrap_or(*number);
     let base = source.iter().zip(target).take_while(|(a, b)| a == b).count();
     let held: Vec<M> = target[base..].iter().map(origin).collect();
-    source[base..].iter().filter(|number| !held.contains(&origin(number))).copied().collect()
+    source[base..]
+        .iter()
+        .filter(|number| !held.contains(&origin(number)))
+        .copied()
+        .collect()
 }
 
 fn told(target: B, count: usize, fast: bool, head: Option<M>) -> String {

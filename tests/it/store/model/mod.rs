@@ -231,13 +231,17 @@ impl Conversation {
     /// What directly follows a message, or the roots.
     pub fn children(&self, parent: Option<M>) -> Vec<M> {
         let all = self.messages.iter();
-        all.filter(|(_, message)| message.parent == parent).map(|(number, _)| *number).collect()
+        all.filter(|(_, message)| message.parent == parent)
+            .map(|(number, _)| *number)
+            .collect()
     }
 
     /// A message and all that follows it.
     pub fn subtree(&self, root: M) -> Vec<M> {
         let all = self.messages.keys();
-        all.filter(|number| self.path(Some(**number)).contains(&root)).copied().collect()
+        all.filter(|number| self.path(Some(**number)).contains(&root))
+            .copied()
+            .collect()
     }
 
     /// The branch that it began with.

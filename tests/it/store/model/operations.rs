@@ -23,33 +23,71 @@ impl Model {
         match command {
             Command::Create { title } => self.create(user, title.clone()).map(|_| String::new()),
             Command::AskInNew { text } => self.ask_in_new(user, text),
-            Command::Turn { conversation, place, kind } => self.turn(user, *conversation, *place, kind),
-            Command::Regenerate { conversation, message } => self.regenerate(user, *conversation, *message),
+            Command::Turn {
+                conversation,
+                place,
+                kind,
+            } => self.turn(user, *conversation, *place, kind),
+            Command::Regenerate {
+                conversation,
+                message,
+            } => self.regenerate(user, *conversation, *message),
             Command::End { answer, end, text } => {
                 self.end(*answer, end, text);
                 Ok(String::new())
             }
-            Command::Add { conversation, place, role, text } => self.add(user, *conversation, *place, *role, text),
-            Command::Fork { conversation, at, activate } => self.fork(user, *conversation, *at, *activate).map(done),
-            Command::Edit { conversation, message, text, beside } => {
-                self.edit(user, *conversation, *message, text, *beside).map(done)
+            Command::Add {
+                conversation,
+                place,
+                role,
+                text,
+            } => self.add(user, *conversation, *place, *role, text),
+            Command::Fork {
+                conversation,
+                at,
+                activate,
+            } => self.fork(user, *conversation, *at, *activate).map(done),
+            Command::Edit {
+                conversation,
+                message,
+                text,
+                beside,
+            } => self.edit(user, *conversation, *message, text, *beside).map(done),
+            Command::DeleteMessage {
+                conversation,
+                message,
+            } => self.delete_message(user, *conversation, *message),
+            Command::DeleteBranch { conversation, branch } => {
+                self.delete_branch(user, *conversation, *branch)
             }
-            Command::DeleteMessage { conversation, message } => self.delete_message(user, *conversation, *message),
-            Command::DeleteBranch { conversation, branch } => self.delete_branch(user, *conversation, *branch),
-            Command::Activate { conversation, branch } => self.activate(user, *conversation, *branch).map(done),
-            Command::SetBranch { conversation, branch, name, status } => {
+            Command::Activate { conversation, branch } => {
+                self.activate(user, *conversation, *branch).map(done)
+            }
+            Command::SetBranch {
+                conversation,
+                branch,
+                name,
+                status,
+            } => {
                 let branch = self.branch_mut(user, *conversation, *branch)?;
                 (branch.name, branch.status) = (Some(name.clone()), *status);
                 Ok(String::new())
             }
-            Command::SetConversation { conversation, title, archived } => {
+            Command::SetConversation {
+                conversation,
+                title,
+                archived,
+            } => {
                 let conversation = self.conversation_mut(user, *conversation)?;
                 (conversation.title, conversation.archived) = (title.clone(), *archived);
                 Ok(String::new())
             }
-            Command::Merge { conversation, source, target, options } => {
-                self.merge(user, *conversation, *source, *target, *options)
-            }
+            Command::Merge {
+                conversation,
+                source,
+                target,
+                options,
+            } => self.merge(user, *conversation, *source, *target, *options),
             Command::DeleteConversation { conversation } => {
                 self.conversation_mut(user, *conversation)?.deleted = true;
                 Ok(String::new())
@@ -65,19 +103,29 @@ impl Model {
             .ok_or(Refusal::ConversationNotFound)
     }
 
-    pub(super) fn conversation_mut(&mut self, user: UserNumber, number: C) -> Result<&mut Conversation, Refusal> {
+    pub(super) fn conversation_mut(
+        &mut self,
+        user: UserNumber,
+        number: C,
+    ) -> Result<&mut Conversation, Refusal> {
         self.conversation(user, number)?;
         Ok(&mut self.conversations[number.0])
     }
 
     fn branch_mut(&mut self, user: UserNumber, conversation: C, number: B) -> Result<&mut Branch, Refusal> {
         let conversation = self.conversation_mut(user, conversation)?;
-        conversation.branches.get_mut(&number).ok_or(Refusal::BranchNotFound)
+        conversation
+            .branches
+            .get_mut(&number)
+            .ok_or(Refusal::BranchNotFound)
     }
 
     pub(super) fn ensure_room_for_conversation(&self, user: UserNumber) -> Result<(), Refusal> {
         let current = self.conversations_of(user).count();
-        ensure(current < self.limits.conversations as usize, Refusal::LimitReached)
+        ensure(
+            current < self.limits.conversations as usize,
+            Refusal::LimitReached,
+        )
     }
 
     pub(super) fn ensure_room_for_messages(&self, conversation: C, adding: usize) -> Result<(), Refusal> {
@@ -85,7 +133,11 @@ impl Model {
         ensure(after <= self.limits.messages as usize, Refusal::LimitReached)
     }
 
-    pub(super) fn ensure_nothing_runs(&self, conversation: C, in_the_way: impl Fn(&Answer) -> bool) -> Result<(), Refusal> {
+    pub(super) fn ensure_nothing_runs(
+        &self,
+        conversation: C,
+        in_the_way: impl Fn(&Answer) -> bool,
+    ) -> Result<(), Refusal> {
         let runs = self.running(conversation).any(in_the_way);
         ensure(!runs, Refusal::GenerationInProgress)
     }
@@ -118,9 +170,16 @@ impl Model {
     fn find(&self, user: UserNumber, conversation: C, place: Place) -> Result<(B, Option<M>), Refusal> {
         let conversation = self.conversation(user, conversation)?;
         let branch = place.branch.unwrap_or(conversation.active);
-        let head = conversation.branches.get(&branch).ok_or(Refusal::BranchNotFound)?.head;
+        let head = conversation
+            .branches
+            .get(&branch)
+            .ok_or(Refusal::BranchNotFound)?
+            .head;
         if let Some(parent) = place.parent {
-            ensure(conversation.messages.contains_key(&parent), Refusal::MessageNotFound)?;
+            ensure(
+                conversation.messages.contains_key(&parent),
+                Refusal::MessageNotFound,
+            )?;
         }
         Ok((branch, place.parent.or(head)))
     }
@@ -177,7 +236,10 @@ impl Model {
         let conversation = &self.conversations[conversation.0];
         let path = conversation.path(Some(question));
         let kept = path.len().saturating_sub(self.limits.context_messages as usize);
-        let context: Vec<&str> = path[kept..].iter().map(|number| conversation.messages[number].text.as_str()).collect();
+        let context: Vec<&str> = path[kept..]
+            .iter()
+            .map(|number| conversation.messages[number].text.as_str())
+            .collect();
         format!("{branch:?} forked={forked} {question:?} {place:?} {context:?}")
     }
 
@@ -230,7 +292,10 @@ impl Model {
             Role::Assistant => found.parent.ok_or(Refusal::Conflict)?,
             Role::System => return Err(Refusal::Conflict),
         };
-        let mut ends_here = here.branches.iter().filter(|(_, branch)| branch.head == Some(question));
+        let mut ends_here = here
+            .branches
+            .iter()
+            .filter(|(_, branch)| branch.head == Some(question));
         let in_place = if here.branches[&here.active].head == Some(question) {
             Some(here.active)
         } else {
@@ -249,7 +314,9 @@ impl Model {
     }
 
     fn end(&mut self, answer: A, end: &End, text: &str) {
-        let Answer { conversation, place, .. } = self.answers[answer.0];
+        let Answer {
+            conversation, place, ..
+        } = self.answers[answer.0];
         self.answers[answer.0].ended = true;
         let conversation = &mut self.conversations[conversation.0];
         let Some(message) = conversation.messages.get_mut(&place) else {
@@ -294,7 +361,14 @@ impl Model {
         Ok(())
     }
 
-    fn edit(&mut self, user: UserNumber, conversation: C, message: M, text: &str, beside: bool) -> Result<(), Refusal> {
+    fn edit(
+        &mut self,
+        user: UserNumber,
+        conversation: C,
+        message: M,
+        text: &str,
+        beside: bool,
+    ) -> Result<(), Refusal> {
         let here = self.conversation(user, conversation)?;
         let found = here.messages.get(&message).ok_or(Refusal::MessageNotFound)?;
         let parent = found.parent;
@@ -335,7 +409,12 @@ impl Model {
         let here = &self.conversations[conversation.0];
         let others = here.branches.keys().filter(|other| **other != branch);
         let reached: Vec<M> = others.flat_map(|other| here.path_of(*other)).collect();
-        let lost: Vec<M> = here.messages.keys().filter(|message| !reached.contains(message)).copied().collect();
+        let lost: Vec<M> = here
+            .messages
+            .keys()
+            .filter(|message| !reached.contains(message))
+            .copied()
+            .collect();
         self.ensure_nothing_runs(conversation, |answer| lost.contains(&answer.place))?;
         let here = &mut self.conversations[conversation.0];
         here.branches.remove(&branch);

@@ -20,7 +20,9 @@ const PAGE: u32 = 3;
 /// Whether a text has a word for each part of a query.
 fn matches(text: &str, parts: &[&[usize]]) -> bool {
     let words: Vec<&str> = text.split(' ').collect();
-    parts.iter().all(|part| part.iter().any(|word| words.contains(&WORDS[*word])))
+    parts
+        .iter()
+        .all(|part| part.iter().any(|word| words.contains(&WORDS[*word])))
 }
 
 fn same<T: PartialEq + std::fmt::Debug>(what: &str, expected: &T, stored: &T) -> Outcome {
@@ -62,7 +64,10 @@ impl Runner<'_> {
         let owner = self.model.conversations[number.0].owner;
         let id = self.names.conversation(number);
         for other in (0..USERS).filter(|user| *user != owner) {
-            let full = self.store.full_conversation(self.users[other].id(), id, None).await;
+            let full = self
+                .store
+                .full_conversation(self.users[other].id(), id, None)
+                .await;
             let is_hidden = full.map_err(|error| failed(&error))?.is_none();
             same("hidden from others", &true, &is_hidden)?;
         }
@@ -75,7 +80,10 @@ impl Runner<'_> {
         let mut seen = Vec::new();
         let mut after = MessageCursor::default();
         let branches = loop {
-            let batch = self.store.messages_after(chat.user.id(), chat.id, after, PAGE).await;
+            let batch = self
+                .store
+                .messages_after(chat.user.id(), chat.id, after, PAGE)
+                .await;
             let batch = batch.map_err(|error| failed(&error))?;
             seen.extend(batch.messages.iter().map(|message| message.id));
             match batch.branches {
@@ -83,7 +91,11 @@ impl Runner<'_> {
                 None => after = batch.next,
             }
         };
-        same("branches after the last message", &conversation.branches.len(), &branches)?;
+        same(
+            "branches after the last message",
+            &conversation.branches.len(),
+            &branches,
+        )?;
         let all: Vec<M> = conversation.messages.keys().copied().collect();
         same("all messages", &self.ids(&all), &seen)
     }
@@ -94,7 +106,8 @@ impl Runner<'_> {
         for message in self.chat(number).full().await.messages {
             let owner = self.names.known_branch(message.branch_id)?;
             let message = self.names.message_number(message.id)?;
-            if !conversation.branches.contains_key(&owner) || !conversation.path_of(owner).contains(&message) {
+            if !conversation.branches.contains_key(&owner) || !conversation.path_of(owner).contains(&message)
+            {
                 return Err(format!("{message:?} says that it is on {owner:?}"));
             }
         }
@@ -120,7 +133,11 @@ impl Runner<'_> {
                 order,
             };
             let seen = self.read_path(number, query, expected.len()).await?;
-            same(&format!("path of {branch:?}, {order:?}, {role:?}"), &self.ids(&expected), &seen)?;
+            same(
+                &format!("path of {branch:?}, {order:?}, {role:?}"),
+                &self.ids(&expected),
+                &seen,
+            )?;
         }
         Ok(())
     }
@@ -143,11 +160,21 @@ impl Runner<'_> {
 
     async fn check_branch_stats(&self, number: C, conversation: &Conversation, branch: B) -> Outcome {
         let chat = self.chat(number);
-        let stats = self.store.branch_stats(chat.user.id(), chat.id, self.names.branch(branch)).await;
+        let stats = self
+            .store
+            .branch_stats(chat.user.id(), chat.id, self.names.branch(branch))
+            .await;
         let stats = stats.map_err(|error| failed(&error))?;
         let path = conversation.path_of(branch);
-        let of_role = |role| path.iter().filter(|message| conversation.messages[message].role == role).count() as u64;
-        let tokens: u64 = path.iter().filter_map(|message| conversation.messages[message].tokens).sum();
+        let of_role = |role| {
+            path.iter()
+                .filter(|message| conversation.messages[message].role == role)
+                .count() as u64
+        };
+        let tokens: u64 = path
+            .iter()
+            .filter_map(|message| conversation.messages[message].tokens)
+            .sum();
         let roles = stats.messages_by_role;
         same(
             &format!("statistics of {branch:?}"),
@@ -197,7 +224,10 @@ impl Runner<'_> {
             ..ConversationFilter::default()
         };
         self.check_list(user, &all, |_| true).await?;
-        self.check_list(user, &ConversationFilter::default(), |conversation| !conversation.archived).await?;
+        self.check_list(user, &ConversationFilter::default(), |conversation| {
+            !conversation.archived
+        })
+        .await?;
         let branched = ConversationFilter {
             has_branches: Some(true),
             min_messages: Some(2),
@@ -225,7 +255,10 @@ impl Runner<'_> {
         expected: impl Fn(&Conversation) -> bool,
     ) -> Outcome {
         let id = self.users[user].id();
-        let list = self.store.conversations(id, None, filter, NEWEST_FIRST, ALL).await;
+        let list = self
+            .store
+            .conversations(id, None, filter, NEWEST_FIRST, ALL)
+            .await;
         let (items, total) = list.map_err(|error| failed(&error))?;
         same("a list's length", &(items.len() as u64), &total)?;
         let seen = items.iter().map(|item| item.id);
@@ -241,9 +274,16 @@ impl Runner<'_> {
     ) -> Outcome {
         let (id, parsed) = (self.users[user].id(), SearchQuery::parse(query));
         let expected = self.those(user, expected);
-        let list = self.store.conversations(id, Some(&parsed), filter, NEWEST_FIRST, ALL).await;
+        let list = self
+            .store
+            .conversations(id, Some(&parsed), filter, NEWEST_FIRST, ALL)
+            .await;
         let (items, _) = list.map_err(|error| failed(&error))?;
-        same(&format!("a list of {query:?}"), &expected, &sorted(items.iter().map(|item| item.id)))?;
+        same(
+            &format!("a list of {query:?}"),
+            &expected,
+            &sorted(items.iter().map(|item| item.id)),
+        )?;
         let found = self.store.search_conversations(id, &parsed, filter, ALL).await;
         let (hits, _) = found.map_err(|error| failed(&error))?;
         let seen = sorted(hits.iter().map(|hit| hit.conversation.id));
@@ -253,8 +293,13 @@ impl Runner<'_> {
     async fn check_stats(&self, user: UserNumber) -> Outcome {
         let stats = self.store.conversation_stats(self.users[user].id(), None).await;
         let stats = stats.map_err(|error| failed(&error))?;
-        let all: Vec<&Conversation> = self.model.conversations_of(user).map(|(_, conversation)| conversation).collect();
-        let sum = |count: fn(&Conversation) -> u64| all.iter().map(|conversation| count(conversation)).sum::<u64>();
+        let all: Vec<&Conversation> = self
+            .model
+            .conversations_of(user)
+            .map(|(_, conversation)| conversation)
+            .collect();
+        let sum =
+            |count: fn(&Conversation) -> u64| all.iter().map(|conversation| count(conversation)).sum::<u64>();
         same(
             "statistics",
             &[
@@ -264,18 +309,30 @@ impl Runner<'_> {
                 sum(|conversation| conversation.messages.len() as u64),
                 sum(Conversation::tokens),
             ],
-            &[stats.conversations, stats.archived, stats.branches, stats.messages, stats.total_tokens],
+            &[
+                stats.conversations,
+                stats.archived,
+                stats.branches,
+                stats.messages,
+                stats.total_tokens,
+            ],
         )
     }
 
     /// The ids of those of a user's conversations that are expected.
     fn those(&self, user: UserNumber, expected: impl Fn(&Conversation) -> bool) -> Vec<ConversationId> {
-        let expected = self.model.conversations_of(user).filter(|(_, conversation)| expected(conversation));
+        let expected = self
+            .model
+            .conversations_of(user)
+            .filter(|(_, conversation)| expected(conversation));
         sorted(expected.map(|(number, _)| self.names.conversation(number)))
     }
 
     fn ids(&self, messages: &[M]) -> Vec<MessageId> {
-        messages.iter().map(|message| self.names.message(*message)).collect()
+        messages
+            .iter()
+            .map(|message| self.names.message(*message))
+            .collect()
     }
 }
 

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use ai_chat_orchestrator::models::branch::MergeResult;
 use ai_chat_orchestrator::models::conversation::ConversationStatus;
-use ai_chat_orchestrator::models::ids::{ConversationId, StreamId};
-use ai_chat_orchestrator::models::message::Message;
+use ai_chat_orchestrator::models::ids::{BranchId, ConversationId, MessageId, StreamId};
 use ai_chat_orchestrator::services::conversations::{
-    AnswerOutcome, BranchChanges, ConversationChanges, ImportOutcome, Merge, MessageEdit, NewBranch, NewBranchName,
-    NewConversation, NewMessage, StoreError, ToolResult, Turn, TurnInput, TurnTarget,
+    AnswerOutcome, BranchChanges, ConversationChanges, ImportOutcome, Merge, MessageEdit, NewBranch,
+    NewBranchName, NewConversation, NewMessage, StoreError, ToolResult, Turn, TurnInput, TurnTarget,
 };
 use serde_json::json;
 
@@ -25,36 +24,57 @@ pub enum Happened {
     Done,
     Created(ConversationId),
     Began(Turn, StreamId),
-    Added(Message),
+    Added(MessageId, BranchId),
     Deleted(u64),
     Merged(MergeResult),
     Copied(ConversationId, ImportOutcome),
 }
 
 impl Runner<'_> {
-    pub(super) async fn execute(&self, number: UserNumber, command: &Command) -> Result<Happened, StoreError> {
+    pub(super) async fn execute(
+        &self,
+        number: UserNumber,
+        command: &Command,
+    ) -> Result<Happened, StoreError> {
         let (store, user) = (self.store, &self.users[number]);
         let done = |()| Happened::Done;
-        let conversation = command.conversation().map(|number| self.names.conversation(number));
+        let conversation = command
+            .conversation()
+            .map(|number| self.names.conversation(number));
         let id = conversation.unwrap_or_else(|| ConversationId::new(&store.clock));
         let chat = user.open(id);
         match command {
             Command::Create { title } => {
-                let new = NewConversation { title: title.clone(), ..NewConversation::default() };
+                let new = NewConversation {
+                    title: title.clone(),
+                    ..NewConversation::default()
+                };
                 let made = store.create_conversation(&user.caller, new).await?;
                 Ok(Happened::Created(made.conversation.id))
             }
             Command::AskInNew { text: words } => {
-                self.begin(user, TurnTarget::NewConversation, TurnInput::Message(text(words))).await
+                self.begin(user, TurnTarget::NewConversation, TurnInput::Message(text(words)))
+                    .await
             }
-            Command::Turn { conversation, place, kind } => {
-                self.begin(user, self.target(*conversation, *place), input(kind)).await
+            Command::Turn {
+                conversation,
+                place,
+                kind,
+            } => {
+                self.begin(user, self.target(*conversation, *place), input(kind))
+                    .await
             }
             Command::Regenerate { message, .. } => {
-                self.begin(user, chat.again(self.names.message(*message)), TurnInput::Again).await
+                self.begin(user, chat.again(self.names.message(*message)), TurnInput::Again)
+                    .await
             }
             Command::End { answer, end, text } => self.end(*answer, end, text).await.map(done),
-            Command::Add { place, role, text: words, .. } => {
+            Command::Add {
+                place,
+                role,
+                text: words,
+                ..
+            } => {
                 let new = NewMessage {
                     role: *role,
                     content: text(words),
@@ -62,41 +82,73 @@ impl Runner<'_> {
                     parent: place.parent.map(|parent| self.names.message(parent)),
                     metadata: None,
                 };
-                chat.add(new).await.map(Happened::Added)
+                let added = chat.add(new).await?;
+                Ok(Happened::Added(added.id, added.branch_id))
             }
             Command::Fork { at, activate, .. } => {
-                let new = NewBranch { fork: self.names.message(*at), name: None, activate: *activate };
+                let new = NewBranch {
+                    fork: self.names.message(*at),
+                    name: None,
+                    activate: *activate,
+                };
                 chat.create_branch(new).await.map(|_| Happened::Done)
             }
-            Command::Edit { message, text: words, beside, .. } => {
+            Command::Edit {
+                message,
+                text: words,
+                beside,
+                ..
+            } => {
                 let edit = MessageEdit {
                     content: text(words),
                     new_branch: beside.then(NewBranchName::default),
                 };
-                let edited = store.edit_message(user.id(), id, self.names.message(*message), edit).await;
+                let edited = store
+                    .edit_message(user.id(), id, self.names.message(*message), edit)
+                    .await;
                 edited.map(|_| Happened::Done)
             }
-            Command::DeleteMessage { message, .. } => {
-                chat.delete(self.names.message(*message)).await.map(Happened::Deleted)
-            }
-            Command::DeleteBranch { branch, .. } => {
-                chat.delete_branch(self.names.branch(*branch)).await.map(Happened::Deleted)
-            }
+            Command::DeleteMessage { message, .. } => chat
+                .delete(self.names.message(*message))
+                .await
+                .map(Happened::Deleted),
+            Command::DeleteBranch { branch, .. } => chat
+                .delete_branch(self.names.branch(*branch))
+                .await
+                .map(Happened::Deleted),
             Command::Activate { branch, .. } => {
-                let activated = store.activate_branch(user.id(), id, self.names.branch(*branch)).await;
+                let activated = store
+                    .activate_branch(user.id(), id, self.names.branch(*branch))
+                    .await;
                 activated.map(|_| Happened::Done)
             }
-            Command::SetBranch { branch, name, status, .. } => {
-                let changes = BranchChanges { name: Some(name.clone()), status: Some(*status) };
-                let changed = store.update_branch(user.id(), id, self.names.branch(*branch), changes).await;
+            Command::SetBranch {
+                branch, name, status, ..
+            } => {
+                let changes = BranchChanges {
+                    name: Some(name.clone()),
+                    status: Some(*status),
+                };
+                let changed = store
+                    .update_branch(user.id(), id, self.names.branch(*branch), changes)
+                    .await;
                 changed.map(|_| Happened::Done)
             }
             Command::SetConversation { title, archived, .. } => {
-                let changed = store.update_conversation(user.id(), id, changes(title.as_deref(), *archived)).await;
+                let changed = store
+                    .update_conversation(user.id(), id, changes(title.as_deref(), *archived))
+                    .await;
                 changed.map(|_| Happened::Done)
             }
-            Command::Merge { source, target, options, .. } => {
-                let merged = chat.try_merge(self.names.branch(*source), self.merge(*target, *options)).await;
+            Command::Merge {
+                source,
+                target,
+                options,
+                ..
+            } => {
+                let merged = chat
+                    .try_merge(self.names.branch(*source), self.merge(*target, *options))
+                    .await;
                 merged.map(Happened::Merged)
             }
             Command::DeleteConversation { .. } => store.delete_conversation(user.id(), id).await.map(done),
@@ -122,7 +174,12 @@ impl Runner<'_> {
         }
     }
 
-    async fn begin(&self, user: &User<'_>, target: TurnTarget, input: TurnInput) -> Result<Happened, StoreError> {
+    async fn begin(
+        &self,
+        user: &User<'_>,
+        target: TurnTarget,
+        input: TurnInput,
+    ) -> Result<Happened, StoreError> {
         let turn = user.turn(target, input);
         let stream = turn.stream_id;
         let turn = self.store.append_turn(&user.caller, turn).await?;

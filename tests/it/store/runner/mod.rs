@@ -116,7 +116,8 @@ impl Runner<'_> {
             return Ok(None);
         }
         let full = self.chat(conversation).full().await;
-        self.names.bind(&full, self.model.branches_made, self.model.messages_made)?;
+        self.names
+            .bind(&full, self.model.branches_made, self.model.messages_made)?;
         Ok(Some(full))
     }
 
@@ -155,7 +156,9 @@ impl Runner<'_> {
     /// The conversation that a command may have changed.
     fn touched(&self, command: &Command) -> Option<C> {
         match command {
-            Command::Create { .. } | Command::AskInNew { .. } => self.model.conversations.len().checked_sub(1).map(C),
+            Command::Create { .. } | Command::AskInNew { .. } => {
+                self.model.conversations.len().checked_sub(1).map(C)
+            }
             Command::End { answer, .. } => Some(self.model.answers[answer.0].conversation),
             _ => command.conversation(),
         }
@@ -166,7 +169,11 @@ impl Runner<'_> {
         let expected = &self.model.conversations[conversation.0];
         let id = self.names.conversation(conversation);
         let owner = self.users[expected.owner].id();
-        let stored = self.store.full_conversation(owner, id, None).await.map_err(|error| error.to_string())?;
+        let stored = self
+            .store
+            .full_conversation(owner, id, None)
+            .await
+            .map_err(|error| error.to_string())?;
         let Some(full) = stored else {
             return match expected.deleted {
                 true => Ok(()),

@@ -79,6 +79,7 @@ impl Names {
 
     /// The number of a branch that has to have one.
     pub fn known_branch(&self, id: BranchId) -> Result<B, String> {
-        self.branch_number(id).ok_or_else(|| format!("nobody knows branch {id}"))
+        self.branch_number(id)
+            .ok_or_else(|| format!("nobody knows branch {id}"))
     }
 }

@@ -33,14 +33,22 @@ struct Call {
 
 impl Runner<'_> {
     /// A stored conversation as lines; names of branches only where the model knows them.
-    pub(super) fn lines_of(&self, expected: &Conversation, full: &FullConversation) -> Result<Vec<String>, String> {
+    pub(super) fn lines_of(
+        &self,
+        expected: &Conversation,
+        full: &FullConversation,
+    ) -> Result<Vec<String>, String> {
         let shown = &full.conversation;
         let answers = shown.total_tokens / (PROMPT_TOKENS + COMPLETION_TOKENS);
         if shown.total_cost != Money::from_nano(COST.nano() * i64::try_from(answers).unwrap_or_default()) {
             return Err(format!("{} tokens cost {}", shown.total_tokens, shown.total_cost));
         }
         if shown.last_message_at.is_some() == full.messages.is_empty() {
-            return Err(format!("{} messages, the last at {:?}", full.messages.len(), shown.last_message_at));
+            return Err(format!(
+                "{} messages, the last at {:?}",
+                full.messages.len(),
+                shown.last_message_at
+            ));
         }
         let mut lines = vec![conversation_line(
             shown.title.as_deref(),
@@ -84,7 +92,10 @@ impl Runner<'_> {
         let merged_from = match provenance.merged_from {
             Some(from) => {
                 let (branch, message) = (from.branch_id, from.message_id);
-                Some((self.names.known_branch(branch)?, self.names.message_number(message)?))
+                Some((
+                    self.names.known_branch(branch)?,
+                    self.names.message_number(message)?,
+                ))
             }
             None => None,
         };
@@ -92,8 +103,11 @@ impl Runner<'_> {
             Some(calls) => json(calls.get())?,
             None => Vec::new(),
         };
-        let children: Result<Vec<M>, String> =
-            message.children.iter().map(|child| self.names.message_number(*child)).collect();
+        let children: Result<Vec<M>, String> = message
+            .children
+            .iter()
+            .map(|child| self.names.message_number(*child))
+            .collect();
         let children = children?;
         if message.has_branches != (children.len() > 1) {
             return Err(format!("has_branches={} with {children:?}", message.has_branches));
@@ -118,7 +132,10 @@ impl Runner<'_> {
     }
 
     /// The branches of a stored conversation as the model has them.
-    pub(super) fn branches_of(&self, full: &FullConversation) -> Result<Vec<(Option<B>, model::Branch)>, String> {
+    pub(super) fn branches_of(
+        &self,
+        full: &FullConversation,
+    ) -> Result<Vec<(Option<B>, model::Branch)>, String> {
         let mut sorted: Vec<&Branch> = full.branches.iter().collect();
         sorted.sort_by_key(|branch| branch.id);
         let branch = |branch: &&Branch| {
@@ -140,9 +157,9 @@ impl Runner<'_> {
         Ok(match happened {
             Happened::Done | Happened::Created(_) | Happened::Copied(..) => String::new(),
             Happened::Began(turn, _) => self.words_of_turn(turn)?,
-            Happened::Added(message) => {
-                let (number, branch) = (self.names.message_number(message.id)?, message.branch_id);
-                format!("{number:?} on {:?}", self.names.known_branch(branch)?)
+            Happened::Added(message, branch) => {
+                let message = self.names.message_number(*message)?;
+                format!("{message:?} on {:?}", self.names.known_branch(*branch)?)
             }
             Happened::Deleted(count) => format!("{count} deleted"),
             Happened::Merged(merged) => self.words_of_merge(merged)?,
@@ -153,8 +170,15 @@ impl Runner<'_> {
         let branch = self.names.known_branch(turn.branch_id)?;
         let question = self.names.message_number(turn.user_message_id)?;
         let place = self.names.message_number(turn.message_id)?;
-        let context: Vec<&str> = turn.context.iter().map(|message| message.content.as_str()).collect();
-        Ok(format!("{branch:?} forked={} {question:?} {place:?} {context:?}", turn.forked))
+        let context: Vec<&str> = turn
+            .context
+            .iter()
+            .map(|message| message.content.as_str())
+            .collect();
+        Ok(format!(
+            "{branch:?} forked={} {question:?} {place:?} {context:?}",
+            turn.forked
+        ))
     }
 
     fn words_of_merge(&self, merged: &MergeResult) -> Result<String, String> {
@@ -163,7 +187,10 @@ impl Runner<'_> {
         }
         let target = self.names.known_branch(merged.target_branch_id)?;
         let head = self.message(merged.head_message_id)?;
-        Ok(format!("{} into {target:?} fast={} head={head:?}", merged.merged_message_count, merged.fast_forward))
+        Ok(format!(
+            "{} into {target:?} fast={} head={head:?}",
+            merged.merged_message_count, merged.fast_forward
+        ))
     }
 }
 

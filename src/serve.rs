@@ -27,7 +27,8 @@ use crate::services::llm::Model;
 use crate::services::llm::demo::{DEMO_MODEL, DemoModel};
 use crate::services::llm::litellm_client::{ClientError, LiteLlmClient};
 use crate::services::outbox::{JournalError, Outbox};
-use crate::services::sql::sqlite::{InstanceLock, LockError, OpenError, SqliteConversations, SqliteDatabase};
+use crate::services::sql::SqlConversations;
+use crate::services::sql::sqlite::{InstanceLock, LockError, OpenError, SqliteDatabase};
 use crate::state::{AppState, Services};
 use crate::utils::clock::Clock;
 use crate::utils::errors::ApiError;
@@ -282,7 +283,7 @@ impl Wiring {
     pub(crate) fn services(&self, lifecycle: Lifecycle) -> Result<(Services, Outbox), JournalError> {
         let settings = &self.settings;
         let store: Arc<dyn ConversationStore> =
-            Arc::new(SqliteConversations::new(self.database.clone(), limits(settings)));
+            Arc::new(SqlConversations::new(self.database.clone(), limits(settings)));
         let database = Arc::new(self.database.clone());
         let outbox = Outbox::open(
             &settings.app.data_dir,

@@ -95,7 +95,7 @@ impl MessageStatus {
 }
 
 /// What an answer used and cost.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MessageUsage {
     /// Tokens that the model read.
     pub prompt_tokens: u64,
@@ -107,6 +107,7 @@ pub struct MessageUsage {
     #[schema(value_type = Option<f64>, example = 0.0000135)]
     pub cost_usd: Option<Money>,
     /// Counted by this service, because the model did not say.
+    #[serde(default)]
     pub estimated: bool,
 }
 

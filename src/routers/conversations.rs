@@ -16,7 +16,7 @@ use crate::config::Settings;
 use crate::extract::{Json, Path, Query};
 use crate::models::common::{Page, PageData, PageQuery, Success};
 use crate::models::conversation::{
-    Conversation, ConversationDetail, ConversationFilter, CreateConversationRequest, FullConversation,
+    Conversation, ConversationDetail, StatusFilter, CreateConversationRequest, FullConversation,
 };
 use crate::models::ids::{BranchId, ConversationId};
 use crate::services::auth::Caller;
@@ -41,7 +41,7 @@ struct ListQuery {
     /// Those in use, those put away, or both.
     #[serde(default)]
     #[param(inline)]
-    status: ConversationFilter,
+    status: StatusFilter,
 }
 
 /// List conversations, the last changed first

@@ -36,9 +36,22 @@ impl ChatService {
     ) -> Result<ChatAnswer, ApiError> {
         let (target, input) = validation::conversation(&mut request, &self.settings)?;
         let admission = self.engine.admit(caller.user_id)?;
-        let of_conversation = match (&request.model, target) {
-            (None, TurnTarget::Existing { conversation_id, .. }) => {
-                let defaults = self.store.chat_defaults(caller.user_id, conversation_id).await?;
+        let turn = (target, input);
+        self.answer(caller, context, request, turn, admission).await
+    }
+
+    /// Appends a turn, has it answered, and returns the answer.
+    pub(super) async fn answer(
+        self: Arc<Self>,
+        caller: Caller,
+        context: ChatContext,
+        request: ConversationChatRequest,
+        (target, input): (TurnTarget, TurnInput),
+        admission: Admission,
+    ) -> Result<ChatAnswer, ApiError> {
+        let of_conversation = match (&request.model, target.conversation()) {
+            (None, Some(conversation)) => {
+                let defaults = self.store.chat_defaults(caller.user_id, conversation).await?;
                 defaults.ok_or(StoreError::ConversationNotFound)?.model
             }
             _ => None,
@@ -85,12 +98,13 @@ impl ChatService {
         admission: Admission,
     ) -> Result<Subscription, ApiError> {
         let (stream_id, model, streamed) = (new.stream_id, new.model.clone(), new.streamed);
-        let tool_results = match &new.input {
-            TurnInput::Message(_) => None,
-            TurnInput::ToolResults(results) => Some(results.len()),
+        let (role, brought) = match &new.input {
+            TurnInput::Message(_) => (Role::User, 1),
+            TurnInput::ToolResults(results) => (Role::Tool, results.len()),
+            TurnInput::Again => (Role::User, 0),
         };
         let turn = self.store.append_turn(caller, new).await?;
-        self.tell(caller, &turn, tool_results);
+        self.tell(caller, &turn, role, brought);
         let ids = TurnIds {
             conversation_id: turn.conversation_id,
             branch_id: turn.branch_id,
@@ -133,12 +147,9 @@ impl ChatService {
     }
 
     /// Counts what was appended, and tells of what was made for it.
-    fn tell(&self, caller: &Caller, turn: &Turn, tool_results: Option<usize>) {
+    fn tell(&self, caller: &Caller, turn: &Turn, role: Role, brought: usize) {
         let messages = &self.metrics.messages;
-        match tool_results {
-            Some(count) => messages.with_label_values(&["tool"]).inc_by(count as u64),
-            None => messages.with_label_values(&["user"]).inc(),
-        }
+        messages.with_label_values(&[role.as_str()]).inc_by(brought as u64);
         for (made, operation, event) in [
             (turn.new_conversation, "created", "conversation_created"),
             (turn.forked, "branched", "branch_created"),

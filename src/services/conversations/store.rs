@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::search::SearchQuery;
-use super::transfer::ImportedConversation;
+use super::transfer::import::ImportedConversation;
 use super::{
     BranchChanges, ChatDefaults, ConversationChanges, ConversationFilter, ConversationOrder, FinishedAnswer,
     ImportOutcome, Merge, MessageCursor, MessageEdit, MessageFilter, NewBranch, NewConversation, NewMessage,

@@ -58,6 +58,19 @@ pub enum TurnTarget {
     },
 }
 
+impl TurnTarget {
+    /// The conversation, if it is there already.
+    #[must_use]
+    pub const fn conversation(&self) -> Option<ConversationId> {
+        match self {
+            Self::NewConversation => None,
+            Self::Existing { conversation_id, .. } | Self::Regenerate { conversation_id, .. } => {
+                Some(*conversation_id)
+            }
+        }
+    }
+}
+
 /// A turn that is to be appended.
 #[derive(Debug, Clone)]
 pub struct NewTurn {

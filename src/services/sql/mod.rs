@@ -1,7 +1,18 @@
-//! The SQL database that this installation owns: SQLite.
+//! The SQL database that this installation owns: SQLite or PostgreSQL.
 //!
 //! It implements what other services ask for (`ConversationStore`, `GenerationRecords`, `UsageLedger`,
-//! `OutboxRecords`): their traits live with them, the SQL lives here. A second database is a second folder
-//! beside [`sqlite`], with its own static SQL and its own migrations, behind the same traits.
+//! `OutboxRecords`): their traits live with them, the SQL lives here.
+//!
+//! - [`SqlConversations`]: the conversation store, one transaction around each operation
+//! - `operations`: what the store does, once for all databases
+//! - [`rows`]: what a transaction can do with the tables; [`SqlDatabase`] begins and ends it
+//! - [`sqlite`]: static SQL for SQLite
 
+mod database;
+mod operations;
+pub mod rows;
 pub mod sqlite;
+mod store;
+
+pub use database::SqlDatabase;
+pub use store::SqlConversations;

@@ -45,19 +45,13 @@ pub struct Node {
     pub tool_calls: Option<Box<RawValue>>,
 }
 
-impl Node {
-    /// The pointer of a child: two jumps of the same length are joined into one.
-    #[must_use]
-    pub fn jump_of_child(&self) -> Jump {
-        let (first, second) = (self.depth - self.jump.depth, self.jump.depth - self.jump_of_jump.depth);
-        if first == second {
-            self.jump_of_jump
-        } else {
-            Jump {
-                id: Some(self.id),
-                depth: self.depth,
-            }
-        }
+/// The pointer of what follows a message: two jumps of the same length are joined into one.
+#[must_use]
+pub fn jump_below(id: MessageId, depth: i64, jump: Jump, jump_of_jump: Jump) -> Jump {
+    if depth - jump.depth == jump.depth - jump_of_jump.depth {
+        jump_of_jump
+    } else {
+        Jump { id: Some(id), depth }
     }
 }
 

@@ -21,7 +21,7 @@ mod search;
 pub use answers::{AnswerRows, ClaimRow, RunningAnswer};
 pub use branches::{BranchRow, BranchRows};
 pub use conversations::{ConversationRow, ConversationRows};
-pub use messages::{Edge, ImportedText, Jump, MessageRow, MessageRows, Node, Origin, Removed};
+pub use messages::{Edge, ImportedText, Jump, MessageRow, MessageRows, Node, Origin, Removed, jump_below};
 pub use reads::{Figures, MessageReads};
 pub use search::SearchRows;
 

@@ -1,87 +1,106 @@
 //! Branches in SQLite.
 
-use chrono::{DateTime, Utc};
+use std::ops::DerefMut;
+
+use async_trait::async_trait;
 use sqlx::SqliteConnection;
 
-use super::rows::BranchRow;
+use super::SqliteRows;
+use super::records::{BranchRecord, ShownBranchRecord};
+use super::values::millis;
 use crate::models::branch::Branch;
-use crate::models::ids::{BranchId, ConversationId, MessageId};
-use crate::utils::database::DatabaseError;
+use crate::models::ids::{BranchId, ConversationId};
+use crate::services::sql::rows::{BranchRow, BranchRows, RowsResult};
 
-/// The name of the branch that a conversation begins with.
-const MAIN: &str = "Main";
-
-/// All branches of a conversation, the oldest first.
-pub(super) async fn branches(
-    connection: &mut SqliteConnection,
-    conversation: ConversationId,
-    active: BranchId,
-) -> Result<Vec<Branch>, DatabaseError> {
-    let rows: Vec<BranchRow> = sqlx::query_as(
-        "SELECT b.id, b.conversation_id, b.name, b.status, b.is_main, b.parent_message_id, b.head_message_id,
-                coalesce(head.depth, 0) AS path_length, coalesce(fork.depth, 0) AS shared_length,
-                b.created_at, b.updated_at
-         FROM branches b
-         LEFT JOIN messages head ON head.id = b.head_message_id
-         LEFT JOIN messages fork ON fork.id = b.parent_message_id
-         WHERE b.conversation_id = ?1
-         ORDER BY b.id",
-    )
-    .bind(conversation)
-    .fetch_all(connection)
-    .await?;
-    rows.into_iter().map(|row| row.into_model(active)).collect()
+statements! {
+    INSERT = "INSERT INTO branches
+         (id, conversation_id, name, status, is_main, parent_message_id, head_message_id, source_id, created_at,
+          updated_at)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    SAVE = "UPDATE branches
+     SET name = ?2, status = ?3, parent_message_id = ?4, head_message_id = ?5, updated_at = ?6
+     WHERE id = ?1";
+    DELETE = "DELETE FROM branches WHERE id = ?1";
+    ONE = "SELECT * FROM branches WHERE id = ?1 AND conversation_id = ?2";
+    // Ids are in the order in which they were made.
+    ALL = "SELECT * FROM branches WHERE conversation_id = ?1 ORDER BY is_main DESC, id";
+    SHOWN = "SELECT b.*, coalesce(head.depth, 0) AS head_depth, coalesce(fork.depth, 0) AS fork_depth
+     FROM branches b
+     LEFT JOIN messages head ON head.id = b.head_message_id
+     LEFT JOIN messages fork ON fork.id = b.parent_message_id
+     WHERE b.conversation_id = ?1
+     ORDER BY b.is_main DESC, b.id";
 }
 
-/// Makes the main branch of a new conversation.
-pub(super) async fn insert_main(
-    connection: &mut SqliteConnection,
-    id: BranchId,
-    conversation: ConversationId,
-    now: DateTime<Utc>,
-) -> sqlx::Result<()> {
-    sqlx::query(
-        "INSERT INTO branches (id, conversation_id, name, is_main, created_at, updated_at)
-         VALUES (?1, ?2, ?3, 1, ?4, ?4)",
-    )
-    .bind(id)
-    .bind(conversation)
-    .bind(MAIN)
-    .bind(now.timestamp_millis())
-    .execute(connection)
-    .await?;
-    Ok(())
-}
+#[async_trait]
+impl<C> BranchRows for SqliteRows<C>
+where
+    C: DerefMut<Target = SqliteConnection> + Send,
+{
+    async fn insert_branch(&mut self, row: &BranchRow) -> RowsResult<()> {
+        sqlx::query(INSERT)
+            .bind(row.id)
+            .bind(row.conversation_id)
+            .bind(&row.name)
+            .bind(row.status.as_str())
+            .bind(row.is_main)
+            .bind(row.fork)
+            .bind(row.head)
+            .bind(row.source_id.as_deref())
+            .bind(millis(row.created_at))
+            .bind(millis(row.updated_at))
+            .execute(self.connection())
+            .await?;
+        Ok(())
+    }
 
-/// Makes a branch that leaves the tree at `fork` and makes it the active one.
-pub(super) async fn insert_fork(
-    connection: &mut SqliteConnection,
-    id: BranchId,
-    conversation: ConversationId,
-    fork: MessageId,
-    number: i64,
-    now: DateTime<Utc>,
-) -> sqlx::Result<()> {
-    sqlx::query(
-        "INSERT INTO branches
-             (id, conversation_id, name, is_main, parent_message_id, head_message_id, created_at, updated_at)
-         VALUES (?1, ?2, ?3, 0, ?4, ?4, ?5, ?5)",
-    )
-    .bind(id)
-    .bind(conversation)
-    .bind(format!("Branch {number}"))
-    .bind(fork)
-    .bind(now.timestamp_millis())
-    .execute(&mut *connection)
-    .await?;
-    sqlx::query(
-        "UPDATE conversations SET active_branch_id = ?2, branch_count = branch_count + 1, updated_at = ?3
-         WHERE id = ?1",
-    )
-    .bind(conversation)
-    .bind(id)
-    .bind(now.timestamp_millis())
-    .execute(connection)
-    .await?;
-    Ok(())
+    async fn save_branch(&mut self, row: &BranchRow) -> RowsResult<()> {
+        sqlx::query(SAVE)
+            .bind(row.id)
+            .bind(&row.name)
+            .bind(row.status.as_str())
+            .bind(row.fork)
+            .bind(row.head)
+            .bind(millis(row.updated_at))
+            .execute(self.connection())
+            .await?;
+        Ok(())
+    }
+
+    async fn delete_branch(&mut self, id: BranchId) -> RowsResult<()> {
+        sqlx::query(DELETE).bind(id).execute(self.connection()).await?;
+        Ok(())
+    }
+
+    async fn branch_row(
+        &mut self,
+        conversation: ConversationId,
+        id: BranchId,
+    ) -> RowsResult<Option<BranchRow>> {
+        let record: Option<BranchRecord> = sqlx::query_as(ONE)
+            .bind(id)
+            .bind(conversation)
+            .fetch_optional(self.connection())
+            .await?;
+        record.map(BranchRecord::into_row).transpose()
+    }
+
+    async fn branch_rows(&mut self, conversation: ConversationId) -> RowsResult<Vec<BranchRow>> {
+        let records: Vec<BranchRecord> = sqlx::query_as(ALL)
+            .bind(conversation)
+            .fetch_all(self.connection())
+            .await?;
+        records.into_iter().map(BranchRecord::into_row).collect()
+    }
+
+    async fn branches(&mut self, conversation: ConversationId, active: BranchId) -> RowsResult<Vec<Branch>> {
+        let records: Vec<ShownBranchRecord> = sqlx::query_as(SHOWN)
+            .bind(conversation)
+            .fetch_all(self.connection())
+            .await?;
+        records
+            .into_iter()
+            .map(|record| record.into_model(active))
+            .collect()
+    }
 }

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{FromRow, SqliteConnection};
 
 use super::SqliteDatabase;
-use super::rows::{count, named, stored, time};
+use super::values::{count, named, stored, time};
 use crate::models::ids::{BranchId, ConversationId, MessageId, StreamId, UserId};
 use crate::models::message::MessageStatus;
 use crate::services::conversations::{AnswerOutcome, AnswerUsage, FinishedAnswer};

@@ -2,81 +2,57 @@
 //!
 //! The file is in WAL mode, so that readers never wait for the writer. `secure_delete` overwrites what is
 //! deleted. Foreign keys are enforced. Migrations are in the binary and run at start.
+//!
+//! - [`SqliteDatabase`]: the file; [`open`] opens it, [`lock`] keeps a second process away
+//! - [`Writer`]: the one task that writes
+//! - [`SqliteRows`]: a transaction; its methods are in `conversations`, `branches`, `messages`, `reads`, `answers` and
+//!   `search`, with `records` and `values` between columns and what callers know
+//! - `generations`, `usage`, `outbox`: what other services keep here
+//!
+//! All SQL is static, and each statement finds what it looks for by an index (a test looks at their plans).
+
+#[macro_use]
+mod statements;
 
 mod answers;
 mod branches;
 mod conversations;
+mod filter;
 mod generations;
 mod lock;
-mod new_conversation;
+mod messages;
+mod open;
 mod outbox;
+mod reads;
+mod records;
 mod rows;
-mod turns;
+mod search;
+#[cfg(test)]
+mod tests;
+mod texts;
 mod usage;
+mod values;
 mod writer;
 
-use std::fs::File;
-use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-
 use async_trait::async_trait;
-use sqlx::sqlite::{
-    SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteSynchronous,
-};
-use sqlx::{ConnectOptions, Connection};
-use tokio_util::task::TaskTracker;
+use futures_util::future::BoxFuture;
+use sqlx::sqlite::SqlitePool;
+use sqlx::{Sqlite, Transaction};
 
-pub use conversations::SqliteConversations;
 pub use lock::{InstanceLock, LockError};
+pub use open::OpenError;
+pub use rows::SqliteRows;
 pub use writer::Writer;
 
-use crate::config::{self, DatabaseSettings};
+use super::database::SqlDatabase;
+use super::rows::Rows;
+use crate::services::conversations::StoreError;
 use crate::services::health::{Check, Importance};
 use crate::utils::clock::Clock;
+use crate::utils::database::DatabaseError;
 
-/// SQLite's name for a database without a file, which tests use.
-const IN_MEMORY: &str = ":memory:";
-
-/// How long SQLite waits for a lock that another process holds (a command, a backup).
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long a reader may wait for a connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The schema, oldest change first. A database that knows changes beyond these is refused.
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
-
-/// Why the database could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The file or its folder could not be made.
-    #[error("{path} cannot be made: {source}")]
-    Folder {
-        /// The database file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The file could not be opened.
-    #[error("{path} cannot be opened as a database: {source}")]
-    Open {
-        /// The database file.
-        path: PathBuf,
-        /// What SQLite said.
-        source: sqlx::Error,
-    },
-    /// The schema could not be brought up to date.
-    #[error("the schema of {path} cannot be used: {source}")]
-    Migrate {
-        /// The database file.
-        path: PathBuf,
-        /// Which change, and why.
-        source: sqlx::migrate::MigrateError,
-    },
-}
+/// What health reports call this database.
+const NAME: &str = "sqlite";
 
 /// The open database. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -87,60 +63,6 @@ pub struct SqliteDatabase {
 }
 
 impl SqliteDatabase {
-    /// Opens the file, which is made if need be, and brings its schema up to date.
-    ///
-    /// # Errors
-    /// If it is no database, cannot be written, or has a schema newer than this binary knows.
-    pub async fn open(
-        path: &Path,
-        settings: &DatabaseSettings,
-        clock: Clock,
-        tracker: &TaskTracker,
-    ) -> Result<Self, OpenError> {
-        let failed = |source| OpenError::Open {
-            path: path.to_owned(),
-            source,
-        };
-        let mut writing = connect(path, settings).await?;
-        MIGRATIONS
-            .run(&mut writing)
-            .await
-            .map_err(|source| OpenError::Migrate {
-                path: path.to_owned(),
-                source,
-            })?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(settings.max_connections)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options(path, settings).pragma("query_only", "ON"))
-            .await
-            .map_err(failed)?;
-        Ok(Self {
-            readers,
-            writer: Writer::start(writing, tracker),
-            clock,
-        })
-    }
-
-    /// Brings the schema of a file up to date and closes it.
-    ///
-    /// # Errors
-    /// As [`Self::open`].
-    pub async fn migrate(path: &Path, settings: &DatabaseSettings) -> Result<(), OpenError> {
-        let mut connection = connect(path, settings).await?;
-        MIGRATIONS
-            .run(&mut connection)
-            .await
-            .map_err(|source| OpenError::Migrate {
-                path: path.to_owned(),
-                source,
-            })?;
-        connection.close().await.map_err(|source| OpenError::Open {
-            path: path.to_owned(),
-            source,
-        })
-    }
-
     /// Reading connections: in use, and idle.
     #[must_use]
     pub fn connections(&self) -> (u32, usize) {
@@ -154,56 +76,36 @@ impl SqliteDatabase {
     }
 }
 
-async fn connect(path: &Path, settings: &DatabaseSettings) -> Result<sqlx::SqliteConnection, OpenError> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        tokio::fs::create_dir_all(folder)
+#[async_trait]
+impl SqlDatabase for SqliteDatabase {
+    type Snapshot = SqliteRows<Transaction<'static, Sqlite>>;
+
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    async fn snapshot(&self) -> Result<Self::Snapshot, DatabaseError> {
+        Ok(SqliteRows::new(self.readers.begin().await?))
+    }
+
+    async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: for<'t> FnOnce(&'t mut dyn Rows) -> BoxFuture<'t, Result<T, StoreError>> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    let mut rows = SqliteRows::new(connection);
+                    work(&mut rows).await
+                })
+            })
             .await
-            .map_err(|source| OpenError::Folder {
-                path: path.to_owned(),
-                source,
-            })?;
     }
-    make_private(path).map_err(|source| OpenError::Folder {
-        path: path.to_owned(),
-        source,
-    })?;
-    options(path, settings)
-        .create_if_missing(true)
-        .auto_vacuum(SqliteAutoVacuum::Incremental)
-        .connect()
-        .await
-        .map_err(|source| OpenError::Open {
-            path: path.to_owned(),
-            source,
-        })
-}
-
-/// Makes the file, if it is not there, for nobody else to read; SQLite gives the files beside it the same mode.
-fn make_private(path: &Path) -> io::Result<()> {
-    if path == Path::new(IN_MEMORY) {
-        return Ok(());
-    }
-    File::options()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(path)
-        .map(drop)
-}
-
-fn options(path: &Path, settings: &DatabaseSettings) -> SqliteConnectOptions {
-    let synchronous = match settings.sqlite_synchronous {
-        config::SqliteSynchronous::Full => SqliteSynchronous::Full,
-        config::SqliteSynchronous::Normal => SqliteSynchronous::Normal,
-    };
-    SqliteConnectOptions::new()
-        .filename(path)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(synchronous)
-        .foreign_keys(true)
-        .busy_timeout(BUSY_TIMEOUT)
-        .pragma("secure_delete", "ON")
-        .disable_statement_logging()
 }
 
 /// The health check: whether a read comes back, and whether there is somebody who writes.
@@ -224,7 +126,7 @@ impl Check for SqliteDatabase {
         sqlx::query("SELECT count(*) FROM sqlite_schema")
             .execute(&self.readers)
             .await
-            .map(|_| Some("sqlite".to_owned()))
+            .map(|_| Some(NAME.to_owned()))
             .map_err(|error| {
                 tracing::warn!(%error, "the database does not answer");
                 "the database does not answer".to_owned()

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::SqliteDatabase;
-use super::rows::{count, time};
+use super::values::{count, time};
 use crate::models::ids::StreamId;
 use crate::services::outbox::{OutboxEntry, OutboxRecords, OutboxState, WaitingEntry};
 use crate::utils::database::DatabaseError;

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use sqlx::SqliteConnection;
 
 use super::SqliteDatabase;
-use super::rows::stored;
+use super::values::stored;
 use crate::services::billing::{UsageEvent, UsageLedger};
 use crate::utils::database::DatabaseError;
 

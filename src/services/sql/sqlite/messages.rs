@@ -1,0 +1,300 @@
+//! Writing messages in SQLite, and walking their tree.
+
+use std::ops::DerefMut;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use serde_json::value::RawValue;
+use sqlx::{FromRow, SqliteConnection};
+
+use super::records::MessageRecord;
+use super::values::{EMPTY_OBJECT, count, id_list, json, millis, named, raw, stored};
+use super::{SqliteRows, texts};
+use crate::models::ids::{BranchId, ConversationId, MessageId, UserId};
+use crate::models::message::{MessageStatus, Role};
+use crate::models::money::Money;
+use crate::services::conversations::ContextMessage;
+use crate::services::sql::rows::{
+    Edge, ImportedText, Jump, MessageRow, MessageRows, Node, Origin, Removed, RowsResult,
+};
+use crate::utils::database::DatabaseError;
+
+statements! {
+    INSERT = "INSERT INTO messages
+         (id, conversation_id, branch_id, parent_id, depth, jump_id, jump_depth, role, content, parts, model, status,
+          finish_reason, prompt_tokens, completion_tokens, total_tokens, usage_estimated, cost, latency_ms,
+          first_token_ms, tool_calls, tool_call_id, reasoning, metadata, edited, origin_id, source_id, created_at,
+          updated_at)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
+             ?24, ?25, ?26, ?27, ?28, ?29)";
+    SET_TEXT = "UPDATE messages SET content = ?2, parts = ?3, edited = ?4, updated_at = ?5 WHERE id = ?1";
+    SUM = "SELECT count(*), coalesce(sum(total_tokens), 0), coalesce(sum(cost), 0)
+     FROM messages WHERE id IN (SELECT unhex(value) FROM json_each(?1))";
+    // One statement for all: that nothing leads to them any more is checked at its end.
+    DELETE = "DELETE FROM messages WHERE id IN (SELECT unhex(value) FROM json_each(?1))";
+    SET_BRANCH = "UPDATE messages SET branch_id = ?2 WHERE id IN (SELECT unhex(value) FROM json_each(?1))";
+    NODE = "SELECT m.id, m.parent_id, m.branch_id, m.depth, m.jump_id, m.jump_depth, m.role, m.status, m.tool_calls,
+         further.jump_id AS further_jump_id, coalesce(further.jump_depth, 0) AS further_jump_depth
+     FROM messages m LEFT JOIN messages further ON further.id = m.jump_id
+     WHERE m.id = ?1 AND m.conversation_id = ?2";
+    ORIGINS = "WITH RECURSIVE path (number, id, parent_id, origin_id) AS (
+         SELECT number, id, parent_id, origin_id FROM messages WHERE id = ?1
+         UNION ALL
+         SELECT m.number, m.id, m.parent_id, m.origin_id FROM path JOIN messages m ON m.id = path.parent_id
+     )
+     SELECT id, coalesce(origin_id, id) FROM path ORDER BY number";
+    SUBTREE = "WITH RECURSIVE subtree (id) AS (
+         SELECT ?1
+         UNION ALL
+         SELECT m.id FROM subtree JOIN messages m ON m.parent_id = subtree.id
+     )
+     SELECT id FROM subtree";
+    EDGES = "SELECT id, parent_id, branch_id FROM messages WHERE conversation_id = ?1 ORDER BY number";
+    WHOLE = "SELECT * FROM messages WHERE id IN (SELECT unhex(value) FROM json_each(?1)) ORDER BY number";
+    CONTEXT = "WITH RECURSIVE path (number, parent_id) AS (
+         SELECT number, parent_id FROM messages WHERE id = ?1
+         UNION ALL
+         SELECT m.number, m.parent_id FROM path JOIN messages m ON m.id = path.parent_id
+         LIMIT ?2
+     )
+     SELECT m.role, m.content, m.parts, m.tool_calls, m.tool_call_id
+     FROM path JOIN messages m ON m.number = path.number ORDER BY path.number";
+    IMPORTED = "SELECT id, source_id, content, edited FROM messages
+     WHERE conversation_id = ?1 AND source_id IS NOT NULL";
+}
+
+#[async_trait]
+impl<C> MessageRows for SqliteRows<C>
+where
+    C: DerefMut<Target = SqliteConnection> + Send,
+{
+    async fn insert_messages(
+        &mut self,
+        user: UserId,
+        conversation: ConversationId,
+        rows: &[MessageRow],
+    ) -> RowsResult<()> {
+        for row in rows {
+            insert(self.connection(), conversation, row).await?;
+            texts::add(self.connection(), user, row.id, &row.content).await?;
+        }
+        Ok(())
+    }
+
+    async fn set_text(
+        &mut self,
+        id: MessageId,
+        content: &str,
+        parts: Option<&RawValue>,
+        edited: bool,
+        now: DateTime<Utc>,
+    ) -> RowsResult<()> {
+        sqlx::query(SET_TEXT)
+            .bind(id)
+            .bind(content)
+            .bind(raw(parts))
+            .bind(edited)
+            .bind(millis(now))
+            .execute(self.connection())
+            .await?;
+        Ok(texts::replace(self.connection(), id, content).await?)
+    }
+
+    async fn delete_messages(&mut self, ids: &[MessageId]) -> RowsResult<Removed> {
+        let ids = id_list(ids.iter().map(|id| id.0));
+        let (messages, tokens, cost): (i64, i64, Money) = sqlx::query_as(SUM)
+            .bind(&ids)
+            .fetch_one(self.connection())
+            .await?;
+        sqlx::query(DELETE).bind(&ids).execute(self.connection()).await?;
+        Ok(Removed {
+            messages: count(messages),
+            tokens: count(tokens),
+            cost,
+        })
+    }
+
+    async fn set_branch(&mut self, ids: &[MessageId], branch: BranchId) -> RowsResult<()> {
+        sqlx::query(SET_BRANCH)
+            .bind(id_list(ids.iter().map(|id| id.0)))
+            .bind(branch)
+            .execute(self.connection())
+            .await?;
+        Ok(())
+    }
+
+    async fn node(&mut self, conversation: ConversationId, id: MessageId) -> RowsResult<Option<Node>> {
+        let record: Option<NodeRecord> = sqlx::query_as(NODE)
+            .bind(id)
+            .bind(conversation)
+            .fetch_optional(self.connection())
+            .await?;
+        record.map(NodeRecord::into_node).transpose()
+    }
+
+    async fn path_origins(&mut self, head: Option<MessageId>) -> RowsResult<Vec<Origin>> {
+        let rows: Vec<(MessageId, MessageId)> = sqlx::query_as(ORIGINS)
+            .bind(head)
+            .fetch_all(self.connection())
+            .await?;
+        Ok(rows
+            .into_iter()
+            .map(|(id, origin)| Origin { id, origin })
+            .collect())
+    }
+
+    async fn subtree(&mut self, id: MessageId) -> RowsResult<Vec<MessageId>> {
+        let rows: Vec<(MessageId,)> = sqlx::query_as(SUBTREE)
+            .bind(id)
+            .fetch_all(self.connection())
+            .await?;
+        Ok(rows.into_iter().map(|(id,)| id).collect())
+    }
+
+    async fn edges(&mut self, conversation: ConversationId) -> RowsResult<Vec<Edge>> {
+        let rows: Vec<(MessageId, Option<MessageId>, BranchId)> = sqlx::query_as(EDGES)
+            .bind(conversation)
+            .fetch_all(self.connection())
+            .await?;
+        Ok(rows
+            .into_iter()
+            .map(|(id, parent_id, branch_id)| Edge {
+                id,
+                parent_id,
+                branch_id,
+            })
+            .collect())
+    }
+
+    async fn message_rows(&mut self, ids: &[MessageId]) -> RowsResult<Vec<MessageRow>> {
+        let records: Vec<MessageRecord> = sqlx::query_as(WHOLE)
+            .bind(id_list(ids.iter().map(|id| id.0)))
+            .fetch_all(self.connection())
+            .await?;
+        records.into_iter().map(MessageRecord::into_row).collect()
+    }
+
+    async fn context(&mut self, head: MessageId, limit: u32) -> RowsResult<Vec<ContextMessage>> {
+        let records: Vec<ContextRecord> = sqlx::query_as(CONTEXT)
+            .bind(head)
+            .bind(limit)
+            .fetch_all(self.connection())
+            .await?;
+        records.into_iter().map(ContextRecord::into_context).collect()
+    }
+
+    async fn imported_texts(&mut self, conversation: ConversationId) -> RowsResult<Vec<ImportedText>> {
+        let rows: Vec<(MessageId, String, String, bool)> = sqlx::query_as(IMPORTED)
+            .bind(conversation)
+            .fetch_all(self.connection())
+            .await?;
+        Ok(rows
+            .into_iter()
+            .map(|(id, source_id, content, edited)| ImportedText {
+                id,
+                source_id,
+                content,
+                edited,
+            })
+            .collect())
+    }
+}
+
+async fn insert(
+    connection: &mut SqliteConnection,
+    conversation: ConversationId,
+    row: &MessageRow,
+) -> sqlx::Result<()> {
+    let usage = row.usage.as_ref();
+    sqlx::query(INSERT)
+        .bind(row.id)
+        .bind(conversation)
+        .bind(row.branch_id)
+        .bind(row.parent_id)
+        .bind(row.depth)
+        .bind(row.jump.id)
+        .bind(row.jump.depth)
+        .bind(row.role.as_str())
+        .bind(&row.content)
+        .bind(raw(row.parts.as_deref()))
+        .bind(row.model.as_deref())
+        .bind(row.status.as_str())
+        .bind(row.finish_reason.as_deref())
+        .bind(usage.map(|usage| stored(usage.prompt_tokens)))
+        .bind(usage.map(|usage| stored(usage.completion_tokens)))
+        .bind(usage.map(|usage| stored(usage.total_tokens)))
+        .bind(usage.is_some_and(|usage| usage.estimated))
+        .bind(usage.and_then(|usage| usage.cost_usd))
+        .bind(row.latency_ms.map(stored))
+        .bind(row.first_token_ms.map(stored))
+        .bind(raw(row.tool_calls.as_deref()))
+        .bind(row.tool_call_id.as_deref())
+        .bind(row.reasoning.as_deref())
+        .bind(raw(row.metadata.as_deref()).unwrap_or(EMPTY_OBJECT))
+        .bind(row.edited)
+        .bind(row.origin_id)
+        .bind(row.source_id.as_deref())
+        .bind(millis(row.created_at))
+        .bind(millis(row.updated_at))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+#[derive(Debug, FromRow)]
+struct NodeRecord {
+    id: MessageId,
+    parent_id: Option<MessageId>,
+    branch_id: BranchId,
+    depth: i64,
+    jump_id: Option<MessageId>,
+    jump_depth: i64,
+    role: String,
+    status: String,
+    tool_calls: Option<String>,
+    further_jump_id: Option<MessageId>,
+    further_jump_depth: i64,
+}
+
+impl NodeRecord {
+    fn into_node(self) -> Result<Node, DatabaseError> {
+        Ok(Node {
+            id: self.id,
+            parent_id: self.parent_id,
+            branch_id: self.branch_id,
+            depth: self.depth,
+            jump: Jump {
+                id: self.jump_id,
+                depth: self.jump_depth,
+            },
+            jump_of_jump: Jump {
+                id: self.further_jump_id,
+                depth: self.further_jump_depth,
+            },
+            role: named(Role::from_name, &self.role)?,
+            status: named(MessageStatus::from_name, &self.status)?,
+            tool_calls: self.tool_calls.map(json).transpose()?,
+        })
+    }
+}
+
+#[derive(Debug, FromRow)]
+struct ContextRecord {
+    role: String,
+    content: String,
+    parts: Option<String>,
+    tool_calls: Option<String>,
+    tool_call_id: Option<String>,
+}
+
+impl ContextRecord {
+    fn into_context(self) -> Result<ContextMessage, DatabaseError> {
+        Ok(ContextMessage {
+            role: named(Role::from_name, &self.role)?,
+            content: self.content,
+            parts: self.parts.map(json).transpose()?,
+            tool_calls: self.tool_calls.map(json).transpose()?,
+            tool_call_id: self.tool_call_id,
+        })
+    }
+}

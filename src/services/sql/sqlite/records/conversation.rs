@@ -1,0 +1,65 @@
+//! Conversations as they are read.
+
+use sqlx::FromRow;
+
+use super::super::values::{count, json, named, time};
+use crate::models::conversation::{Conversation, ConversationStatus};
+use crate::models::ids::{BranchId, ConversationId, UserId};
+use crate::models::money::Money;
+use crate::services::sql::rows::ConversationRow;
+use crate::utils::database::DatabaseError;
+
+/// The columns of a conversation.
+#[derive(Debug, FromRow)]
+pub(in super::super) struct ConversationRecord {
+    id: ConversationId,
+    user_id: UserId,
+    title: Option<String>,
+    search_title: String,
+    model: Option<String>,
+    status: String,
+    system_message: Option<String>,
+    metadata: String,
+    active_branch_id: BranchId,
+    message_count: i64,
+    branch_count: i64,
+    total_tokens: i64,
+    total_cost: Money,
+    preview: Option<String>,
+    imported_from: Option<String>,
+    created_at: i64,
+    updated_at: i64,
+    last_message_at: Option<i64>,
+}
+
+impl ConversationRecord {
+    pub(in super::super) fn into_model(self) -> Result<Conversation, DatabaseError> {
+        Ok(Conversation {
+            id: self.id,
+            title: self.title,
+            model: self.model,
+            status: named(ConversationStatus::from_name, &self.status)?,
+            system_message: self.system_message,
+            metadata: json(self.metadata)?,
+            user_id: self.user_id,
+            active_branch_id: self.active_branch_id,
+            message_count: count(self.message_count),
+            branch_count: count(self.branch_count),
+            total_tokens: count(self.total_tokens),
+            total_cost: self.total_cost,
+            preview: self.preview,
+            imported_from: self.imported_from,
+            created_at: time(self.created_at)?,
+            updated_at: time(self.updated_at)?,
+            last_message_at: self.last_message_at.map(time).transpose()?,
+        })
+    }
+
+    pub(in super::super) fn into_row(mut self) -> Result<ConversationRow, DatabaseError> {
+        let search_title = std::mem::take(&mut self.search_title);
+        Ok(ConversationRow {
+            shown: self.into_model()?,
+            search_title,
+        })
+    }
+}

@@ -1,0 +1,82 @@
+//! How single values are stored, and read back.
+
+use std::fmt::Write as _;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::utils::database::DatabaseError;
+
+/// What an object is stored as that holds nothing.
+pub(super) const EMPTY_OBJECT: &str = "{}";
+
+/// The time of a stored number of milliseconds.
+pub(super) fn time(millis: i64) -> Result<DateTime<Utc>, DatabaseError> {
+    DateTime::from_timestamp_millis(millis).ok_or_else(|| DatabaseError::Corrupt(format!("time {millis}")))
+}
+
+/// A time as it is stored.
+pub(super) const fn millis(time: DateTime<Utc>) -> i64 {
+    time.timestamp_millis()
+}
+
+/// A stored count; the schema never lets one fall below zero.
+pub(super) fn count(stored: i64) -> u64 {
+    u64::try_from(stored).unwrap_or_default()
+}
+
+/// A count as it is stored.
+pub(super) fn stored(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// Stored JSON.
+pub(super) fn json(text: String) -> Result<Box<RawValue>, DatabaseError> {
+    RawValue::from_string(text).map_err(|error| DatabaseError::Corrupt(format!("JSON: {error}")))
+}
+
+/// JSON as it is stored.
+pub(super) fn raw(json: Option<&RawValue>) -> Option<&str> {
+    json.map(RawValue::get)
+}
+
+/// A stored name of a closed list.
+pub(super) fn named<T>(read: impl Fn(&str) -> Option<T>, name: &str) -> Result<T, DatabaseError> {
+    read(name).ok_or_else(|| DatabaseError::Corrupt(format!("name {name}")))
+}
+
+/// A value as a JSON text.
+pub(super) fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<String, DatabaseError> {
+    serde_json::to_string(value).map_err(|error| DatabaseError::Corrupt(format!("JSON: {error}")))
+}
+
+/// Ids as one bound value, for `IN (SELECT unhex(value) FROM json_each(?))`.
+pub(super) fn id_list(ids: impl ExactSizeIterator<Item = Uuid>) -> String {
+    /// Digits of an id, its quotes and a comma.
+    const ID_CHARS: usize = 35;
+    let mut list = String::with_capacity(2 + ids.len() * ID_CHARS);
+    for id in ids {
+        list.push(if list.is_empty() { '[' } else { ',' });
+        // Writing to a `String` cannot fail.
+        let _ = write!(list, "\"{}\"", id.simple());
+    }
+    list.push_str(if list.is_empty() { "[]" } else { "]" });
+    list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_ids_as_json() {
+        let ids = [Uuid::from_u128(1), Uuid::from_u128(u128::MAX)];
+        assert_eq!(id_list([].into_iter()), "[]");
+        assert_eq!(
+            id_list(ids.into_iter()),
+            r#"["00000000000000000000000000000001","ffffffffffffffffffffffffffffffff"]"#
+        );
+    }
+}

@@ -64,10 +64,6 @@ impl ConversationService {
     ) -> Result<(Vec<Conversation>, u64), ApiError> {
         checks::model_filter(filter.model.as_deref())?;
         let query = checks::optional_search(query)?;
-        // What holds no letter, digit or symbol cannot be found.
-        if query.as_ref().is_some_and(|query| query.is_empty()) {
-            return Ok((Vec::new(), 0));
-        }
         let query = query.as_ref();
         Ok(self.store.conversations(user, query, filter, order, page).await?)
     }
@@ -87,9 +83,6 @@ impl ConversationService {
         checks::model_filter(filter.model.as_deref())?;
         let query = checks::search(query)?;
         self.count("searched");
-        if query.is_empty() {
-            return Ok((Vec::new(), 0));
-        }
         Ok(self.store.search_conversations(user, &query, filter, page).await?)
     }
 

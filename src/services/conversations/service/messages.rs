@@ -2,7 +2,7 @@
 
 use super::{ConversationService, checks, require};
 use crate::models::common::Page;
-use crate::models::ids::{BranchId, ConversationId, MessageId, UserId};
+use crate::models::ids::{ConversationId, MessageId, UserId};
 use crate::models::message::{
     CreateMessageRequest, DeletedMessage, EditMessageRequest, EditedMessage, Message, MessageDetail,
     MessageHit, SearchMessagesRequest,
@@ -147,10 +147,6 @@ impl ConversationService {
         checks::model_filter(request.model.as_deref())?;
         let query = checks::search(&request.q)?;
         self.count("searched");
-        if query.is_empty() {
-            self.require_place(user, conversation, request.branch_id).await?;
-            return Ok((Vec::new(), 0));
-        }
         let filter = MessageFilter {
             role: request.role,
             model: request.model.as_deref(),
@@ -164,18 +160,5 @@ impl ConversationService {
             .store
             .search_messages(user, conversation, &query, filter, page);
         Ok(found.await?)
-    }
-
-    /// Makes sure that there is such a conversation and, if one is named, such a branch in it.
-    async fn require_place(
-        &self,
-        user: UserId,
-        conversation: ConversationId,
-        branch: Option<BranchId>,
-    ) -> Result<(), ApiError> {
-        match branch {
-            Some(branch) => self.branch(user, conversation, branch).await.map(|_| ()),
-            None => self.read(user, conversation).await.map(|_| ()),
-        }
     }
 }

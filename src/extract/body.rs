@@ -81,10 +81,7 @@ pub(super) fn too_large(max_bytes: usize) -> ApiError {
 }
 
 pub(super) fn incomplete() -> ApiError {
-    ApiError::new(
-        ErrorCode::BadRequest,
-        "The body ended before it was complete.",
-    )
+    ApiError::new(ErrorCode::BadRequest, "The body ended before it was complete.")
 }
 
 pub(super) fn too_slow() -> ApiError {

@@ -46,7 +46,9 @@ where
             silence: SILENCE,
             read_within: READ_WITHIN,
         };
-        Ok(Self(bounded(request.into_body().into_data_stream(), bounds).boxed()))
+        Ok(Self(
+            bounded(request.into_body().into_data_stream(), bounds).boxed(),
+        ))
     }
 }
 

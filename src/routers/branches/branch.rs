@@ -176,8 +176,6 @@ pub(super) async fn activate_branch(
     caller: Caller,
     Path((id, branch)): Path<(ConversationId, BranchId)>,
 ) -> Result<Json<Success<Branch>>, ApiError> {
-    let activated = conversations
-        .activate_branch(caller.user_id, id, branch)
-        .await?;
+    let activated = conversations.activate_branch(caller.user_id, id, branch).await?;
     Ok(Json(Success::new(activated)))
 }

@@ -32,8 +32,6 @@ pub(super) async fn change_conversations(
     about: RequestContext,
     Json(request): Json<BatchRequest>,
 ) -> Result<Json<Success<BatchReport>>, ApiError> {
-    let report = conversations
-        .batch(caller.user_id, request, &about.id.0)
-        .await?;
+    let report = conversations.batch(caller.user_id, request, &about.id.0).await?;
     Ok(Json(Success::new(report)))
 }

@@ -114,7 +114,7 @@ pub(super) struct SearchQuery {
 ///
 /// All words have to be in one text, in any order; a word finds those that begin with it. Case, accents and
 /// compatibility forms do not matter; of scripts without spaces and of emoji any part is found. Ranked are the newest
-/// 1,000 messages that match, and all titles.
+/// 2,000 messages that match, and all titles.
 #[utoipa::path(
     get,
     path = "/v1/conversations/search",

@@ -18,7 +18,10 @@ use crate::state::AppState;
 /// The routes. `/search`, `/stats`, `/batch` and `/import` win over `/{id}`.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
-        .routes(routes!(list::list_conversations, conversation::create_conversation))
+        .routes(routes!(
+            list::list_conversations,
+            conversation::create_conversation
+        ))
         .routes(routes!(list::search_conversations))
         .routes(routes!(list::read_conversation_stats))
         .routes(routes!(batch::change_conversations))

@@ -61,7 +61,10 @@ pub(super) async fn export_conversation(
     let content_disposition =
         HeaderValue::from_str(&export.content_disposition).map_err(ApiError::internal)?;
     let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static(export.content_type)),
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static(export.content_type),
+        ),
         (header::CONTENT_DISPOSITION, content_disposition),
     ];
     Ok((headers, Body::from_stream(export.pieces)).into_response())
@@ -69,7 +72,7 @@ pub(super) async fn export_conversation(
 
 /// Import conversations from a file
 ///
-/// The body is an export of this service (`format=json`), a ChatGPT `conversations.json`, one conversation of either, or
+/// The body is an export of this service (`format=json`), a `conversations.json` of `ChatGPT`, one conversation of either, or
 /// an array of them, of at most `MAX_IMPORT_BYTES` (256 MiB). Each becomes a copy with new ids; importing the same one
 /// again gives that copy what it does not have, and never changes the original. What is wrong with one conversation is
 /// told in its result and leaves the others imported. A file that is no JSON changes nothing.

@@ -55,7 +55,12 @@ pub(super) struct IncludeQuery {
 impl IncludeQuery {
     fn relatives(&self) -> Result<Relatives, ApiError> {
         let mut relatives = Relatives::default();
-        let names = self.include.as_deref().unwrap_or_default().split(',').map(str::trim);
+        let names = self
+            .include
+            .as_deref()
+            .unwrap_or_default()
+            .split(',')
+            .map(str::trim);
         for name in names.filter(|name| !name.is_empty()) {
             match name {
                 "children" => relatives.children = true,
@@ -147,9 +152,7 @@ pub(super) async fn delete_message(
     caller: Caller,
     Path((id, message)): Path<(ConversationId, MessageId)>,
 ) -> Result<Json<Success<DeletedMessage>>, ApiError> {
-    let deleted = conversations
-        .delete_message(caller.user_id, id, message)
-        .await?;
+    let deleted = conversations.delete_message(caller.user_id, id, message).await?;
     Ok(Json(Success::new(deleted)))
 }
 

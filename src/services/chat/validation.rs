@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use super::ChatSettings;
 use crate::models::chat::{ConversationChatRequest, OpenAiChatRequest, ToolResultInput};
 use crate::services::conversations::{
-    ToolResult, TurnInput, TurnTarget, check_content, check_length, check_model, check_system_message,
+    ToolResult, TurnInput, TurnTarget, check_branch_name, check_content, check_length, check_model,
+    check_system_message,
 };
 use crate::utils::errors::{ApiError, ErrorCode, FieldErrors};
 
@@ -20,6 +21,30 @@ pub(super) fn conversation(
     request: &mut ConversationChatRequest,
     settings: &ChatSettings,
 ) -> Result<(TurnTarget, TurnInput), ApiError> {
+    let mut errors = check_options(request, settings);
+    let target = target(request, &mut errors);
+    let input = input(request, settings, &mut errors);
+    errors.into_result()?;
+    // Without a problem noted there is an input.
+    let input = input.ok_or_else(|| ApiError::invalid_field("message", "is required"))?;
+    Ok((target, input))
+}
+
+/// How a message that is there is to be answered, checked.
+pub(super) fn regeneration(
+    options: &ConversationChatRequest,
+    branch_name: Option<&str>,
+    settings: &ChatSettings,
+) -> Result<(), ApiError> {
+    let mut errors = check_options(options, settings);
+    if let Some(name) = branch_name {
+        check_branch_name(&mut errors, "branch_name", name);
+    }
+    errors.into_result()
+}
+
+/// What is wrong with the wishes about an answer.
+fn check_options(request: &ConversationChatRequest, settings: &ChatSettings) -> FieldErrors {
     let mut errors = FieldErrors::default();
     if let Some(model) = &request.model {
         check_model(&mut errors, model);
@@ -41,12 +66,7 @@ pub(super) fn conversation(
     if let Some(text) = &request.system_message {
         check_system_message(&mut errors, text);
     }
-    let target = target(request, &mut errors);
-    let input = input(request, settings, &mut errors);
-    errors.into_result()?;
-    // Without a problem noted there is an input.
-    let input = input.ok_or_else(|| ApiError::invalid_field("message", "is required"))?;
-    Ok((target, input))
+    errors
 }
 
 fn target(request: &ConversationChatRequest, errors: &mut FieldErrors) -> TurnTarget {

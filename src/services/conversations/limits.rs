@@ -102,9 +102,7 @@ pub fn check_content(errors: &mut FieldErrors, field: &str, content: &MessageCon
 
 fn check_printable(errors: &mut FieldErrors, field: &str, text: &str) {
     let printable = !text.chars().any(|c| c.is_control() && c != '\t' && c != '\n');
-    errors.check(printable, field, || {
-        "must not hold control characters".to_owned()
-    });
+    errors.check(printable, field, || "must not hold control characters".to_owned());
 }
 
 /// Notes a text that is shorter or longer, in characters, than it may be.

@@ -70,7 +70,7 @@ impl ConversationService {
 /// A fault of ours is logged by the request layer only where it is the answer of the whole request.
 fn log_fault(error: &ApiError) {
     if error.status().is_server_error() {
-        let cause = error.cause().map(|cause| cause as &dyn std::error::Error);
+        let cause = std::error::Error::source(error);
         tracing::error!(code = %error.code(), cause, "one conversation of a batch failed");
     }
 }
@@ -115,12 +115,7 @@ fn distinct(given: Vec<String>) -> Vec<Item> {
             id: given.parse().ok(),
             given,
         })
-        .filter(|item| {
-            seen.insert(
-                item.id
-                    .map_or_else(|| item.given.clone(), |id| id.to_string()),
-            )
-        })
+        .filter(|item| seen.insert(item.id.map_or_else(|| item.given.clone(), |id| id.to_string())))
         .collect()
 }
 
@@ -193,7 +188,11 @@ mod tests {
                 "parameters.title",
             ),
         ] {
-            assert_eq!(refused_field(&format!(r#"{{"operation":{rest}}}"#)), field, "{rest}");
+            assert_eq!(
+                refused_field(&format!(r#"{{"operation":{rest}}}"#)),
+                field,
+                "{rest}"
+            );
         }
     }
 }

@@ -165,10 +165,7 @@ impl ConversationService {
             expected_target_head: request.expected_target_head_id,
             dry_run: request.dry_run.unwrap_or_default(),
         };
-        let result = self
-            .store
-            .merge_branch(user, conversation, source, merge)
-            .await?;
+        let result = self.store.merge_branch(user, conversation, source, merge).await?;
         if !result.dry_run {
             self.tell("merged", "branch_merged", user, conversation);
         }

@@ -120,7 +120,11 @@ mod tests {
         for empty in ["{}", r#"{"titel":"misspelt"}"#] {
             assert!(changes(empty).is_err(), "{empty}");
         }
-        for one in [r#"{"title":null}"#, r#"{"metadata":{}}"#, r#"{"status":"archived"}"#] {
+        for one in [
+            r#"{"title":null}"#,
+            r#"{"metadata":{}}"#,
+            r#"{"status":"archived"}"#,
+        ] {
             assert!(changes(one).is_ok(), "{one}");
         }
         for wrong in [

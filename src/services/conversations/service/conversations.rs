@@ -83,7 +83,10 @@ impl ConversationService {
         checks::model_filter(filter.model.as_deref())?;
         let query = checks::search(query)?;
         self.count("searched");
-        Ok(self.store.search_conversations(user, &query, filter, page).await?)
+        Ok(self
+            .store
+            .search_conversations(user, &query, filter, page)
+            .await?)
     }
 
     /// What the conversations made within a period amount to.

@@ -103,13 +103,7 @@ impl ConversationService {
     }
 
     /// Counts something that was done, and tells of it.
-    fn tell(
-        &self,
-        operation: &'static str,
-        event: &'static str,
-        user: UserId,
-        conversation: ConversationId,
-    ) {
+    fn tell(&self, operation: &'static str, event: &'static str, user: UserId, conversation: ConversationId) {
         self.count(operation);
         tracing::info!(
             event,

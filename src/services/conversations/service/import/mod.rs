@@ -19,8 +19,8 @@ use super::ConversationService;
 use crate::models::conversation::{ImportReport, ImportResult, ImportStatus};
 use crate::models::ids::ConversationId;
 use crate::services::auth::Caller;
-use crate::services::conversations::transfer::import::{ImportError, ImportProblem, ImportedConversation};
 use crate::services::conversations::ImportOutcome;
+use crate::services::conversations::transfer::import::{ImportError, ImportProblem, ImportedConversation};
 use crate::utils::errors::{ApiError, ErrorCode};
 
 /// Imports that are in work at once; one more is refused. Each may hold three conversations in memory, and a file
@@ -93,7 +93,9 @@ impl ConversationService {
                 ),
                 Err(problem) => (problem.source, Err(unreadable(problem.message))),
             };
-            report.conversation_ids.extend(stored.as_ref().ok().map(|(id, _)| *id));
+            report
+                .conversation_ids
+                .extend(stored.as_ref().ok().map(|(id, _)| *id));
             report.results.push(result(source_id, stored, request_id));
         }
         if report.results.iter().all(is_unknown) {
@@ -103,7 +105,11 @@ impl ConversationService {
     }
 
     /// Stores one conversation. What is wrong with it alone is the inner error; a failing store ends the import.
-    async fn store_one(&self, caller: &Caller, conversation: ImportedConversation) -> Result<Stored, ApiError> {
+    async fn store_one(
+        &self,
+        caller: &Caller,
+        conversation: ImportedConversation,
+    ) -> Result<Stored, ApiError> {
         let stored = self.store.import_conversation(caller, conversation).await;
         match stored.map_err(ApiError::from) {
             Err(error) if error.status().is_server_error() => Err(error),
@@ -161,7 +167,10 @@ fn nothing_known(report: &ImportReport) -> ApiError {
     match why {
         Some(error) => ApiError::invalid_field(
             BODY,
-            format!("holds no conversation that is known; the first entry {}", error.message),
+            format!(
+                "holds no conversation that is known; the first entry {}",
+                error.message
+            ),
         ),
         None => ApiError::invalid_field(BODY, "holds no conversation"),
     }

@@ -65,8 +65,9 @@ impl ConversationService {
         let (sender, found) = mpsc::channel(1);
         let reading = blocking(move || spool.read(&sender));
         let (read, report) = tokio::join!(reading, self.store_all(caller, found, request_id));
-        let report = report?;
+        // Where nobody takes what is read, reading ends well, and it is the store that failed.
         read?.map_err(refusal)?;
+        let report = report?;
         self.count_imported(caller, &report);
         Ok(report)
     }
@@ -91,7 +92,7 @@ impl ConversationService {
                     Some(conversation.source.clone()),
                     self.store_one(caller, conversation).await?,
                 ),
-                Err(problem) => (problem.source, Err(unreadable(problem.message))),
+                Err(problem) => (problem.source, Err(unreadable(&problem.message))),
             };
             report
                 .conversation_ids
@@ -150,8 +151,11 @@ fn is_unknown(result: &ImportResult) -> bool {
     result.source_id.is_none()
 }
 
-fn unreadable(message: String) -> ApiError {
-    ApiError::new(ErrorCode::ValidationError, message)
+fn unreadable(message: &str) -> ApiError {
+    ApiError::new(
+        ErrorCode::ValidationError,
+        format!("Not a conversation that can be imported: {message}."),
+    )
 }
 
 fn too_many() -> ApiError {

@@ -36,7 +36,8 @@ CREATE TABLE conversations (
 CREATE INDEX conversations_by_update ON conversations (user_id, updated_at, id);
 CREATE INDEX conversations_by_status ON conversations (user_id, status, updated_at, id);
 CREATE INDEX conversations_by_creation ON conversations (user_id, created_at, id);
-CREATE INDEX conversations_by_search_title ON conversations (user_id, search_title);
+-- Also what is read to search titles.
+CREATE INDEX conversations_by_search_title ON conversations (user_id, search_title, id);
 CREATE UNIQUE INDEX conversations_one_copy ON conversations (user_id, imported_from) WHERE imported_from IS NOT NULL;
 
 CREATE INDEX conversations_by_active_branch ON conversations (active_branch_id);
@@ -103,9 +104,12 @@ CREATE TABLE messages (
 ) STRICT;
 
 CREATE INDEX messages_by_conversation ON messages (conversation_id, number);
-CREATE INDEX messages_by_parent ON messages (parent_id);
+-- With the conversation, because the parent of all roots is the same: none.
+CREATE INDEX messages_by_parent ON messages (parent_id, conversation_id);
 CREATE INDEX messages_by_branch ON messages (branch_id);
 CREATE INDEX messages_by_jump ON messages (jump_id);
+-- For statistics, which would else read all that a user ever wrote.
+CREATE INDEX messages_by_model ON messages (conversation_id, model) WHERE role = 'assistant' AND model IS NOT NULL;
 
 -- What is searched: the text of a message as tokens that the service made, separated by spaces.
 CREATE TABLE message_texts (

@@ -6,13 +6,15 @@
 //! - [`SqlConversations`]: the conversation store, one transaction around each operation
 //! - `operations`: what the store does, once for all databases
 //! - [`rows`]: what a transaction can do with the tables; [`SqlDatabase`] begins and ends it
-//! - [`sqlite`]: static SQL for SQLite
+//! - [`sqlite`], [`postgres`]: static SQL for each database; `values`: what both store alike
 
 mod database;
 mod operations;
+pub mod postgres;
 pub mod rows;
 pub mod sqlite;
 mod store;
+mod values;
 
 pub use database::SqlDatabase;
 pub use store::SqlConversations;

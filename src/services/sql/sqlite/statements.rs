@@ -7,6 +7,6 @@ macro_rules! statements {
 
         /// All statements of this file that are named.
         #[cfg(test)]
-        pub(super) const STATEMENTS: &[(&str, &str)] = &[$((stringify!($name), $sql)),+];
+        pub(in crate::services::sql::sqlite) const STATEMENTS: &[(&str, &str)] = &[$((stringify!($name), $sql)),+];
     };
 }

@@ -1,8 +1,5 @@
 //! Conversations in SQLite, and the users that have them.
 
-#[cfg(test)]
-pub(super) use list::all_statements as list_statements;
-
 mod list;
 mod stats;
 
@@ -23,6 +20,8 @@ use crate::services::conversations::search::SearchQuery;
 use crate::services::conversations::{ConversationFilter, ConversationOrder};
 use crate::services::sql::rows::{ConversationRow, ConversationRows, RowsResult};
 
+#[cfg(test)]
+pub(super) use list::all_statements as list_statements;
 #[cfg(test)]
 pub(super) use stats::STATEMENTS as STATS_STATEMENTS;
 

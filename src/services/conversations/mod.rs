@@ -23,8 +23,8 @@ mod turn;
 
 pub use changes::{
     BranchChanges, ConversationChanges, ConversationFilter, ConversationOrder, ImportOutcome, Merge,
-    MessageCursor, MessageEdit, MessageFilter, NewBranch, NewBranchName, NewConversation, NewMessage, PathQuery,
-    Relatives,
+    MessageCursor, MessageEdit, MessageFilter, NewBranch, NewBranchName, NewConversation, NewMessage,
+    PathQuery, Relatives,
 };
 pub use context::{ContextMessage, model_messages, unanswered_calls};
 pub use error::StoreError;
@@ -38,5 +38,6 @@ pub use store::{ConversationStore, MessageBatch};
 pub use title::title_from_answer;
 pub use tree::tree_json;
 pub use turn::{
-    AnswerOutcome, AnswerUsage, ChatDefaults, FinishedAnswer, NewTurn, ToolResult, Turn, TurnInput, TurnTarget,
+    AnswerOutcome, AnswerUsage, ChatDefaults, FinishedAnswer, NewTurn, ToolResult, Turn, TurnInput,
+    TurnTarget,
 };

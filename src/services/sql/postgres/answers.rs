@@ -27,8 +27,7 @@ const FILL: &str = "UPDATE messages
          tool_calls = $13::json, reasoning = $14, updated_at = $15
      WHERE id = $1 AND status = 'streaming'";
 
-const END: &str =
-    "UPDATE generations SET status = $2, ended_at = $3 WHERE id = $1 AND status = 'streaming'";
+const END: &str = "UPDATE generations SET status = $2, ended_at = $3 WHERE id = $1 AND status = 'streaming'";
 
 /// A statement of its own after [`END`], so that it sees the checkpoints that were written while that waited.
 const FORGET_CHECKPOINTS: &str = "DELETE FROM checkpoints WHERE generation_id = $1";

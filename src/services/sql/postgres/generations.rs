@@ -37,11 +37,13 @@ const CHECKPOINTS: &str = "SELECT generation_id, first_event, content, reasoning
          tool_calls::text AS tool_calls
      FROM checkpoints WHERE generation_id = $1 ORDER BY first_event";
 
-const UNFINISHED: &str = "SELECT id, user_id, conversation_id, branch_id, user_message_id, message_id, model, request_id,
+const UNFINISHED: &str =
+    "SELECT id, user_id, conversation_id, branch_id, user_message_id, message_id, model, request_id,
          streamed, sent_bytes
      FROM generations WHERE status = 'streaming'";
 
-const ONE: &str = "SELECT g.id, g.conversation_id, g.branch_id, g.user_message_id, g.message_id, g.request_id, g.model,
+const ONE: &str =
+    "SELECT g.id, g.conversation_id, g.branch_id, g.user_message_id, g.message_id, g.request_id, g.model,
          g.status, g.started_at, g.ended_at, m.id IS NOT NULL AS has_message
      FROM generations g LEFT JOIN messages m ON m.id = g.message_id
      WHERE g.id = $1 AND g.user_id = $2";
@@ -63,7 +65,9 @@ impl GenerationRecords for PostgresDatabase {
             .bind(column(&checkpoints, |checkpoint| checkpoint.content.as_str()))
             .bind(column(&checkpoints, |checkpoint| checkpoint.reasoning.as_str()))
             .bind(marks)
-            .bind(column(&checkpoints, |checkpoint| checkpoint.tool_calls.as_deref()))
+            .bind(column(&checkpoints, |checkpoint| {
+                checkpoint.tool_calls.as_deref()
+            }))
             .execute(&self.pool)
             .await?;
         Ok(())

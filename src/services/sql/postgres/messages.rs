@@ -50,7 +50,8 @@ const DELETE: &str = "WITH gone AS (DELETE FROM messages WHERE id = ANY ($1) RET
 
 const SET_BRANCH: &str = "UPDATE messages SET branch_id = $2 WHERE id = ANY ($1)";
 
-const NODE: &str = "SELECT m.id, m.parent_id, m.branch_id, m.depth, m.jump_id, m.jump_depth, m.role, m.status,
+const NODE: &str =
+    "SELECT m.id, m.parent_id, m.branch_id, m.depth, m.jump_id, m.jump_depth, m.role, m.status,
          m.tool_calls::text AS tool_calls, further.jump_id AS further_jump_id,
          coalesce(further.jump_depth, 0) AS further_jump_depth
      FROM messages m LEFT JOIN messages further ON further.id = m.jump_id
@@ -70,7 +71,8 @@ const SUBTREE: &str = "WITH RECURSIVE subtree (id) AS (
      )
      SELECT id FROM subtree";
 
-const EDGES: &str = "SELECT id, parent_id, branch_id FROM messages WHERE conversation_id = $1 ORDER BY number";
+const EDGES: &str =
+    "SELECT id, parent_id, branch_id FROM messages WHERE conversation_id = $1 ORDER BY number";
 
 const WHOLE: &str = concat!(
     "SELECT ",

@@ -59,6 +59,9 @@ const NAME: &str = "postgresql";
 /// without a word.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// How long those who still use a connection at a stop may take to be done.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+
 /// Each statement sees what was committed before it: after waiting for a row, what the one before left there.
 const WRITING: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
@@ -110,9 +113,14 @@ impl PostgresDatabase {
         (all.saturating_sub(u32::try_from(idle).unwrap_or(all)), idle)
     }
 
-    /// Closes the connections, once those who use them are done.
+    /// Closes the connections, waiting a while for those who use them.
     pub async fn close(&self) {
-        self.pool.close().await;
+        if tokio::time::timeout(CLOSE_WITHIN, self.pool.close())
+            .await
+            .is_err()
+        {
+            tracing::warn!("connections to the database were still in use");
+        }
     }
 }
 

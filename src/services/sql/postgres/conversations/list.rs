@@ -77,13 +77,12 @@ pub(super) async fn page(
         .bind(matching.as_deref())
         .fetch_one(&mut *connection)
         .await?;
-    let records: Vec<ConversationRecord> =
-        filter::bind(sqlx::query_as(page_statement(order)), user, filter)
-            .bind(matching.as_deref())
-            .bind(i64::from(page.limit))
-            .bind(stored(page.offset()))
-            .fetch_all(connection)
-            .await?;
+    let records: Vec<ConversationRecord> = filter::bind(sqlx::query_as(page_statement(order)), user, filter)
+        .bind(matching.as_deref())
+        .bind(i64::from(page.limit))
+        .bind(stored(page.offset()))
+        .fetch_all(connection)
+        .await?;
     let items = records
         .into_iter()
         .map(ConversationRecord::into_model)

@@ -2,7 +2,6 @@
 
 use super::catalogue::Setting;
 use super::groups::business::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
-use super::groups::database::DATABASE_URL;
 use super::groups::models::{DEFAULT_MAX_TOKENS, LITELLM_URL, MAX_OUTPUT_TOKENS};
 use super::groups::monitoring::METRICS_PORT;
 use super::groups::security::{CORS_CREDENTIALS, CORS_ORIGINS, JWT_SECRET_KEY};
@@ -10,7 +9,7 @@ use super::groups::supabase::{
     EDGE_FUNCTION_URL, PROFILE_SOURCE, SPEND_SYNC, SUPABASE_ANON_KEY, SUPABASE_SERVICE_KEY, SUPABASE_URL,
 };
 use super::reader::Reader;
-use super::sections::{DatabaseUrl, Environment, ProfileSource, Settings, SpendSync};
+use super::sections::{Environment, ProfileSource, Settings, SpendSync};
 use super::syntax::Syntax;
 
 /// Every check. A setting that already has a problem is not checked further.
@@ -25,12 +24,6 @@ pub fn run(settings: &mut Settings, reader: &mut Reader) {
 
 /// Where data lives is refused rather than ignored: it would quietly be kept elsewhere.
 fn this_release(settings: &Settings, reader: &mut Reader) {
-    if matches!(settings.database.url, DatabaseUrl::Postgres(_)) {
-        reader.refuse(
-            &DATABASE_URL,
-            "a SQLite file; PostgreSQL is not supported by this release; remove it",
-        );
-    }
     if settings.supabase.edge_function_url.is_some() {
         reader.refuse(
             &EDGE_FUNCTION_URL,

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use sqlx::error::ErrorKind;
+use sqlx::postgres::PgDatabaseError;
+
 /// Why the database could not do something that it should have been able to do.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum DatabaseError {
@@ -14,6 +17,9 @@ pub enum DatabaseError {
     /// Too many writes are waiting.
     #[error("too many writes are waiting")]
     QueueFull,
+    /// It did not answer in time; whether it did what it was asked is unknown.
+    #[error("the database did not answer in time")]
+    TimedOut,
     /// The service is shutting down.
     #[error("the database is closed")]
     Closed,
@@ -26,16 +32,58 @@ impl From<sqlx::Error> for DatabaseError {
 }
 
 impl DatabaseError {
-    /// Whether the database does not answer, rather than refuse this.
+    /// Whether the database does not answer (or not in time, or not now), rather than refuse this.
     #[must_use]
     pub fn is_outage(&self) -> bool {
         match self {
-            // A constraint that is broken will be broken again.
-            Self::Database(error) => error
-                .as_database_error()
-                .is_none_or(|error| matches!(error.kind(), sqlx::error::ErrorKind::Other)),
-            Self::QueueFull | Self::Closed => true,
+            Self::Database(error) => error.as_database_error().is_none_or(is_passing),
+            Self::QueueFull | Self::TimedOut | Self::Closed => true,
             Self::Corrupt(_) => false,
         }
+    }
+}
+
+/// Whether the same may succeed later. A constraint that is broken will be broken again.
+fn is_passing(error: &(dyn sqlx::error::DatabaseError + 'static)) -> bool {
+    match error.try_downcast_ref::<PgDatabaseError>() {
+        Some(error) => is_passing_state(error.code()),
+        None => matches!(error.kind(), ErrorKind::Other),
+    }
+}
+
+/// The same for what PostgreSQL calls an error, by its SQLSTATE: a lost connection, a transaction that lost against
+/// another (a deadlock), too few resources (connections, memory, disk), a lock not given in time, an operator's
+/// intervention (a shutdown, a statement that took too long), a failing system, a server that became a replica.
+fn is_passing_state(code: &str) -> bool {
+    matches!(code.get(..2), Some("08" | "40" | "53" | "57" | "58")) || matches!(code, "55P03" | "25006")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_what_passes() {
+        for (code, passes) in [
+            ("08006", true),
+            ("25006", true),
+            ("40001", true),
+            ("40P01", true),
+            ("53300", true),
+            ("55P03", true),
+            ("57014", true),
+            ("57P01", true),
+            ("58030", true),
+            ("22008", false),
+            ("23503", false),
+            ("23505", false),
+            ("42703", false),
+            ("54001", false),
+            ("", false),
+        ] {
+            assert_eq!(is_passing_state(code), passes, "{code}");
+        }
+        assert!(DatabaseError::from(sqlx::Error::PoolTimedOut).is_outage());
+        assert!(!DatabaseError::Corrupt(String::new()).is_outage());
     }
 }

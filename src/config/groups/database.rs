@@ -11,9 +11,9 @@ settings! {
     Database:
     DATABASE_URL: DatabaseLocation = DatabaseLocation,
         derived("`orchestrator.db` in `DATA_DIR`", "sqlite:./data/orchestrator.db"),
-        "SQLite file; postgres:// is refused until a release supports it";
+        "SQLite file, or the URL of a PostgreSQL database (in UTF8)";
     DATABASE_MAX_CONNECTIONS: Whole<u32> = Whole::new(1, 1000), is("20"),
-        "connections that read from SQLite (one more writes)";
+        "connections to PostgreSQL; on SQLite those that read (one more writes)";
     SQLITE_SYNCHRONOUS: Choice<SqliteSynchronous> = Choice(&[
         ("full", SqliteSynchronous::Full),
         ("normal", SqliteSynchronous::Normal),

@@ -103,19 +103,12 @@ fn a_limit_below_its_default_is_explained() {
 
 #[test]
 fn what_would_move_data_elsewhere_is_refused() {
-    for pair in [
-        ("DATABASE_URL", "postgres://user:word@db/chat"),
-        ("DATABASE_URL", "postgresql://db/chat"),
-        ("EDGE_FUNCTION_URL", "https://p.supabase.co/functions/v1"),
-    ] {
-        let errors = read(&[pair]).expect_err("a problem");
-        assert_eq!(errors.problems().len(), 1);
-        assert!(
-            errors.to_string().contains("not supported by this release"),
-            "{errors}"
-        );
-        assert!(!errors.to_string().contains("word"), "{errors}");
-    }
+    let errors = read(&[("EDGE_FUNCTION_URL", "https://p.supabase.co/functions/v1")]).expect_err("a problem");
+    assert_eq!(errors.problems().len(), 1);
+    assert!(
+        errors.to_string().contains("not supported by this release"),
+        "{errors}"
+    );
 }
 
 #[test]
@@ -137,11 +130,16 @@ fn what_has_no_effect_yet_is_named() {
 #[test]
 fn no_secret_is_printable() {
     let redis = format!("redis://:{SECRET}@cache:6379");
+    let database = format!("postgres://user:{SECRET}@db/chat");
     let pairs: Vec<(String, String)> = Settings::catalogue()
         .into_iter()
-        .filter(|info| info.secret && info.name != "DATABASE_URL")
+        .filter(|info| info.secret)
         .map(|info| {
-            let value = if info.name == "REDIS_URL" { &redis } else { SECRET };
+            let value = match info.name {
+                "REDIS_URL" => &redis,
+                "DATABASE_URL" => &database,
+                _ => SECRET,
+            };
             (info.name.to_owned(), value.to_owned())
         })
         .collect();

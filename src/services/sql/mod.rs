@@ -6,13 +6,18 @@
 //! - [`SqlConversations`]: the conversation store, one transaction around each operation
 //! - `operations`: what the store does, once for all databases
 //! - [`rows`]: what a transaction can do with the tables; [`SqlDatabase`] begins and ends it
-//! - [`sqlite`]: static SQL for SQLite
+//! - [`sqlite`], [`postgres`]: static SQL for each database; `values`: what both store alike
+//! - [`OpenDatabase`]: whichever of the two the settings name
 
 mod database;
+mod opened;
 mod operations;
+pub mod postgres;
 pub mod rows;
 pub mod sqlite;
 mod store;
+mod values;
 
 pub use database::SqlDatabase;
+pub use opened::{InstanceLock, OpenDatabase, OpenError};
 pub use store::SqlConversations;

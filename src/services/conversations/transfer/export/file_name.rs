@@ -46,7 +46,8 @@ pub fn content_disposition(title: Option<&str>, id: ConversationId, format: Expo
 /// The title without what file systems forbid or what makes a name look like another.
 fn readable_name(title: &str) -> String {
     let forbidden = |c: char| {
-        let turns_text_around = matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+        let turns_text_around =
+            matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
         c.is_control() || turns_text_around || "/\\:*?\"<>|".contains(c)
     };
     let name: String = title

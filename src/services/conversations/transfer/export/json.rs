@@ -29,7 +29,8 @@ impl JsonWriter {
     }
 
     pub(super) fn begin(&self, conversation: &Conversation) -> Result<Vec<u8>, ExportError> {
-        let mut out = format!("{{\"format\":\"{OWN_FORMAT}\",\"version\":{OWN_VERSION},\"exported_at\":").into_bytes();
+        let mut out =
+            format!("{{\"format\":\"{OWN_FORMAT}\",\"version\":{OWN_VERSION},\"exported_at\":").into_bytes();
         serde_json::to_writer(&mut out, &self.exported_at)?;
         out.extend_from_slice(b",\n\"conversation\":");
         serde_json::to_writer(&mut out, conversation)?;

@@ -69,7 +69,10 @@ struct SystemExample<'a> {
 
 impl JsonlWriter {
     pub(super) fn begin(&mut self, conversation: &Conversation) {
-        self.system_message = conversation.system_message.clone().filter(|text| !text.is_empty());
+        self.system_message = conversation
+            .system_message
+            .clone()
+            .filter(|text| !text.is_empty());
     }
 
     /// Ends the line of the branch before.
@@ -145,7 +148,9 @@ impl Line {
     }
 
     fn add_result(&mut self, message: &Message) -> Result<(), ExportError> {
-        let Some(calling) = &mut self.calling else { return Ok(()) };
+        let Some(calling) = &mut self.calling else {
+            return Ok(());
+        };
         let id = message.tool_call_id.as_deref().unwrap_or_default();
         if !calling.unanswered.remove(id) {
             return Ok(());
@@ -189,7 +194,10 @@ fn example(message: &Message, tool_calls: Option<&RawValue>) -> Result<Vec<u8>, 
         role: message.role,
         content: (tool_calls.is_none() || !says_nothing).then_some(&message.content),
         tool_calls,
-        tool_call_id: message.tool_call_id.as_deref().filter(|_| message.role == Role::Tool),
+        tool_call_id: message
+            .tool_call_id
+            .as_deref()
+            .filter(|_| message.role == Role::Tool),
     })?)
 }
 

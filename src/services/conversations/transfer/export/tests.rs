@@ -1,6 +1,7 @@
 //! Each format's golden sample, and what each leaves out.
 
 use super::*;
+use crate::models::message::{MessageStatus, Role};
 use crate::services::conversations::transfer::tests::{Sample, message, time};
 
 fn export(format: ExportFormat, sample: &Sample, branches: &[usize]) -> String {
@@ -50,35 +51,31 @@ fn csv_is_a_table() {
 
 #[test]
 fn csv_keeps_spreadsheets_from_running_text() {
-    let mut sample = Sample::small();
-    for (index, text) in ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "＝1", "1=1"].into_iter().enumerate() {
-        sample.say(index, text);
-    }
-    let file = export(ExportFormat::Csv, &sample, &[]);
-    let mut rows = ::csv::Reader::from_reader(file.as_bytes());
+    let texts = ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "\nx", "＝1"];
+    let messages: Vec<_> = texts.iter().map(|text| says(Role::User, text)).collect();
+    let mut writer = ExportWriter::new(ExportFormat::Csv, time(0));
+    let rows = writer.messages(&messages).expect("rows");
+    let mut rows = ::csv::ReaderBuilder::new().has_headers(false).from_reader(&*rows);
     let contents: Vec<String> = rows
         .records()
         .map(|row| row.expect("a row")[5].to_owned())
         .collect();
-    assert_eq!(
-        contents,
-        ["'=1+1", "'+1", "'-1", "'@x", "'\tx", "'\rx", "'＝1", "1=1"][..contents.len()]
-    );
+    assert_eq!(contents, texts.map(|text| format!("'{text}")));
 }
 
 #[test]
 fn jsonl_is_one_example_for_each_branch() {
-    insta::assert_snapshot!(export(ExportFormat::Jsonl, &Sample::small(), &[0, 1]), @r#"
+    insta::assert_snapshot!(export(ExportFormat::Jsonl, &Sample::small(), &[0, 1]), @r##"
     {"messages":[{"role":"system","content":"be brief"},{"role":"user","content":"=1+1?"},{"role":"assistant","content":"2"}]}
     {"messages":[{"role":"system","content":"be brief"},{"role":"user","content":"=1+1?"},{"role":"assistant","content":"# Two\n```\nof them"}]}
-    "#);
+    "##);
 }
 
 /// The examples of one branch with these messages, without what stands around them.
 fn examples(messages: &[Message]) -> String {
     let sample = Sample::small();
     let mut writer = ExportWriter::new(ExportFormat::Jsonl, time(0));
-    let mut detail = sample.detail.clone();
+    let mut detail = sample.detail;
     detail.conversation.system_message = None;
     let mut out = writer.begin(&detail).expect("a beginning").to_vec();
     for message in messages {

@@ -144,7 +144,10 @@ pub(super) fn check_model(field: impl fmt::Display, model: &str) -> Result<(), R
 pub(super) fn check_chars(field: impl fmt::Display, text: &str, max: usize) -> Result<(), Refusal> {
     // No text has more characters than bytes: most need no counting.
     if text.len() > max && text.chars().count() > max {
-        return Err(Refusal::field(field, format_args!("has more than {max} characters")));
+        return Err(Refusal::field(
+            field,
+            format_args!("has more than {max} characters"),
+        ));
     }
     Ok(())
 }
@@ -274,7 +277,10 @@ mod tests {
     #[test]
     fn cleans_titles() {
         assert_eq!(clean_title("a\u{7}b\n").as_deref(), Some("a b"));
-        assert_eq!(clean_title(&"é".repeat(300)).map(|t| t.chars().count()), Some(200));
+        assert_eq!(
+            clean_title(&"é".repeat(300)).map(|t| t.chars().count()),
+            Some(200)
+        );
         assert_eq!(clean_title(" \n"), None);
     }
 }

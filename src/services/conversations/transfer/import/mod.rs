@@ -17,6 +17,7 @@ mod chatgpt;
 mod elements;
 mod imported;
 mod limits;
+mod nesting;
 mod own;
 mod tree;
 
@@ -35,8 +36,9 @@ use crate::utils::json::replace_unstorable_escapes;
 pub use imported::{ImportedBranch, ImportedConversation, ImportedMessage, MergedFrom};
 pub use limits::{MAX_CONVERSATION_BYTES, MAX_MESSAGES};
 
-use elements::{Element, Elements, NestingGuard, skip_byte_order_mark};
+use elements::{Element, Elements, skip_byte_order_mark};
 use limits::{Refusal, lenient};
+use nesting::NestingGuard;
 
 /// What `format` says in our own exports.
 pub const OWN_FORMAT: &str = "ai-chat-orchestrator";

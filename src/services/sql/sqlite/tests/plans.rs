@@ -34,7 +34,9 @@ async fn every_statement_finds_its_rows_by_an_index() {
             .await
             .expect("a plan");
         let steps: Vec<String> = plan.into_iter().map(|(.., step)| step).collect();
-        if std::env::var("SHOW").is_ok() { println!("{statement}\n   {steps:#?}"); }
-        assert!(!steps.iter().any(|step| reads_all(step)), "{statement}: {steps:#?}");
+        assert!(
+            !steps.iter().any(|step| reads_all(step)),
+            "{statement}: {steps:#?}"
+        );
     }
 }

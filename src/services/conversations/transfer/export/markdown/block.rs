@@ -35,11 +35,7 @@ pub(super) fn quoted(text: &str) -> String {
 
 /// The text as a code block, in a fence longer than any in it.
 pub(super) fn fenced(language: &str, text: &str) -> String {
-    let longest = text
-        .split(|c| c != '`')
-        .map(str::len)
-        .max()
-        .unwrap_or_default();
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
     let fence = "`".repeat((longest + 1).max(3));
     format!("{fence}{language}\n{text}\n{fence}")
 }

@@ -46,7 +46,11 @@ impl MarkdownWriter {
                 time(self.exported_at)
             ),
         );
-        if let Some(text) = conversation.system_message.as_deref().filter(|text| !text.is_empty()) {
+        if let Some(text) = conversation
+            .system_message
+            .as_deref()
+            .filter(|text| !text.is_empty())
+        {
             push(&mut out, format_args!("\n{}\n", quoted(text)));
         }
         out.into_bytes()
@@ -79,7 +83,10 @@ fn push_message(out: &mut String, message: &Message) -> Result<(), ExportError> 
     if let Some(model) = &message.model {
         push(out, format_args!(" ({})", inline(model)));
     }
-    push(out, format_args!("\n\n*{} · message {}", time(message.created_at), message.id));
+    push(
+        out,
+        format_args!("\n\n*{} · message {}", time(message.created_at), message.id),
+    );
     if message.status != MessageStatus::Completed {
         push(out, format_args!(" · {}", message.status.as_str()));
     }
@@ -87,7 +94,10 @@ fn push_message(out: &mut String, message: &Message) -> Result<(), ExportError> 
     if let Some(reasoning) = message.reasoning.as_deref().filter(|text| !text.is_empty()) {
         push(
             out,
-            format_args!("\n<details>\n<summary>Reasoning</summary>\n\n{}\n\n</details>\n", quoted(reasoning)),
+            format_args!(
+                "\n<details>\n<summary>Reasoning</summary>\n\n{}\n\n</details>\n",
+                quoted(reasoning)
+            ),
         );
     }
     for part in content_parts(&message.content)? {

@@ -92,7 +92,10 @@ impl Tree {
             .map(|(_, node)| node.parent.as_deref().and_then(find))
             .collect();
         let order = by_creation(nodes, &parents).map_err(|at| {
-            Refusal::field(format_args!("mapping.{}.parent", nodes[at].0), "leads back to itself")
+            Refusal::field(
+                format_args!("mapping.{}.parent", nodes[at].0),
+                "leads back to itself",
+            )
         })?;
         let mut kept = Kept::new(nodes, &parents);
         for node in order {
@@ -110,7 +113,11 @@ fn by_creation(nodes: &[(String, Node<'_>)], parents: &[Option<usize>]) -> Resul
     let order = ancestors_first(parents, 0..nodes.len())?;
     let mut times = vec![None; nodes.len()];
     for &node in &order {
-        let own = nodes[node].1.message.as_ref().and_then(|message| message.created_at());
+        let own = nodes[node]
+            .1
+            .message
+            .as_ref()
+            .and_then(|message| message.created_at());
         times[node] = own.or_else(|| parents[node].and_then(|parent| times[parent]));
     }
     let mut by_time: Vec<usize> = (0..nodes.len()).collect();
@@ -122,7 +129,10 @@ fn by_id<'a>(nodes: &'a [(String, Node<'_>)]) -> Result<HashMap<&'a str, usize>,
     let mut places = HashMap::with_capacity(nodes.len());
     for (place, (id, _)) in nodes.iter().enumerate() {
         if places.insert(id.as_str(), place).is_some() {
-            return Err(Refusal::field(format_args!("mapping.{id}"), "is there more than once"));
+            return Err(Refusal::field(
+                format_args!("mapping.{id}"),
+                "is there more than once",
+            ));
         }
     }
     Ok(places)
@@ -174,7 +184,11 @@ impl<'a> Kept<'a> {
         let role = message.role();
         let answers = role == Role::Assistant;
         self.anchors[at] = Some(self.messages.len());
-        let reasoning = if answers { self.take_thoughts(at, above) } else { None };
+        let reasoning = if answers {
+            self.take_thoughts(at, above)
+        } else {
+            None
+        };
         self.messages.push(ImportedMessage {
             source_id: id.clone(),
             parent: above,
@@ -206,7 +220,9 @@ impl<'a> Kept<'a> {
         let mut found = Vec::new();
         let mut next = self.parents[answer];
         for _ in 0..THOUGHTS_DISTANCE {
-            let Some(node) = next.filter(|node| self.is_spliced(*node, above)) else { break };
+            let Some(node) = next.filter(|node| self.is_spliced(*node, above)) else {
+                break;
+            };
             found.extend(self.thoughts.remove(&node));
             next = self.parents[node];
         }
@@ -244,8 +260,13 @@ fn branches(messages: &mut [ImportedMessage], current: Option<usize>) -> Vec<Imp
     }
     for (place, message) in messages.iter_mut().enumerate() {
         message.branch = paths.owner(place).unwrap_or(0);
-        let made = &mut branches[message.branch].created_at;
-        *made = made.or(message.created_at);
+        let branch = &mut branches[message.branch];
+        branch.created_at = branch.created_at.or(message.created_at);
+        // The first message of its own is what a branch is known by when the file is imported again: its number depends
+        // on what else was written since.
+        if branch.source_id.is_empty() {
+            branch.source_id.clone_from(&message.source_id);
+        }
     }
     branches
 }
@@ -253,8 +274,12 @@ fn branches(messages: &mut [ImportedMessage], current: Option<usize>) -> Vec<Imp
 fn branch(index: usize, fork: Option<usize>, head: Option<usize>) -> ImportedBranch {
     let number = index + 1;
     ImportedBranch {
-        source_id: format!("branch:{number}"),
-        name: if index == 0 { "Main".to_owned() } else { format!("Branch {number}") },
+        source_id: if index == 0 { "main" } else { "" }.to_owned(),
+        name: if index == 0 {
+            "Main".to_owned()
+        } else {
+            format!("Branch {number}")
+        },
         status: BranchStatus::Active,
         is_main: index == 0,
         fork,

@@ -7,8 +7,8 @@ use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, Datelike, Utc};
-use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::super::limits::{Bounded, MAX_MESSAGES, Refusal, YEARS, check_model, check_source, lenient};
@@ -42,7 +42,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Nodes<'a> {
                 let mut nodes = Vec::new();
                 while let Some(entry) = map.next_entry()? {
                     if nodes.len() == MAX_NODES {
-                        return Err(serde::de::Error::custom(format_args!("more than {MAX_NODES} nodes")));
+                        return Err(serde::de::Error::custom(format_args!(
+                            "more than {MAX_NODES} nodes"
+                        )));
                     }
                     nodes.push(entry);
                 }
@@ -188,7 +190,10 @@ impl Content<'_> {
             // What is of no known type may still have text where others have it.
             _ => {
                 let parts = self.parts.map(parts_text).transpose()?;
-                let text = parts.filter(|text| !text.is_empty()).or(self.text).or(self.result);
+                let text = parts
+                    .filter(|text| !text.is_empty())
+                    .or(self.text)
+                    .or(self.result);
                 Ok(said_text(text.unwrap_or_default()))
             }
         }
@@ -241,8 +246,11 @@ fn thoughts(raw: Option<&RawValue>) -> Result<Said, Refusal> {
     let Some(raw) = raw else {
         return Ok(Said::Nothing);
     };
-    let thoughts: Bounded<Thought, MAX_PARTS> = serde_json::from_str(raw.get())
-        .map_err(|_| Refusal::of(format!("a message's `thoughts` are no list of at most {MAX_PARTS}")))?;
+    let thoughts: Bounded<Thought, MAX_PARTS> = serde_json::from_str(raw.get()).map_err(|_| {
+        Refusal::of(format!(
+            "a message's `thoughts` are no list of at most {MAX_PARTS}"
+        ))
+    })?;
     let texts: Vec<String> = thoughts
         .0
         .into_iter()

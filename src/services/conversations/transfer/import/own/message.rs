@@ -65,7 +65,10 @@ impl Message<'_> {
             usage: self.usage.clone(),
             latency_ms: self.latency_ms,
             first_token_ms: self.time_to_first_token_ms,
-            tool_calls: self.tool_calls.map(|calls| tool_calls(&field, calls)).transpose()?,
+            tool_calls: self
+                .tool_calls
+                .map(|calls| tool_calls(&field, calls))
+                .transpose()?,
             tool_call_id: self.tool_call_id.clone(),
             reasoning: self.reasoning.clone(),
             merged_from: metadata.as_deref().and_then(merged_from),
@@ -121,14 +124,21 @@ fn content(
 /// A tool call, as far as it must be understood: every call has an id.
 #[derive(Deserialize)]
 struct ToolCall {
-    #[expect(dead_code, reason = "only whether it is there matters; the call is kept as it is")]
+    #[expect(
+        dead_code,
+        reason = "only whether it is there matters; the call is kept as it is"
+    )]
     id: String,
 }
 
 fn tool_calls(field: &impl Fn(&str) -> String, raw: &RawValue) -> Result<Box<RawValue>, Refusal> {
     limits::check_depth(field("tool_calls"), raw)?;
-    serde_json::from_str::<Bounded<ToolCall, MAX_PARTS>>(raw.get())
-        .map_err(|_| Refusal::field(field("tool_calls"), "must be a list of at most 1000 calls with ids"))?;
+    serde_json::from_str::<Bounded<ToolCall, MAX_PARTS>>(raw.get()).map_err(|_| {
+        Refusal::field(
+            field("tool_calls"),
+            "must be a list of at most 1000 calls with ids",
+        )
+    })?;
     Ok(raw.to_owned())
 }
 

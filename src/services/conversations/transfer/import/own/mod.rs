@@ -126,7 +126,11 @@ impl Conversation<'_> {
 
 impl Branch {
     fn check(&self, index: usize) -> Result<(), Refusal> {
-        limits::check_name(format_args!("branches[{index}].name"), &self.name)?;
+        let name = format!("branches[{index}].name");
+        if self.name.is_empty() {
+            return Err(Refusal::field(name, "is empty"));
+        }
+        limits::check_name(name, &self.name)?;
         limits::check_time(format_args!("branches[{index}].created_at"), self.created_at)?;
         limits::check_time(format_args!("branches[{index}].updated_at"), self.updated_at)
     }

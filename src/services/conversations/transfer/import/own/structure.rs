@@ -56,7 +56,11 @@ impl Structure {
                 None => fork,
             };
             let leaves_at = head.and_then(|head| paths.claim(head, index));
-            spans.push(Span { fork, head, leaves_at });
+            spans.push(Span {
+                fork,
+                head,
+                leaves_at,
+            });
         }
 
         let mut places = vec![None; messages.len()];

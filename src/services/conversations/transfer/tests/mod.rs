@@ -1,165 +1,20 @@
-//! Samples, and that what is exported as JSON is imported as an equal tree.
+//! What is exported as JSON is imported as an equal tree.
+
+mod samples;
 
 use std::ops::ControlFlow;
 
-use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use serde_json::value::{RawValue, to_raw_value};
-use uuid::Uuid;
 
-use super::export::{ExportFormat, ExportWriter};
 use super::import::{ImportedConversation, MergedFrom, check_syntax, read};
-use crate::models::branch::{Branch, BranchStatus};
-use crate::models::conversation::{Conversation, ConversationDetail, ConversationStatus};
-use crate::models::ids::{BranchId, ConversationId, MessageId, UserId};
+use crate::models::branch::Branch;
+use crate::models::conversation::ConversationStatus;
 use crate::models::message::{Message, MessageStatus, MessageUsage, Role};
 use crate::models::money::Money;
 
-/// A conversation as a store would tell it.
-pub(super) struct Sample {
-    pub(super) detail: ConversationDetail,
-    /// Parents before children.
-    pub(super) messages: Vec<Message>,
-}
-
-pub(super) fn time(seconds: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp(1_780_000_000 + seconds, 0).expect("a time")
-}
-
-fn raw(json: &str) -> Box<RawValue> {
-    RawValue::from_string(json.to_owned()).expect("json")
-}
-
-fn message_id(n: usize) -> MessageId {
-    MessageId(Uuid::from_u128(0x100 + n as u128))
-}
-
-fn branch_id(n: usize) -> BranchId {
-    BranchId(Uuid::from_u128(0x20 + n as u128))
-}
-
-/// A message on the first branch.
-pub(super) fn message(n: usize, parent: Option<usize>, role: Role, text: &str) -> Message {
-    Message {
-        id: message_id(n),
-        conversation_id: ConversationId(Uuid::from_u128(0x10)),
-        branch_id: branch_id(0),
-        parent_id: parent.map(message_id),
-        role,
-        content: to_raw_value(text).expect("json"),
-        model: (role == Role::Assistant).then(|| "demo/echo".to_owned()),
-        status: MessageStatus::Completed,
-        finish_reason: None,
-        usage: None,
-        latency_ms: None,
-        time_to_first_token_ms: None,
-        tool_calls: None,
-        tool_call_id: None,
-        reasoning: None,
-        metadata: raw("{}"),
-        children: Vec::new(),
-        has_branches: false,
-        edited: false,
-        created_at: time(n as i64),
-        updated_at: time(n as i64),
-    }
-}
-
-fn branch(n: usize, fork: Option<usize>, head: Option<usize>) -> Branch {
-    Branch {
-        id: branch_id(n),
-        conversation_id: ConversationId(Uuid::from_u128(0x10)),
-        name: if n == 0 { "Main".to_owned() } else { format!("Try {n}") },
-        status: BranchStatus::Active,
-        is_main: n == 0,
-        is_active: n == 0,
-        parent_message_id: fork.map(message_id),
-        head_message_id: head.map(message_id),
-        message_count: 0,
-        own_message_count: 0,
-        created_at: time(0),
-        updated_at: time(1),
-    }
-}
-
-impl Sample {
-    pub(super) fn new(messages: Vec<Message>, branches: Vec<Branch>) -> Self {
-        let conversation = Conversation {
-            id: ConversationId(Uuid::from_u128(0x10)),
-            title: Some("Sums & more".to_owned()),
-            model: Some("demo/echo".to_owned()),
-            status: ConversationStatus::Active,
-            system_message: Some("be brief".to_owned()),
-            metadata: raw(r#"{"k":1.50}"#),
-            user_id: UserId(Uuid::from_u128(0x11)),
-            active_branch_id: branches[0].id,
-            message_count: messages.len() as u64,
-            branch_count: branches.len() as u64,
-            total_tokens: 0,
-            total_cost: Money::ZERO,
-            preview: None,
-            created_at: time(0),
-            updated_at: time(9),
-            last_message_at: None,
-        };
-        Self {
-            detail: ConversationDetail { conversation, branches },
-            messages,
-        }
-    }
-
-    /// A question with two answers.
-    pub(super) fn small() -> Self {
-        let mut answer = message(1, Some(0), Role::Assistant, "2");
-        answer.usage = Some(MessageUsage {
-            prompt_tokens: 9,
-            completion_tokens: 1,
-            total_tokens: 10,
-            cost_usd: Some(Money::from_nano(13_500)),
-            estimated: false,
-        });
-        answer.latency_ms = Some(120);
-        answer.finish_reason = Some("stop".to_owned());
-        let mut other = message(2, Some(0), Role::Assistant, "# Two\n```\nof them");
-        other.branch_id = branch_id(1);
-        other.reasoning = Some("one\n\nand one".to_owned());
-        Self::new(
-            vec![message(0, None, Role::User, "=1+1?"), answer, other],
-            vec![branch(0, None, Some(1)), branch(1, Some(0), Some(2))],
-        )
-    }
-
-    /// Changes what a message says, if it is there.
-    pub(super) fn say(&mut self, index: usize, text: &str) {
-        if let Some(message) = self.messages.get_mut(index) {
-            message.content = to_raw_value(text).expect("json");
-        }
-    }
-
-    /// The path of a branch, whole or after its fork.
-    pub(super) fn path(&self, branch: &Branch, whole: bool) -> Vec<Message> {
-        let find = |id: MessageId| self.messages.iter().find(|message| message.id == id);
-        let mut path = Vec::new();
-        let mut next = branch.head_message_id;
-        while let Some(message) = next.filter(|id| whole || Some(*id) != branch.parent_message_id).and_then(find) {
-            path.push(message.clone());
-            next = message.parent_id;
-        }
-        path.reverse();
-        path
-    }
-
-    /// The export as JSON, in pages of this many messages.
-    pub(super) fn json(&self, page: usize) -> Vec<u8> {
-        let mut writer = ExportWriter::new(ExportFormat::Json, time(100));
-        let mut file = writer.begin(&self.detail).expect("a beginning").to_vec();
-        for messages in self.messages.chunks(page) {
-            file.extend_from_slice(&writer.messages(messages).expect("messages"));
-        }
-        file.extend_from_slice(&writer.end(&self.detail.branches).expect("an end"));
-        file
-    }
-}
+pub(super) use samples::{Sample, message, time};
+use samples::{branch, branch_id, message_id, raw};
 
 /// The one conversation of a file.
 pub(super) fn import_one(file: &[u8]) -> Result<ImportedConversation, String> {
@@ -191,7 +46,10 @@ fn difference(sample: &Sample, imported: &ImportedConversation) -> Option<String
         return Some("the conversation".to_owned());
     }
     for (at, (message, found)) in sample.messages.iter().zip(&imported.messages).enumerate() {
-        let content = found.parts.clone().unwrap_or_else(|| to_raw_value(&found.content).expect("json"));
+        let content = found
+            .parts
+            .clone()
+            .unwrap_or_else(|| to_raw_value(&found.content).expect("json"));
         let equal = found.source_id == message.id.to_string()
             && id(found.parent) == message.parent_id.map(|id| id.to_string())
             && imported.branches[found.branch].source_id == message.branch_id.to_string()
@@ -236,10 +94,14 @@ fn varied(n: usize, parent: Option<usize>, seed: u32, text: &str) -> Message {
     let mut message = message(n, parent, roles[seed as usize % 4], text);
     let is = |bit: u32| seed & (1 << bit) != 0;
     if is(2) {
-        message.content = raw(r#"[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"https://a.example"}}]"#);
+        message.content = raw(
+            r#"[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"https://a.example"}}]"#,
+        );
     }
     if is(3) {
-        message.tool_calls = Some(raw(r#"[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]"#));
+        message.tool_calls = Some(raw(
+            r#"[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]"#,
+        ));
         message.tool_call_id = Some("c".to_owned());
     }
     if is(4) {
@@ -266,7 +128,10 @@ fn varied(n: usize, parent: Option<usize>, seed: u32, text: &str) -> Message {
 
 /// Trees whose leaves, and some inner messages, are heads; each branch but the first forks somewhere on its path.
 fn samples() -> impl Strategy<Value = Sample> {
-    let nodes = prop::collection::vec((any::<prop::sample::Index>(), any::<u32>(), any::<String>()), 1..25);
+    let nodes = prop::collection::vec(
+        (any::<prop::sample::Index>(), any::<u32>(), any::<String>()),
+        1..25,
+    );
     let forks = prop::collection::vec(any::<prop::sample::Index>(), 25);
     (nodes, forks).prop_map(|(nodes, forks)| {
         let parents: Vec<Option<usize>> = nodes
@@ -318,7 +183,9 @@ fn an_empty_conversation_comes_back() {
 #[test]
 fn a_long_chain_comes_back() {
     let length = 50_000;
-    let messages = (0..length).map(|n| message(n, n.checked_sub(1), Role::User, "x")).collect();
+    let messages = (0..length)
+        .map(|n| message(n, n.checked_sub(1), Role::User, "x"))
+        .collect();
     let sample = Sample::new(messages, vec![branch(0, None, Some(length - 1))]);
     let imported = import_one(&sample.json(1_000)).expect("an import");
     assert_eq!(difference(&sample, &imported), None);
@@ -328,7 +195,8 @@ fn a_long_chain_comes_back() {
 fn provenance_of_a_merge_comes_back() {
     let mut sample = Sample::small();
     let (from, original) = (branch_id(1), message_id(2));
-    let metadata = format!(r#"{{"merged_from":{{"branch_id":"{from}","message_id":"{original}"}},"mine":1}}"#);
+    let metadata =
+        format!(r#"{{"merged_from":{{"branch_id":"{from}","message_id":"{original}"}},"mine":1}}"#);
     sample.messages[1].metadata = raw(&metadata);
     let imported = import_one(&sample.json(9)).expect("an import");
     assert_eq!(
@@ -348,7 +216,11 @@ fn the_export_of_one_branch_comes_back_as_its_main_one() {
     sample.messages = sample.path(&branch, true);
     sample.detail.branches = vec![branch];
     let imported = import_one(&sample.json(9)).expect("an import");
-    let texts: Vec<_> = imported.messages.iter().map(|m| (m.content.as_str(), m.branch)).collect();
+    let texts: Vec<_> = imported
+        .messages
+        .iter()
+        .map(|m| (m.content.as_str(), m.branch))
+        .collect();
     assert_eq!(texts, [("=1+1?", 0), ("# Two\n```\nof them", 0)]);
     let only = &imported.branches[0];
     assert!(only.is_main && only.fork.is_none() && only.head == Some(1));

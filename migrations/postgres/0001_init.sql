@@ -1,0 +1,209 @@
+-- Times are whole milliseconds (UTC), money is nano-dollars. What is JSON is `json` and never `jsonb`: it has to come
+-- back byte for byte as it was given (order of keys, duplicates, 1.0 and 1, numbers of any size), as it does from SQLite.
+
+CREATE TABLE users (
+    id         uuid        PRIMARY KEY,
+    email      text,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL
+);
+
+CREATE TABLE conversations (
+    id               uuid        PRIMARY KEY,
+    user_id          uuid        NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    title            text,
+    -- The title as it is searched: tokens that the service made, separated by spaces. Sorted by code points, as SQLite
+    -- does, whatever the locale of this database.
+    search_title     text        NOT NULL DEFAULT '' COLLATE "C",
+    model            text,
+    status           text        NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'archived')),
+    system_message   text,
+    metadata         json        NOT NULL DEFAULT '{}',
+    active_branch_id uuid        NOT NULL,
+    message_count    bigint      NOT NULL DEFAULT 0,
+    branch_count     bigint      NOT NULL DEFAULT 1,
+    total_tokens     bigint      NOT NULL DEFAULT 0,
+    total_cost       bigint      NOT NULL DEFAULT 0,
+    preview          text,
+    -- What it is a copy of, if it was imported.
+    imported_from    text,
+    created_at       timestamptz NOT NULL,
+    updated_at       timestamptz NOT NULL,
+    last_message_at  timestamptz
+);
+
+-- The orders that lists usually have; others sort what one user has.
+CREATE INDEX conversations_by_update ON conversations (user_id, updated_at, id);
+CREATE INDEX conversations_by_status ON conversations (user_id, status, updated_at, id);
+CREATE INDEX conversations_by_creation ON conversations (user_id, created_at, id);
+CREATE INDEX conversations_by_search_title ON conversations (user_id, search_title);
+CREATE UNIQUE INDEX conversations_one_copy ON conversations (user_id, imported_from) WHERE imported_from IS NOT NULL;
+
+CREATE INDEX conversations_by_active_branch ON conversations (active_branch_id);
+
+CREATE TABLE branches (
+    id                uuid        PRIMARY KEY,
+    conversation_id   uuid        NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+    name              text        NOT NULL,
+    status            text        NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'merged', 'abandoned')),
+    is_main           boolean     NOT NULL,
+    -- Where the branch leaves its tree: the last message that it shares with the one it was forked from.
+    parent_message_id uuid,
+    head_message_id   uuid,
+    -- The branch of the source that it is a copy of, if it was imported.
+    source_id         text,
+    created_at        timestamptz NOT NULL,
+    updated_at        timestamptz NOT NULL
+);
+
+CREATE INDEX branches_by_conversation ON branches (conversation_id, id);
+CREATE UNIQUE INDEX branches_one_main ON branches (conversation_id) WHERE is_main;
+CREATE INDEX branches_by_parent ON branches (parent_message_id);
+CREATE INDEX branches_by_head ON branches (head_message_id);
+
+CREATE TABLE messages (
+    id                uuid        PRIMARY KEY,
+    -- Grows with every message that is written, so that a parent always has a smaller one than its children.
+    number            bigint      NOT NULL GENERATED ALWAYS AS IDENTITY UNIQUE,
+    conversation_id   uuid        NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+    branch_id         uuid        NOT NULL REFERENCES branches (id),
+    parent_id         uuid        REFERENCES messages (id),
+    -- 1 at the root: the length of the path that ends here, so that counting a path needs no walk.
+    depth             bigint      NOT NULL,
+    -- An ancestor further up, and its depth (0: none), chosen so that the ancestor at any depth is found in a
+    -- logarithmic number of steps.
+    jump_id           uuid        REFERENCES messages (id),
+    jump_depth        bigint      NOT NULL,
+    role              text        NOT NULL CHECK (role IN ('user', 'assistant', 'system', 'tool')),
+    content           text        NOT NULL,
+    -- OpenAI content parts, where the message is more than text.
+    parts             json,
+    model             text,
+    status            text        NOT NULL DEFAULT 'completed'
+                      CHECK (status IN ('completed', 'streaming', 'cancelled', 'interrupted', 'failed')),
+    finish_reason     text,
+    prompt_tokens     bigint,
+    completion_tokens bigint,
+    total_tokens      bigint,
+    usage_estimated   boolean     NOT NULL DEFAULT false,
+    cost              bigint,
+    latency_ms        bigint,
+    first_token_ms    bigint,
+    tool_calls        json,
+    tool_call_id      text,
+    reasoning         text,
+    metadata          json        NOT NULL DEFAULT '{}',
+    edited            boolean     NOT NULL DEFAULT false,
+    -- For a copy that a merge made: the message that it is a copy of in the end.
+    origin_id         uuid,
+    -- The message of the source that it is a copy of, if it was imported.
+    source_id         text,
+    created_at        timestamptz NOT NULL,
+    updated_at        timestamptz NOT NULL
+);
+
+CREATE INDEX messages_by_conversation ON messages (conversation_id, number);
+CREATE INDEX messages_by_parent ON messages (parent_id);
+CREATE INDEX messages_by_branch ON messages (branch_id);
+CREATE INDEX messages_by_jump ON messages (jump_id);
+
+-- These point at tables that point back. Deferred, because each of the two rows needs the other; all other constraints
+-- hold at once, so that who breaks one is told by the statement that does.
+ALTER TABLE conversations
+    ADD FOREIGN KEY (active_branch_id) REFERENCES branches (id) DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE branches
+    ADD FOREIGN KEY (parent_message_id) REFERENCES messages (id),
+    ADD FOREIGN KEY (head_message_id) REFERENCES messages (id);
+
+-- What is searched: the text of a message as tokens that the service made, separated by spaces.
+CREATE TABLE message_texts (
+    number          bigint   PRIMARY KEY REFERENCES messages (number) ON DELETE CASCADE,
+    user_id         uuid     NOT NULL,
+    conversation_id uuid     NOT NULL,
+    -- Begins every token of this user in the index, so that nobody's search walks through what others wrote.
+    user_key        text     NOT NULL,
+    text            text     NOT NULL,
+    -- The tokens as they are: none of PostgreSQL's parsers and dictionaries, which drop what people search for.
+    terms           tsvector NOT NULL GENERATED ALWAYS AS (
+                        array_to_tsvector(string_to_array(user_key || replace(text, ' ', ' ' || user_key), ' '))
+                    ) STORED
+);
+
+-- Without a list of pending entries, which every search would have to read through.
+CREATE INDEX message_texts_by_term ON message_texts USING gin (terms) WITH (fastupdate = off);
+-- For a word that most messages have: the newest are then found by walking back.
+CREATE INDEX message_texts_by_user ON message_texts (user_id, number);
+CREATE INDEX message_texts_by_conversation ON message_texts (conversation_id);
+
+-- One row for each answer: being produced, or how it ended.
+CREATE TABLE generations (
+    id              uuid        PRIMARY KEY,
+    user_id         uuid        NOT NULL,
+    conversation_id uuid        NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+    branch_id       uuid        NOT NULL,
+    -- What the turn was appended to, what it asked, and what answers it.
+    parent_id       uuid,
+    user_message_id uuid        NOT NULL,
+    message_id      uuid        NOT NULL,
+    model           text        NOT NULL,
+    request_id      text        NOT NULL,
+    streamed        boolean     NOT NULL,
+    -- Bytes of text that the model was sent: what tokens are estimated from if the process stops.
+    sent_bytes      bigint      NOT NULL,
+    status          text        NOT NULL DEFAULT 'streaming'
+                    CHECK (status IN ('completed', 'streaming', 'cancelled', 'interrupted', 'failed')),
+    started_at      timestamptz NOT NULL,
+    ended_at        timestamptz
+);
+
+CREATE INDEX generations_running ON generations (conversation_id) WHERE status = 'streaming';
+CREATE UNIQUE INDEX generations_one_per_question ON generations (user_message_id) WHERE status = 'streaming';
+CREATE INDEX generations_by_end ON generations (ended_at);
+CREATE INDEX generations_by_conversation ON generations (conversation_id);
+
+-- The text of a running answer, appended as it grows.
+CREATE TABLE checkpoints (
+    generation_id uuid   NOT NULL REFERENCES generations (id) ON DELETE CASCADE,
+    first_event   bigint NOT NULL,
+    content       text   NOT NULL,
+    reasoning     text   NOT NULL,
+    -- An array: for each event from first_event on, how many bytes of content and of reasoning it brought.
+    marks         json   NOT NULL,
+    -- The tool calls so far, whole, where they changed.
+    tool_calls    json,
+    PRIMARY KEY (generation_id, first_event)
+);
+
+-- The usage ledger: what was used, by whom, and what it cost.
+CREATE TABLE usage_events (
+    id                uuid        PRIMARY KEY,
+    user_id           uuid        NOT NULL,
+    request_id        text        NOT NULL,
+    conversation_id   uuid,
+    message_id        uuid,
+    model             text        NOT NULL,
+    status            text        NOT NULL,
+    streamed          boolean     NOT NULL,
+    prompt_tokens     bigint      NOT NULL,
+    completion_tokens bigint      NOT NULL,
+    cached_tokens     bigint,
+    reasoning_tokens  bigint,
+    estimated         boolean     NOT NULL,
+    cost              bigint,
+    latency_ms        bigint,
+    first_token_ms    bigint,
+    created_at        timestamptz NOT NULL
+);
+
+CREATE INDEX usage_events_by_user ON usage_events (user_id, created_at);
+
+-- Answers that could not be stored yet. 'infinity' waits for a person.
+CREATE TABLE outbox (
+    id              uuid        PRIMARY KEY,
+    payload         json        NOT NULL,
+    attempts        bigint      NOT NULL DEFAULT 0,
+    next_attempt_at timestamptz NOT NULL,
+    created_at      timestamptz NOT NULL
+);
+
+CREATE INDEX outbox_due ON outbox (next_attempt_at);

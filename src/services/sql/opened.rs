@@ -1,0 +1,167 @@
+//! The database of this installation, whichever it is: opened, and handed out as what others ask for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::postgres::{self, PostgresDatabase};
+use super::sqlite::{self, SqliteDatabase};
+use super::{SqlConversations, SqlDatabase};
+use crate::config::{DatabaseSettings, DatabaseUrl};
+use crate::services::billing::UsageLedger;
+use crate::services::conversations::{ConversationStore, StoreLimits};
+use crate::services::generation::GenerationRecords;
+use crate::services::health::Check;
+use crate::services::outbox::OutboxRecords;
+use crate::utils::clock::Clock;
+
+/// Why the database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The SQLite file.
+    #[error(transparent)]
+    Sqlite(#[from] sqlite::OpenError),
+    /// Another instance serves from the SQLite file.
+    #[error(transparent)]
+    SqliteLock(#[from] sqlite::LockError),
+    /// The PostgreSQL server.
+    #[error(transparent)]
+    Postgres(#[from] postgres::OpenError),
+    /// Another instance serves from the PostgreSQL database.
+    #[error(transparent)]
+    PostgresLock(#[from] postgres::LockError),
+}
+
+/// Keeps other instances from serving from the same database.
+pub enum InstanceLock {
+    /// Of a SQLite file.
+    Sqlite(sqlite::InstanceLock),
+    /// Of a PostgreSQL database.
+    Postgres(Box<postgres::InstanceLock>),
+}
+
+impl InstanceLock {
+    /// Takes the lock, waiting up to `patience` for an instance that is about to stop.
+    ///
+    /// # Errors
+    /// If it is still taken then, or cannot be taken at all.
+    pub async fn acquire(settings: &DatabaseSettings, patience: Duration) -> Result<Self, OpenError> {
+        Ok(match &settings.url {
+            DatabaseUrl::Sqlite(path) => Self::Sqlite(sqlite::InstanceLock::acquire(path, patience).await?),
+            DatabaseUrl::Postgres(url) => Self::Postgres(Box::new(
+                Box::pin(postgres::InstanceLock::acquire(url, patience)).await?,
+            )),
+        })
+    }
+
+    /// Holds the lock until it is told to let go.
+    pub async fn hold(self, until: CancellationToken) {
+        match self {
+            Self::Sqlite(_held) => until.cancelled().await,
+            Self::Postgres(lock) => Box::pin(lock.keep(until)).await,
+        }
+    }
+}
+
+/// The open database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub enum OpenDatabase {
+    /// A SQLite file.
+    Sqlite(SqliteDatabase),
+    /// A PostgreSQL database.
+    Postgres(PostgresDatabase),
+}
+
+/// Passes a call on to whichever database it is.
+macro_rules! of_each {
+    ($self:ident, $database:ident => $call:expr) => {
+        match $self {
+            Self::Sqlite($database) => $call,
+            Self::Postgres($database) => $call,
+        }
+    };
+}
+
+impl OpenDatabase {
+    /// Opens the database and brings its schema up to date. What it runs of its own is on the tracker.
+    ///
+    /// # Errors
+    /// If it cannot be reached or made, is none of ours, or has a schema newer than this binary knows.
+    pub async fn open(
+        settings: &DatabaseSettings,
+        clock: Clock,
+        tracker: &TaskTracker,
+    ) -> Result<Self, OpenError> {
+        Ok(match &settings.url {
+            DatabaseUrl::Sqlite(path) => {
+                Self::Sqlite(Box::pin(SqliteDatabase::open(path, settings, clock, tracker)).await?)
+            }
+            DatabaseUrl::Postgres(url) => {
+                Self::Postgres(Box::pin(PostgresDatabase::open(url, settings, clock, tracker)).await?)
+            }
+        })
+    }
+
+    /// Brings the schema up to date, and closes the database; tells which one it was.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn migrate(settings: &DatabaseSettings) -> Result<String, OpenError> {
+        match &settings.url {
+            DatabaseUrl::Sqlite(path) => {
+                SqliteDatabase::migrate(path, settings).await?;
+                Ok(path.display().to_string())
+            }
+            DatabaseUrl::Postgres(url) => Ok(Box::pin(PostgresDatabase::migrate(url)).await?),
+        }
+    }
+
+    /// What it is, for logs.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        of_each!(self, database => SqlDatabase::name(database))
+    }
+
+    /// Its conversations, within limits.
+    #[must_use]
+    pub fn conversations(&self, limits: StoreLimits) -> Arc<dyn ConversationStore> {
+        of_each!(self, database => Arc::new(SqlConversations::new(database.clone(), limits)))
+    }
+
+    /// Its running answers.
+    #[must_use]
+    pub fn generations(&self) -> Arc<dyn GenerationRecords> {
+        of_each!(self, database => Arc::new(database.clone()))
+    }
+
+    /// Its usage ledger.
+    #[must_use]
+    pub fn ledger(&self) -> Arc<dyn UsageLedger> {
+        of_each!(self, database => Arc::new(database.clone()))
+    }
+
+    /// Its outbox.
+    #[must_use]
+    pub fn outbox(&self) -> Arc<dyn OutboxRecords> {
+        of_each!(self, database => Arc::new(database.clone()))
+    }
+
+    /// Its health check.
+    #[must_use]
+    pub fn check(&self) -> Arc<dyn Check> {
+        of_each!(self, database => Arc::new(database.clone()))
+    }
+
+    /// Connections: in use, and idle. On SQLite those that read.
+    #[must_use]
+    pub fn connections(&self) -> (u32, usize) {
+        of_each!(self, database => database.connections())
+    }
+
+    /// Closes the connections; on SQLite the writer ends with the last clone.
+    pub async fn close(&self) {
+        of_each!(self, database => database.close().await);
+    }
+}

@@ -1,0 +1,132 @@
+//! Running answers in PostgreSQL, and how they end.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sqlx::FromRow;
+
+use super::records::millis;
+use super::{PostgresRows, texts, usage};
+use crate::models::ids::{BranchId, ConversationId, MessageId, StreamId};
+use crate::models::message::MessageStatus;
+use crate::services::billing::UsageEvent;
+use crate::services::conversations::FinishedAnswer;
+use crate::services::sql::rows::{AnswerRows, ClaimRow, RowsResult, RunningAnswer};
+use crate::services::sql::values::{raw, stored};
+
+const RUNNING: &str = "SELECT id, branch_id, parent_id, user_message_id, message_id FROM generations
+     WHERE conversation_id = $1 AND status = 'streaming'";
+
+const CLAIM: &str = "INSERT INTO generations
+         (id, user_id, conversation_id, branch_id, parent_id, user_message_id, message_id, model, request_id, streamed,
+          sent_bytes, started_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+
+const FILL: &str = "UPDATE messages
+     SET content = $2, model = $3, status = $4, finish_reason = $5, prompt_tokens = $6, completion_tokens = $7,
+         total_tokens = $8, usage_estimated = $9, cost = $10, latency_ms = $11, first_token_ms = $12,
+         tool_calls = $13::json, reasoning = $14, updated_at = $15
+     WHERE id = $1 AND status = 'streaming'";
+
+const END: &str = "UPDATE generations SET status = $2, ended_at = $3 WHERE id = $1 AND status = 'streaming'";
+
+/// A statement of its own after [`END`], so that it sees the checkpoints that were written while that waited.
+const FORGET_CHECKPOINTS: &str = "DELETE FROM checkpoints WHERE generation_id = $1";
+
+#[derive(Debug, FromRow)]
+struct RunningRecord {
+    id: StreamId,
+    branch_id: BranchId,
+    parent_id: Option<MessageId>,
+    user_message_id: MessageId,
+    message_id: MessageId,
+}
+
+impl From<RunningRecord> for RunningAnswer {
+    fn from(record: RunningRecord) -> Self {
+        Self {
+            stream_id: record.id,
+            branch_id: record.branch_id,
+            parent_id: record.parent_id,
+            user_message_id: record.user_message_id,
+            message_id: record.message_id,
+        }
+    }
+}
+
+#[async_trait]
+impl AnswerRows for PostgresRows {
+    async fn running(&mut self, conversation: ConversationId) -> RowsResult<Vec<RunningAnswer>> {
+        let records: Vec<RunningRecord> = sqlx::query_as(RUNNING)
+            .bind(conversation)
+            .fetch_all(self.connection())
+            .await?;
+        Ok(records.into_iter().map(RunningAnswer::from).collect())
+    }
+
+    async fn insert_claim(&mut self, row: &ClaimRow) -> RowsResult<()> {
+        sqlx::query(CLAIM)
+            .bind(row.stream_id)
+            .bind(row.user_id)
+            .bind(row.conversation_id)
+            .bind(row.branch_id)
+            .bind(row.parent_id)
+            .bind(row.user_message_id)
+            .bind(row.message_id)
+            .bind(&*row.model)
+            .bind(&*row.request_id)
+            .bind(row.streamed)
+            .bind(stored(row.sent_bytes))
+            .bind(millis(row.started_at))
+            .execute(self.connection())
+            .await?;
+        Ok(())
+    }
+
+    async fn fill_place(&mut self, answer: &FinishedAnswer, status: MessageStatus) -> RowsResult<bool> {
+        let usage = &answer.usage;
+        let done = sqlx::query(FILL)
+            .bind(answer.message_id)
+            .bind(&answer.content)
+            .bind(&*answer.model)
+            .bind(status.as_str())
+            .bind(answer.finish_reason.as_deref())
+            .bind(stored(usage.prompt_tokens))
+            .bind(stored(usage.completion_tokens))
+            .bind(stored(usage.total_tokens()))
+            .bind(usage.estimated)
+            .bind(usage.cost)
+            .bind(answer.latency_ms.map(stored))
+            .bind(answer.first_token_ms.map(stored))
+            .bind(raw(answer.tool_calls.as_deref()))
+            .bind(answer.reasoning.as_deref())
+            .bind(millis(answer.ended_at))
+            .execute(self.connection())
+            .await?;
+        let filled = done.rows_affected() > 0;
+        if filled {
+            let content = std::iter::once((answer.message_id, answer.content.as_str()));
+            texts::add(self.connection(), answer.user_id, content).await?;
+        }
+        Ok(filled)
+    }
+
+    async fn end_claim(&mut self, id: StreamId, status: MessageStatus, now: DateTime<Utc>) -> RowsResult<()> {
+        sqlx::query(END)
+            .bind(id)
+            .bind(status.as_str())
+            .bind(millis(now))
+            .execute(self.connection())
+            .await?;
+        if status != MessageStatus::Interrupted {
+            sqlx::query(FORGET_CHECKPOINTS)
+                .bind(id)
+                .execute(self.connection())
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn record_usage(&mut self, event: &UsageEvent) -> RowsResult<()> {
+        Ok(usage::insert(self.connection(), event).await?)
+    }
+}

@@ -1,0 +1,217 @@
+//! Running answers in PostgreSQL.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sqlx::FromRow;
+
+use super::PostgresDatabase;
+use super::records::millis;
+use crate::models::ids::{BranchId, ConversationId, MessageId, StreamId, UserId};
+use crate::models::message::MessageStatus;
+use crate::services::conversations::{AnswerOutcome, AnswerUsage, FinishedAnswer};
+use crate::services::generation::{
+    Checkpoint, GenerationRecord, GenerationRecords, TurnIds, UnfinishedGeneration,
+};
+use crate::services::sql::values::{count, named, stored};
+use crate::utils::database::DatabaseError;
+
+/// Ended answers forgotten in one transaction.
+const FORGET_BATCH: i64 = 500;
+
+/// Nothing is written for an answer that was deleted or has ended meanwhile. What ends one waits for this, and then
+/// removes what this has written; the order keeps two of these from waiting for each other.
+const APPEND: &str = "WITH running AS (
+         SELECT id FROM generations WHERE id = ANY ($1) AND status = 'streaming' ORDER BY id FOR SHARE
+     )
+     INSERT INTO checkpoints (generation_id, first_event, content, reasoning, marks, tool_calls)
+     SELECT new.id, first_event, content, reasoning, marks::json, tool_calls::json
+     FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[])
+         new (id, first_event, content, reasoning, marks, tool_calls)
+     JOIN running ON running.id = new.id
+     ON CONFLICT (generation_id, first_event) DO UPDATE
+     SET content = excluded.content, reasoning = excluded.reasoning, marks = excluded.marks,
+         tool_calls = excluded.tool_calls
+     WHERE json_array_length(excluded.marks) > json_array_length(checkpoints.marks)";
+
+const CHECKPOINTS: &str = "SELECT generation_id, first_event, content, reasoning, marks::text AS marks,
+         tool_calls::text AS tool_calls
+     FROM checkpoints WHERE generation_id = $1 ORDER BY first_event";
+
+const UNFINISHED: &str =
+    "SELECT id, user_id, conversation_id, branch_id, user_message_id, message_id, model, request_id,
+         streamed, sent_bytes
+     FROM generations WHERE status = 'streaming'";
+
+const ONE: &str =
+    "SELECT g.id, g.conversation_id, g.branch_id, g.user_message_id, g.message_id, g.request_id, g.model,
+         g.status, g.started_at, g.ended_at, m.id IS NOT NULL AS has_message
+     FROM generations g LEFT JOIN messages m ON m.id = g.message_id
+     WHERE g.id = $1 AND g.user_id = $2";
+
+const FORGET: &str = "DELETE FROM generations WHERE id IN
+         (SELECT id FROM generations WHERE ended_at < $1 ORDER BY ended_at LIMIT $2)";
+
+#[async_trait]
+impl GenerationRecords for PostgresDatabase {
+    async fn append_checkpoints(&self, checkpoints: Vec<Checkpoint>) -> Result<(), DatabaseError> {
+        let marks: Vec<String> = checkpoints
+            .iter()
+            .map(|checkpoint| serde_json::to_string(&checkpoint.marks))
+            .collect::<Result<_, _>>()
+            .map_err(|error| DatabaseError::Corrupt(format!("marks: {error}")))?;
+        sqlx::query(APPEND)
+            .bind(column(&checkpoints, |checkpoint| checkpoint.stream_id))
+            .bind(column(&checkpoints, |checkpoint| stored(checkpoint.first_event)))
+            .bind(column(&checkpoints, |checkpoint| checkpoint.content.as_str()))
+            .bind(column(&checkpoints, |checkpoint| checkpoint.reasoning.as_str()))
+            .bind(marks)
+            .bind(column(&checkpoints, |checkpoint| {
+                checkpoint.tool_calls.as_deref()
+            }))
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    async fn checkpoints(&self, stream: StreamId) -> Result<Vec<Checkpoint>, DatabaseError> {
+        let rows: Vec<CheckpointRecord> = sqlx::query_as(CHECKPOINTS)
+            .bind(stream)
+            .fetch_all(&self.pool)
+            .await?;
+        rows.into_iter().map(CheckpointRecord::into_checkpoint).collect()
+    }
+
+    async fn unfinished(&self) -> Result<Vec<UnfinishedGeneration>, DatabaseError> {
+        let rows: Vec<UnfinishedRecord> = sqlx::query_as(UNFINISHED).fetch_all(&self.pool).await?;
+        let now = self.clock.now();
+        Ok(rows.into_iter().map(|row| row.into_unfinished(now)).collect())
+    }
+
+    async fn generation(
+        &self,
+        user: UserId,
+        stream: StreamId,
+    ) -> Result<Option<GenerationRecord>, DatabaseError> {
+        let row: Option<StateRecord> = sqlx::query_as(ONE)
+            .bind(stream)
+            .bind(user)
+            .fetch_optional(&self.pool)
+            .await?;
+        row.map(StateRecord::into_record).transpose()
+    }
+
+    async fn forget_ended(&self, before: DateTime<Utc>) -> Result<u64, DatabaseError> {
+        let done = sqlx::query(FORGET)
+            .bind(millis(before))
+            .bind(FORGET_BATCH)
+            .execute(&self.pool)
+            .await?;
+        Ok(done.rows_affected())
+    }
+}
+
+/// One value of every checkpoint.
+fn column<'c, T>(checkpoints: &'c [Checkpoint], value: impl Fn(&'c Checkpoint) -> T) -> Vec<T> {
+    checkpoints.iter().map(value).collect()
+}
+
+#[derive(Debug, FromRow)]
+struct CheckpointRecord {
+    generation_id: StreamId,
+    first_event: i64,
+    content: String,
+    reasoning: String,
+    marks: String,
+    tool_calls: Option<String>,
+}
+
+impl CheckpointRecord {
+    fn into_checkpoint(self) -> Result<Checkpoint, DatabaseError> {
+        Ok(Checkpoint {
+            stream_id: self.generation_id,
+            first_event: count(self.first_event),
+            content: self.content,
+            reasoning: self.reasoning,
+            marks: serde_json::from_str(&self.marks)
+                .map_err(|error| DatabaseError::Corrupt(format!("marks: {error}")))?,
+            tool_calls: self.tool_calls,
+        })
+    }
+}
+
+#[derive(Debug, FromRow)]
+struct UnfinishedRecord {
+    id: StreamId,
+    user_id: UserId,
+    conversation_id: ConversationId,
+    branch_id: BranchId,
+    user_message_id: MessageId,
+    message_id: MessageId,
+    model: String,
+    request_id: String,
+    streamed: bool,
+    sent_bytes: i64,
+}
+
+impl UnfinishedRecord {
+    fn into_unfinished(self, ended_at: DateTime<Utc>) -> UnfinishedGeneration {
+        UnfinishedGeneration {
+            sent_bytes: count(self.sent_bytes),
+            answer: FinishedAnswer {
+                stream_id: self.id,
+                user_id: self.user_id,
+                request_id: self.request_id.into(),
+                conversation_id: self.conversation_id,
+                branch_id: self.branch_id,
+                user_message_id: self.user_message_id,
+                message_id: self.message_id,
+                model: self.model.into(),
+                streamed: self.streamed,
+                outcome: AnswerOutcome::Stored(MessageStatus::Interrupted),
+                content: String::new(),
+                reasoning: None,
+                tool_calls: None,
+                finish_reason: None,
+                usage: AnswerUsage::default(),
+                latency_ms: None,
+                first_token_ms: None,
+                ended_at,
+            },
+        }
+    }
+}
+
+#[derive(Debug, FromRow)]
+struct StateRecord {
+    id: StreamId,
+    conversation_id: ConversationId,
+    branch_id: BranchId,
+    user_message_id: MessageId,
+    message_id: MessageId,
+    request_id: String,
+    model: String,
+    status: String,
+    started_at: DateTime<Utc>,
+    ended_at: Option<DateTime<Utc>>,
+    has_message: bool,
+}
+
+impl StateRecord {
+    fn into_record(self) -> Result<GenerationRecord, DatabaseError> {
+        Ok(GenerationRecord {
+            turn: TurnIds {
+                conversation_id: self.conversation_id,
+                branch_id: self.branch_id,
+                user_message_id: self.user_message_id,
+                message_id: self.message_id,
+                stream_id: self.id,
+            },
+            has_message: self.has_message,
+            request_id: self.request_id,
+            model: self.model,
+            started_at: self.started_at,
+            status: named(MessageStatus::from_name, &self.status)?,
+            ended_at: self.ended_at,
+        })
+    }
+}

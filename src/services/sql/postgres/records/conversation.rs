@@ -1,0 +1,75 @@
+//! Conversations as they are read.
+
+use chrono::{DateTime, Utc};
+use sqlx::FromRow;
+
+use crate::models::conversation::{Conversation, ConversationStatus};
+use crate::models::ids::{BranchId, ConversationId, UserId};
+use crate::models::money::Money;
+use crate::services::sql::rows::ConversationRow;
+use crate::services::sql::values::{count, json, named};
+use crate::utils::database::DatabaseError;
+
+/// The columns of conversation `c` that a [`ConversationRecord`] is read from.
+macro_rules! conversation_columns {
+    () => {
+        "c.id, c.user_id, c.title, c.search_title, c.model, c.status, c.system_message, c.metadata::text AS metadata,
+         c.active_branch_id, c.message_count, c.branch_count, c.total_tokens, c.total_cost, c.preview, c.imported_from,
+         c.created_at, c.updated_at, c.last_message_at"
+    };
+}
+pub(in super::super) use conversation_columns;
+
+/// The columns of a conversation.
+#[derive(Debug, FromRow)]
+pub(in super::super) struct ConversationRecord {
+    id: ConversationId,
+    user_id: UserId,
+    title: Option<String>,
+    search_title: String,
+    model: Option<String>,
+    status: String,
+    system_message: Option<String>,
+    metadata: String,
+    active_branch_id: BranchId,
+    message_count: i64,
+    branch_count: i64,
+    total_tokens: i64,
+    total_cost: Money,
+    preview: Option<String>,
+    imported_from: Option<String>,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    last_message_at: Option<DateTime<Utc>>,
+}
+
+impl ConversationRecord {
+    pub(in super::super) fn into_model(self) -> Result<Conversation, DatabaseError> {
+        Ok(Conversation {
+            id: self.id,
+            title: self.title,
+            model: self.model,
+            status: named(ConversationStatus::from_name, &self.status)?,
+            system_message: self.system_message,
+            metadata: json(self.metadata)?,
+            user_id: self.user_id,
+            active_branch_id: self.active_branch_id,
+            message_count: count(self.message_count),
+            branch_count: count(self.branch_count),
+            total_tokens: count(self.total_tokens),
+            total_cost: self.total_cost,
+            preview: self.preview,
+            imported_from: self.imported_from,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            last_message_at: self.last_message_at,
+        })
+    }
+
+    pub(in super::super) fn into_row(mut self) -> Result<ConversationRow, DatabaseError> {
+        Ok(ConversationRow {
+            search_title: std::mem::take(&mut self.search_title),
+            shown: self.into_model()?,
+        })
+    }
+}

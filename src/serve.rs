@@ -18,7 +18,9 @@ use crate::config::{SecretBytes, Settings};
 use crate::server::serve_connections;
 use crate::services::auth::{Authenticator, DevelopmentSecret, SecretFileError};
 use crate::services::chat::{ChatParts, ChatService, ChatSettings};
-use crate::services::conversations::{ConversationService, StoreError, StoreLimits};
+use crate::services::conversations::{
+    ConversationParts, ConversationService, ConversationSettings, StoreError, StoreLimits,
+};
 use crate::services::gauges::Gauges;
 use crate::services::generation::{Engine, EngineParts, EngineSettings};
 use crate::services::health::{COMMIT, Check, ConversationsCheck, HealthService, InProcessCache, ModelCheck};
@@ -315,9 +317,16 @@ impl Wiring {
             clock: self.clock.clone(),
             settings: self.chat_settings(),
         });
+        let conversations = ConversationService::new(ConversationParts {
+            store: store.clone(),
+            answers: Arc::new(engine.clone()),
+            metrics: self.metrics.clone(),
+            clock: self.clock.clone(),
+            settings: ConversationSettings::new(&settings.app, &settings.business, &settings.features),
+        });
         let checks: Vec<Arc<dyn Check>> = vec![
             self.database.check(),
-            Arc::new(ConversationsCheck::new(store.clone())),
+            Arc::new(ConversationsCheck::new(store)),
             Arc::new(InProcessCache),
             Arc::new(ModelCheck::new(self.model.clone())),
         ];
@@ -336,7 +345,7 @@ impl Wiring {
             lifecycle,
             health: Arc::new(HealthService::new(checks, settings, self.clock.clone())),
             chat: Arc::new(chat),
-            conversations: Arc::new(ConversationService::new(store, self.metrics.clone())),
+            conversations: Arc::new(conversations),
             engine,
             clock: self.clock.clone(),
         };

@@ -14,11 +14,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app;
-use crate::config::{DatabaseUrl, SecretBytes, Settings};
+use crate::config::{SecretBytes, Settings};
 use crate::server::serve_connections;
 use crate::services::auth::{Authenticator, DevelopmentSecret, SecretFileError};
 use crate::services::chat::{ChatParts, ChatService, ChatSettings};
-use crate::services::conversations::{ConversationService, ConversationStore, StoreError, StoreLimits};
+use crate::services::conversations::{
+    ConversationParts, ConversationService, ConversationSettings, StoreError, StoreLimits,
+};
 use crate::services::gauges::Gauges;
 use crate::services::generation::{Engine, EngineParts, EngineSettings};
 use crate::services::health::{COMMIT, Check, ConversationsCheck, HealthService, InProcessCache, ModelCheck};
@@ -27,8 +29,7 @@ use crate::services::llm::Model;
 use crate::services::llm::demo::{DEMO_MODEL, DemoModel};
 use crate::services::llm::litellm_client::{ClientError, LiteLlmClient};
 use crate::services::outbox::{JournalError, Outbox};
-use crate::services::sql::SqlConversations;
-use crate::services::sql::sqlite::{InstanceLock, LockError, OpenError, SqliteDatabase};
+use crate::services::sql::{InstanceLock, OpenDatabase, OpenError};
 use crate::state::{AppState, Services};
 use crate::utils::clock::Clock;
 use crate::utils::errors::ApiError;
@@ -46,15 +47,9 @@ pub enum StartError {
     /// The secret that development tokens are signed with.
     #[error(transparent)]
     Secret(#[from] SecretFileError),
-    /// Another instance serves from the same file.
-    #[error(transparent)]
-    Lock(#[from] LockError),
-    /// The database.
+    /// The database, or another instance that serves from it.
     #[error(transparent)]
     Database(#[from] OpenError),
-    /// Only SQLite is there yet; the settings are checked before.
-    #[error("DATABASE_URL: this release keeps its data in SQLite")]
-    NoPostgres,
     /// The client of the model server.
     #[error(transparent)]
     Model(#[from] ClientError),
@@ -89,9 +84,10 @@ pub struct RunningServer {
     serving: TaskTracker,
     background: TaskTracker,
     stop_background: CancellationToken,
-    database: SqliteDatabase,
+    database: OpenDatabase,
     new_secret: Option<SecretBytes>,
-    _lock: InstanceLock,
+    release_lock: CancellationToken,
+    holding_lock: TaskTracker,
 }
 
 /// Starts a server.
@@ -106,10 +102,7 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
         .await
         .map_err(StartError::DataDir)?;
     let (secret, new_secret) = secret(&settings)?;
-    let DatabaseUrl::Sqlite(path) = &settings.database.url else {
-        return Err(StartError::NoPostgres);
-    };
-    let lock = InstanceLock::acquire(path, settings.app.shutdown_timeout).await?;
+    let lock = InstanceLock::acquire(&settings.database, settings.app.shutdown_timeout).await?;
     let listener = listen(&settings.app.host, settings.app.port).await?;
     let metrics_listener = match settings
         .monitoring
@@ -119,7 +112,7 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
         Some(port) => Some(listen(&settings.app.host, port).await?),
         None => None,
     };
-    let database = SqliteDatabase::open(path, &settings.database, clock.clone(), &background).await?;
+    let database = OpenDatabase::open(&settings.database, clock.clone(), &background).await?;
     let metrics = Arc::new(Metrics::new(settings.monitoring.user_label_limit)?);
     metrics.register_process(env!("CARGO_PKG_VERSION"), COMMIT, env!("BUILD_RUSTC"))?;
     let model = model(&settings, &metrics, &clock)?;
@@ -164,8 +157,12 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
         stop_background,
         database,
         new_secret,
-        _lock: lock,
+        release_lock: CancellationToken::new(),
+        holding_lock: TaskTracker::new(),
     };
+    running
+        .holding_lock
+        .spawn(lock.hold(running.release_lock.clone()));
     if let Some(listener) = metrics_listener {
         running.serve(listener, app::metrics_router(state.clone()), &wiring.settings);
     }
@@ -185,6 +182,12 @@ impl RunningServer {
     #[must_use]
     pub const fn metrics_addr(&self) -> Option<SocketAddr> {
         self.metrics_addr
+    }
+
+    /// Which kind of database it keeps its data in.
+    #[must_use]
+    pub fn database_name(&self) -> &'static str {
+        self.database.name()
     }
 
     /// The secret for development tokens, if this start made it.
@@ -225,6 +228,10 @@ impl RunningServer {
                 "background work did not end in time"
             );
         }
+        // Last of all, since whoever waits for it begins at once.
+        self.release_lock.cancel();
+        self.holding_lock.close();
+        self.holding_lock.wait().await;
         tracing::info!("stopped");
     }
 
@@ -272,7 +279,7 @@ fn address(listener: &TcpListener) -> Result<SocketAddr, StartError> {
 pub(crate) struct Wiring {
     pub(crate) settings: Arc<Settings>,
     pub(crate) secret: SecretBytes,
-    pub(crate) database: SqliteDatabase,
+    pub(crate) database: OpenDatabase,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) model: Arc<dyn Model>,
     pub(crate) clock: Clock,
@@ -282,21 +289,19 @@ impl Wiring {
     /// The services, each made once. Nothing runs yet.
     pub(crate) fn services(&self, lifecycle: Lifecycle) -> Result<(Services, Outbox), JournalError> {
         let settings = &self.settings;
-        let store: Arc<dyn ConversationStore> =
-            Arc::new(SqlConversations::new(self.database.clone(), limits(settings)));
-        let database = Arc::new(self.database.clone());
+        let store = self.database.conversations(limits(settings));
         let outbox = Outbox::open(
             &settings.app.data_dir,
-            database.clone(),
+            self.database.outbox(),
             store.clone(),
-            database.clone(),
+            self.database.ledger(),
             self.metrics.clone(),
             self.clock.clone(),
         )?;
         let engine = Engine::new(EngineParts {
             model: self.model.clone(),
             store: store.clone(),
-            records: database.clone(),
+            records: self.database.generations(),
             outbox: outbox.clone(),
             metrics: self.metrics.clone(),
             lifecycle: lifecycle.clone(),
@@ -312,9 +317,16 @@ impl Wiring {
             clock: self.clock.clone(),
             settings: self.chat_settings(),
         });
+        let conversations = ConversationService::new(ConversationParts {
+            store: store.clone(),
+            answers: Arc::new(engine.clone()),
+            metrics: self.metrics.clone(),
+            clock: self.clock.clone(),
+            settings: ConversationSettings::new(&settings.app, &settings.business, &settings.features),
+        });
         let checks: Vec<Arc<dyn Check>> = vec![
-            database,
-            Arc::new(ConversationsCheck::new(store.clone())),
+            self.database.check(),
+            Arc::new(ConversationsCheck::new(store)),
             Arc::new(InProcessCache),
             Arc::new(ModelCheck::new(self.model.clone())),
         ];
@@ -333,7 +345,7 @@ impl Wiring {
             lifecycle,
             health: Arc::new(HealthService::new(checks, settings, self.clock.clone())),
             chat: Arc::new(chat),
-            conversations: Arc::new(ConversationService::new(store, self.metrics.clone())),
+            conversations: Arc::new(conversations),
             engine,
             clock: self.clock.clone(),
         };

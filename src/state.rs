@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 
 use crate::config::Settings;
-use crate::extract::{BodyLimits, PageLimits};
+use crate::extract::{BodyLimits, LargeBodyLimit, PageLimits};
 use crate::services::auth::{Authenticator, FailedAttempts};
 use crate::services::chat::ChatService;
 use crate::services::conversations::ConversationService;
@@ -89,6 +89,12 @@ impl FromRef<AppState> for BodyLimits {
             max_bytes: state.0.settings.security.max_body_bytes,
             read_within: state.0.settings.load.request_timeout,
         }
+    }
+}
+
+impl FromRef<AppState> for LargeBodyLimit {
+    fn from_ref(state: &AppState) -> Self {
+        Self(state.0.settings.security.max_import_bytes)
     }
 }
 

@@ -20,6 +20,7 @@ use crate::services::auth::DevelopmentToken;
 use crate::services::health::{Check, HealthService};
 use crate::services::lifecycle::Lifecycle;
 use crate::services::llm::demo::DemoModel;
+use crate::services::sql::OpenDatabase;
 use crate::services::sql::sqlite::SqliteDatabase;
 use crate::state::{AppState, Services};
 use crate::utils::clock::Clock;
@@ -45,7 +46,7 @@ pub async fn state(settings: Settings, checks: Vec<Arc<dyn Check>>) -> AppState 
         lifecycle.tracker(),
     );
     let wiring = Wiring {
-        database: database.await.expect("a database"),
+        database: OpenDatabase::Sqlite(database.await.expect("a database")),
         metrics: Arc::new(Metrics::new(settings.monitoring.user_label_limit).expect("families")),
         secret: SECRET.to_vec().into(),
         model: Arc::new(DemoModel::new(clock.clone())),

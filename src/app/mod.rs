@@ -15,7 +15,7 @@ use crate::middleware::time_limit::TimeLimit;
 use crate::middleware::{
     authentication, concurrency, cors, error_body, panics, request_context, security_headers, time_limit,
 };
-use crate::routers::{chat, conversations, docs, health};
+use crate::routers::{branches, chat, conversations, docs, health, messages};
 use crate::state::AppState;
 use crate::utils::errors::{ApiError, ErrorCode};
 
@@ -24,6 +24,8 @@ fn api() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::preamble())
         .merge(chat::routes())
         .merge(conversations::routes())
+        .merge(branches::routes())
+        .merge(messages::routes())
         .merge(health::routes())
 }
 

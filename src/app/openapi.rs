@@ -22,6 +22,8 @@ const BEARER: &str = "bearer";
     tags(
         (name = "chat", description = "Ask a model, and come back for its answer"),
         (name = "conversations", description = "What was said, and is kept"),
+        (name = "branches", description = "Paths in the tree of a conversation"),
+        (name = "messages", description = "The nodes of that tree"),
         (name = "operations", description = "Health, metrics and documentation; no credentials needed"),
     )
 )]

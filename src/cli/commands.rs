@@ -8,11 +8,11 @@ use uuid::Uuid;
 
 use super::{banner, complain, say};
 use crate::app;
-use crate::config::{DatabaseUrl, Environment, Settings};
+use crate::config::{Environment, Settings};
 use crate::models::ids::UserId;
 use crate::serve;
 use crate::services::auth::{DevelopmentSecret, DevelopmentToken};
-use crate::services::sql::sqlite::SqliteDatabase;
+use crate::services::sql::OpenDatabase;
 use crate::utils::clock::Clock;
 use crate::utils::logging;
 
@@ -98,7 +98,7 @@ fn announce(settings: &Settings, server: &serve::RunningServer) {
     } else {
         "demo (development only)"
     };
-    tracing::info!(address = %server.addr(), database = "sqlite", cache = "memory", models, "ready at {url}");
+    tracing::info!(address = %server.addr(), database = server.database_name(), cache = "memory", models, "ready at {url}");
     if let Some(metrics) = server.metrics_addr() {
         tracing::info!(address = %metrics, "metrics are on a port of their own");
     }
@@ -155,12 +155,9 @@ pub(super) fn token(settings: &Settings, user: Uuid, email: Option<&str>, ttl: D
 
 /// Brings the schema up to date.
 pub(super) async fn migrate(settings: &Settings) -> ExitCode {
-    let DatabaseUrl::Sqlite(path) = &settings.database.url else {
-        return failed(&serve::StartError::NoPostgres);
-    };
-    match SqliteDatabase::migrate(path, &settings.database).await {
-        Ok(()) => {
-            say(&format!("{} is up to date", path.display()));
+    match OpenDatabase::migrate(&settings.database).await {
+        Ok(name) => {
+            say(&format!("{name} is up to date"));
             ExitCode::SUCCESS
         }
         Err(error) => failed(&error),

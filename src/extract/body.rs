@@ -24,28 +24,28 @@ where
     BodyLimits: FromRef<S>,
 {
     let limits = BodyLimits::from_ref(state);
-    if !is_json(request.headers()) {
-        return Err(ApiError::new(
-            ErrorCode::UnsupportedMediaType,
-            "Send the body as `Content-Type: application/json`.",
-        ));
-    }
+    require_json(request.headers())?;
     if declared_length(request.headers()).is_some_and(|length| length > limits.max_bytes as u64) {
-        return Err(too_large(limits));
+        return Err(too_large(limits.max_bytes));
     }
     let reading = Limited::new(request.into_body(), limits.max_bytes).collect();
     match tokio::time::timeout(limits.read_within, reading).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(cause)) if cause.is::<LengthLimitError>() => Err(too_large(limits)),
-        Ok(Err(_)) => Err(ApiError::new(
-            ErrorCode::BadRequest,
-            "The body ended before it was complete.",
-        )),
-        Err(_) => Err(ApiError::new(
-            ErrorCode::RequestTimeout,
-            "The body took longer to arrive than it may.",
-        )),
+        Ok(Err(cause)) if cause.is::<LengthLimitError>() => Err(too_large(limits.max_bytes)),
+        Ok(Err(_)) => Err(incomplete()),
+        Err(_) => Err(too_slow()),
     }
+}
+
+/// Refuses a body that does not say it is JSON.
+pub(super) fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
+    if is_json(headers) {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        ErrorCode::UnsupportedMediaType,
+        "Send the body as `Content-Type: application/json`.",
+    ))
 }
 
 /// `application/json`, or any other type whose syntax is JSON (`application/problem+json`).
@@ -67,14 +67,26 @@ fn is_json(headers: &HeaderMap) -> bool {
         .is_some_and(|subtype| subtype == "json" || subtype.ends_with("+json"))
 }
 
-fn declared_length(headers: &HeaderMap) -> Option<u64> {
+/// How long the body is going to be, as its sender says.
+pub(super) fn declared_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-fn too_large(limits: BodyLimits) -> ApiError {
+pub(super) fn too_large(max_bytes: usize) -> ApiError {
     ApiError::new(
         ErrorCode::PayloadTooLarge,
-        format!("The body may have at most {} bytes.", limits.max_bytes),
+        format!("The body may have at most {max_bytes} bytes."),
     )
-    .with_detail("max_bytes", limits.max_bytes)
+    .with_detail("max_bytes", max_bytes)
+}
+
+pub(super) fn incomplete() -> ApiError {
+    ApiError::new(ErrorCode::BadRequest, "The body ended before it was complete.")
+}
+
+pub(super) fn too_slow() -> ApiError {
+    ApiError::new(
+        ErrorCode::RequestTimeout,
+        "The body took longer to arrive than it may.",
+    )
 }

@@ -1,6 +1,6 @@
 //! What handlers ask of a request. A rejection is always an `ApiError` that names the field at fault.
 //!
-//! - [`Json`], [`RawJson`]: bodies, within [`BodyLimits`]
+//! - [`Json`], [`RawJson`]: bodies, within [`BodyLimits`]; [`LargeJson`]: one that is not held in memory
 //! - [`Path`], [`Query`]: parameters
 //! - `Page`: the part of a list that is wanted, within [`PageLimits`]
 //! - `Caller`, `RequestId`, `TraceContext`: what middleware found out before
@@ -8,6 +8,7 @@
 mod body;
 mod context;
 mod json;
+mod large_json;
 mod page;
 mod path;
 mod query;
@@ -15,6 +16,7 @@ mod query;
 pub use body::BodyLimits;
 pub use context::RequestContext;
 pub use json::{Json, RawJson, check_storable, parse};
+pub use large_json::{LargeBodyLimit, LargeJson};
 pub use page::PageLimits;
 pub use path::Path;
 pub use query::Query;

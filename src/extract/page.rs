@@ -26,18 +26,24 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let Query(query) = Query::<PageQuery>::from_request_parts(parts, state).await?;
-        page(query, PageLimits::from_ref(state))
+        PageLimits::from_ref(state).page(query)
     }
 }
 
-fn page(query: PageQuery, limits: PageLimits) -> Result<Page, ApiError> {
-    let page = query.page.unwrap_or(1);
-    let limit = query.limit.unwrap_or(limits.default);
-    let mut errors = FieldErrors::default();
-    errors.check(page >= 1, "page", || "must be at least 1".to_owned());
-    errors.check((1..=limits.max).contains(&limit), "limit", || {
-        format!("must be between 1 and {}", limits.max)
-    });
-    errors.into_result()?;
-    Ok(Page { page, limit })
+impl PageLimits {
+    /// The page that is asked for.
+    ///
+    /// # Errors
+    /// A `VALIDATION_ERROR` if `page` or `limit` is out of bounds.
+    pub fn page(self, query: PageQuery) -> Result<Page, ApiError> {
+        let page = query.page.unwrap_or(1);
+        let limit = query.limit.unwrap_or(self.default);
+        let mut errors = FieldErrors::default();
+        errors.check(page >= 1, "page", || "must be at least 1".to_owned());
+        errors.check((1..=self.max).contains(&limit), "limit", || {
+            format!("must be between 1 and {}", self.max)
+        });
+        errors.into_result()?;
+        Ok(Page { page, limit })
+    }
 }

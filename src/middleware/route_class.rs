@@ -17,11 +17,14 @@ pub const OPEN: &[&str] = &[
     "/openapi.json",
 ];
 
-/// Routes whose head may wait for a model: exempt from `REQUEST_TIMEOUT`, with limits of their own.
-pub const WAITS_FOR_A_MODEL: &[&str] = &[
+/// Routes whose head may wait long, for a model or for a large file: exempt from `REQUEST_TIMEOUT`, with limits of their
+/// own. An export is not among them: its head comes at once, and no body is limited.
+pub const MAY_WAIT_LONG: &[&str] = &[
     "/v1/chat/completions",
     "/v1/chat/streams/{stream_id}",
     "/v1/conversations/{id}/stream",
+    "/v1/conversations/{id}/messages/{message_id}/regenerate",
+    "/v1/conversations/import",
 ];
 
 /// Routes that are asked every few seconds: their log line is a DEBUG one.

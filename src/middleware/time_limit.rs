@@ -17,7 +17,7 @@ pub struct TimeLimit(pub Duration);
 
 /// Answers 504 for a handler that takes too long, and drops it.
 pub async fn enforce(State(TimeLimit(limit)): State<TimeLimit>, request: Request, next: Next) -> Response {
-    if route_class::is_one_of(route_class::WAITS_FOR_A_MODEL, &request) {
+    if route_class::is_one_of(route_class::MAY_WAIT_LONG, &request) {
         return next.run(request).await;
     }
     match tokio::time::timeout(limit, next.run(request)).await {

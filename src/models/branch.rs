@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use super::ids::{BranchId, ConversationId, MessageId};
 use super::money::Money;
+use crate::utils::patch::not_null;
 
 /// What has become of a branch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -153,4 +154,80 @@ pub struct ModelCount {
     pub model: String,
     /// Its answers.
     pub count: u64,
+}
+
+/// What a list of branches is sorted by; equals are in the order of their ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(default = "created_at")]
+pub enum BranchSort {
+    /// When they were made.
+    #[default]
+    CreatedAt,
+    /// When they last changed.
+    UpdatedAt,
+    /// Their names, letter by letter without regard to case and accents.
+    Name,
+    /// How many messages are on the whole path.
+    MessageCount,
+}
+
+/// Where a new branch forks.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[schema(example = json!({"from_message_id": "019aafc3-7c52-7d3c-9b1e-0d5f2f6f8a11", "name": "Shorter"}))]
+pub struct CreateBranchRequest {
+    /// The message to fork at, which both branches share. Required.
+    pub from_message_id: Option<MessageId>,
+    /// Another name for `from_message_id`.
+    pub parent_message_id: Option<MessageId>,
+    /// 1 to 100 characters. Absent: "Branch" and its number.
+    #[schema(min_length = 1, max_length = 100)]
+    pub name: Option<String>,
+    /// Whether new messages go there from now on.
+    #[schema(default = true)]
+    pub activate: Option<bool>,
+}
+
+/// What changes in a branch: at least one field.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[schema(example = json!({"name": "Shorter"}))]
+pub struct UpdateBranchRequest {
+    /// 1 to 100 characters.
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 100)]
+    pub name: Option<String>,
+    /// What has become of it.
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = BranchStatus, required = false)]
+    pub status: Option<BranchStatus>,
+}
+
+/// How a branch is merged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(default = "append")]
+pub enum MergeStrategy {
+    /// Move the target's head where that is enough, else copy what is new to its end.
+    #[default]
+    Append,
+    /// Move the target's head, or refuse.
+    FastForward,
+}
+
+/// Where a branch is merged into; everything may be left out.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[schema(example = json!({"strategy": "append", "dry_run": true}))]
+pub struct MergeBranchRequest {
+    /// Absent: the main branch.
+    pub target_branch_id: Option<BranchId>,
+    /// Absent: `append`.
+    pub strategy: Option<MergeStrategy>,
+    /// Whether the source is deleted afterwards, rather than called `merged`.
+    #[schema(default = false)]
+    pub delete_source_branch: Option<bool>,
+    /// Refuse with `CONFLICT` unless the target ends at this message.
+    pub expected_target_head_id: Option<MessageId>,
+    /// Change nothing; answer what would happen.
+    #[schema(default = false)]
+    pub dry_run: Option<bool>,
 }

@@ -1,5 +1,8 @@
 //! Conversations as the API shows and takes them.
 
+mod import;
+mod requests;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -9,6 +12,13 @@ use super::branch::{Branch, ModelCount};
 use super::ids::{BranchId, ConversationId, MessageId, UserId};
 use super::message::Message;
 use super::money::Money;
+use crate::utils::errors::ErrorObject;
+
+pub use import::{ImportReport, ImportResult, ImportStatus};
+pub use requests::{
+    BatchOperation, BatchRequest, ConversationSort, CreateConversationRequest, StatsPeriod, StatusFilter,
+    UpdateConversationRequest,
+};
 
 /// Whether a conversation is in use or put away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -163,51 +173,35 @@ pub struct TreeNode {
     pub children: Vec<Self>,
 }
 
-/// What a new conversation starts with; everything may be left out.
-#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
-pub struct CreateConversationRequest {
-    /// At most 200 characters.
-    #[schema(example = "Quantum computing", max_length = 200)]
-    pub title: Option<String>,
-    /// At most 100 characters.
-    #[schema(example = "gpt-4o-mini", max_length = 100)]
-    pub model: Option<String>,
-    /// At most 8,000 characters.
-    #[schema(max_length = 8000)]
-    pub system_message: Option<String>,
-    /// An object of at most 10,000 bytes.
-    #[schema(value_type = Option<Object>)]
-    pub metadata: Option<Box<RawValue>>,
+/// A conversation that was deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct DeletedConversation {
+    /// Its id.
+    pub id: ConversationId,
+    /// Always true.
+    #[schema(example = true)]
+    pub deleted: bool,
 }
 
-/// Which conversations a list shows, by their status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-#[schema(default = "active")]
-pub enum StatusFilter {
-    /// Those in use.
-    #[default]
-    Active,
-    /// Those put away.
-    Archived,
-    /// Both.
-    All,
+/// What became of a batch.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct BatchReport {
+    /// One for each id that was given, in that order; an id that was given twice is there once.
+    pub results: Vec<BatchResult>,
+    /// How many of them are done.
+    pub succeeded: usize,
+    /// How many of them failed.
+    pub failed: usize,
 }
 
-/// What a list of conversations is sorted by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(default = "updated_at")]
-pub enum ConversationSort {
-    /// When they were made.
-    CreatedAt,
-    /// When they last changed.
-    #[default]
-    UpdatedAt,
-    /// When their newest message was stored; those without one are the oldest.
-    LastMessageAt,
-    /// Their titles, letter by letter without regard to case and accents; those without one come first.
-    Title,
-    /// How many messages they have.
-    MessageCount,
+/// What became of one conversation of a batch.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct BatchResult {
+    /// The id, as it was given.
+    pub id: String,
+    /// Whether it is done.
+    pub ok: bool,
+    /// Why it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorObject>,
 }

@@ -1,4 +1,6 @@
-//! Messages as the API shows them.
+//! Messages as the API shows and takes them.
+
+mod requests;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -8,6 +10,10 @@ use utoipa::ToSchema;
 use super::branch::Branch;
 use super::ids::{BranchId, ConversationId, MessageId};
 use super::money::Money;
+
+pub use requests::{
+    CreateMessageRequest, EditMessageRequest, RegenerateRequest, SearchMessagesRequest, WritableRole,
+};
 
 /// Who speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -4,17 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::event_stream;
-use crate::config::{OnDisconnect, Settings};
+use super::{event_stream, model_answer};
+use crate::config::Settings;
 use crate::extract::{Json, Path, Query, RawJson, RequestContext, check_storable, parse};
-use crate::middleware::UpstreamTime;
 use crate::models::chat::{CancelledStream, ChatCompletion, ChatRequest, OpenAiChatRequest};
 use crate::models::common::Success;
 use crate::models::ids::StreamId;
@@ -73,14 +72,7 @@ async fn create_chat_completion(
     headers: HeaderMap,
     RawJson(body): RawJson,
 ) -> Result<Response, ApiError> {
-    let context = || {
-        Ok::<_, ApiError>(ChatContext {
-            request_id: about.id.0,
-            traceparent: Some(about.trace.traceparent),
-            received: about.arrived.0,
-            on_disconnect: on_disconnect(&headers)?,
-        })
-    };
+    let context = || model_answer::chat_context(about, &headers);
     let fields: RawObject = parse(&body)?;
     let answer = match (
         fields.has("message") || fields.has("tool_results"),
@@ -106,23 +98,7 @@ async fn create_chat_completion(
             ));
         }
     };
-    Ok(match answer {
-        ChatAnswer::Stream(reader) => {
-            let waited = reader.generation().waited();
-            with_upstream_time(event_stream::live(reader, settings.load.sse_keepalive), waited)
-        }
-        ChatAnswer::Whole { body, waited } => {
-            let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-            with_upstream_time((json, body).into_response(), waited)
-        }
-    })
-}
-
-fn with_upstream_time(mut response: Response, waited: Option<Duration>) -> Response {
-    if let Some(waited) = waited {
-        response.extensions_mut().insert(UpstreamTime(waited));
-    }
-    response
+    Ok(model_answer::respond(answer, settings.load.sse_keepalive))
 }
 
 async fn openai(
@@ -135,18 +111,6 @@ async fn openai(
     check_storable(body)?;
     let request: OpenAiChatRequest = parse(body)?;
     chat.complete(caller, context, &request, fields).await
-}
-
-fn on_disconnect(headers: &HeaderMap) -> Result<Option<OnDisconnect>, ApiError> {
-    match headers.get("x-on-disconnect").map(HeaderValue::as_bytes) {
-        None => Ok(None),
-        Some(b"continue") => Ok(Some(OnDisconnect::Continue)),
-        Some(b"cancel") => Ok(Some(OnDisconnect::Cancel)),
-        Some(_) => Err(ApiError::invalid_field(
-            "X-On-Disconnect",
-            "must be `continue` or `cancel`",
-        )),
-    }
 }
 
 /// Where a reader of a stream wants to begin.

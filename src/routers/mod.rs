@@ -1,7 +1,11 @@
-//! Handlers, one file per domain. Each is a sentence: extract, call one service, answer.
+//! Handlers, one file or folder per domain. Each is a sentence: extract, call one service, answer.
 
+pub mod branches;
 pub mod chat;
 pub mod conversations;
+mod created;
 pub mod docs;
 mod event_stream;
 pub mod health;
+pub mod messages;
+mod model_answer;

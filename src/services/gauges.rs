@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::services::auth::Authenticator;
-use crate::services::sql::sqlite::SqliteDatabase;
+use crate::services::sql::OpenDatabase;
 use crate::utils::metrics::Metrics;
 
 /// How often the gauges are read.
@@ -18,7 +18,7 @@ const READINGS_PER_SUMMARY: u32 = 12;
 /// What is read.
 pub struct Gauges {
     /// For its connections.
-    pub database: SqliteDatabase,
+    pub database: OpenDatabase,
     /// For its cache.
     pub authenticator: Arc<Authenticator>,
     /// Where the readings go.

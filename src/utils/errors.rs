@@ -376,6 +376,18 @@ impl FieldErrors {
         }
     }
 
+    /// Notes the problems of another list.
+    pub fn extend(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
+    /// The same problems, of an object that stands in the field `parent`.
+    #[must_use]
+    pub fn within(self, parent: &str) -> Self {
+        let nested = |(field, message)| (format!("{parent}.{field}"), message);
+        Self(self.0.into_iter().map(nested).collect())
+    }
+
     /// `Ok` if nothing was noted.
     ///
     /// # Errors

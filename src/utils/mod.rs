@@ -7,4 +7,5 @@ pub mod errors;
 pub mod json;
 pub mod logging;
 pub mod metrics;
+pub mod patch;
 pub mod sse;

@@ -18,7 +18,7 @@ settings! {
     MAX_MESSAGES_PER_CONVERSATION: Whole<u32> = Whole::new(2, 100_000), is("500"),
         "messages of one conversation";
     MAX_BATCH_OPERATION_SIZE: Whole<u32> = Whole::new(1, 1000), is("50"),
-        "conversations in one batch operation", later();
+        "conversations in one batch operation";
     MIN_BALANCE_THRESHOLD: Dollars = Dollars::up_to(1_000_000), is("0.01"),
         "dollars that a user must have left to be answered", later();
     ALLOW_UNPRICED_MODELS: Flag = Flag, is("false"),

@@ -8,11 +8,11 @@ use crate::config::syntax::Flag;
 settings! {
     Features:
     ENABLE_BRANCH_MERGING: Flag = Flag, is("true"),
-        "merging a branch into another", later();
+        "merging a branch into another";
     ENABLE_MESSAGE_EDITING: Flag = Flag, is("true"),
-        "editing messages", later();
+        "editing messages";
     ENABLE_CONVERSATION_EXPORT: Flag = Flag, is("true"),
-        "exporting conversations", later();
+        "exporting conversations";
     ENABLE_USER_ANALYTICS: Flag = Flag, is("true"),
         "usage figures for users", later();
     ENABLE_USER_API_KEYS: Flag = Flag, is("true"),
@@ -20,7 +20,7 @@ settings! {
     ENABLE_USER_DATA_EXPORT: Flag = Flag, is("true"),
         "exporting everything about a user", later();
     ENABLE_BATCH_OPERATIONS: Flag = Flag, is("true"),
-        "one operation on many conversations", later();
+        "one operation on many conversations";
     ENABLE_DOCS: Flag = Flag, is("true"),
         "/docs and /openapi.json";
     ENABLE_CONSOLE: Flag = Flag, is("true"),

@@ -34,7 +34,7 @@ settings! {
     MAX_BODY_BYTES: Whole<usize> = Whole::new(1024, 104_857_600), is("1048576"),
         "largest body of a request";
     MAX_IMPORT_BYTES: Whole<usize> = Whole::new(1024, 4_294_967_295), is("268435456"),
-        "largest body of an import", later();
+        "largest body of an import";
 }
 
 /// Where the usual development server of a frontend is.

@@ -73,7 +73,8 @@ impl Syntax for DatabaseLocation {
     }
 
     fn allowed(&self) -> String {
-        "sqlite:PATH, sqlite://PATH, the path of a file, or postgres://[user[:password]@]host[:port]/name".to_owned()
+        "sqlite:PATH, sqlite://PATH, the path of a file, or postgres://[user[:password]@]host[:port]/name"
+            .to_owned()
     }
 }
 

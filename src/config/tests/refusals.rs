@@ -103,8 +103,7 @@ fn a_limit_below_its_default_is_explained() {
 
 #[test]
 fn what_would_move_data_elsewhere_is_refused() {
-    let errors =
-        read(&[("EDGE_FUNCTION_URL", "https://p.supabase.co/functions/v1")]).expect_err("a problem");
+    let errors = read(&[("EDGE_FUNCTION_URL", "https://p.supabase.co/functions/v1")]).expect_err("a problem");
     assert_eq!(errors.problems().len(), 1);
     assert!(
         errors.to_string().contains("not supported by this release"),

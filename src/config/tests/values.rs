@@ -194,7 +194,10 @@ fn places_of_the_database() {
         panic!("not SQLite")
     };
     assert_eq!(path, PathBuf::from("/srv/orchestrator.db"));
-    for url in ["postgres://user:word@db/chat?sslmode=require", "postgresql://db/chat"] {
+    for url in [
+        "postgres://user:word@db/chat?sslmode=require",
+        "postgresql://db/chat",
+    ] {
         let settings = read(&[("DATABASE_URL", url)]).expect("settings");
         assert!(!format!("{settings:?}").contains("word"));
         let DatabaseUrl::Postgres(given) = settings.database.url else {

@@ -149,7 +149,9 @@ impl ChatService {
     /// Counts what was appended, and tells of what was made for it.
     fn tell(&self, caller: &Caller, turn: &Turn, role: Role, brought: usize) {
         let messages = &self.metrics.messages;
-        messages.with_label_values(&[role.as_str()]).inc_by(brought as u64);
+        messages
+            .with_label_values(&[role.as_str()])
+            .inc_by(brought as u64);
         for (made, operation, event) in [
             (turn.new_conversation, "created", "conversation_created"),
             (turn.forked, "branched", "branch_created"),

@@ -1,12 +1,14 @@
 //! Chat: from a request to a running answer.
 //!
 //! - `conversation`: the message is stored, the conversation is the context, the answer is stored
+//! - `regenerate`: a stored message is answered anew
 //! - `openai`: OpenAI's stateless request, passed through
 //!
 //! What a request may hold is decided in `validation`; the answer itself is the generation engine's business.
 
 mod conversation;
 mod openai;
+mod regenerate;
 mod validation;
 
 use std::sync::Arc;

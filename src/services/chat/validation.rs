@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use super::ChatSettings;
 use crate::models::chat::{ConversationChatRequest, OpenAiChatRequest, ToolResultInput};
-use crate::models::message::{ContentPart, MessageContent};
 use crate::services::conversations::{
-    MAX_SYSTEM_MESSAGE_CHARS, ToolResult, TurnInput, TurnTarget, check_length, check_model,
+    ToolResult, TurnInput, TurnTarget, check_branch_name, check_content, check_length, check_model,
+    check_system_message,
 };
 use crate::utils::errors::{ApiError, ErrorCode, FieldErrors};
 
@@ -16,14 +16,35 @@ const MAX_TOOL_RESULTS: usize = 128;
 /// Characters of a tool call's id.
 const MAX_TOOL_CALL_ID_CHARS: usize = 256;
 
-/// Content parts in one message.
-const MAX_PARTS: usize = 100;
-
 /// A request of conversation chat, checked: where its turn goes, and what it brings.
 pub(super) fn conversation(
     request: &mut ConversationChatRequest,
     settings: &ChatSettings,
 ) -> Result<(TurnTarget, TurnInput), ApiError> {
+    let mut errors = check_options(request, settings);
+    let target = target(request, &mut errors);
+    let input = input(request, settings, &mut errors);
+    errors.into_result()?;
+    // Without a problem noted there is an input.
+    let input = input.ok_or_else(|| ApiError::invalid_field("message", "is required"))?;
+    Ok((target, input))
+}
+
+/// How a message that is there is to be answered, checked.
+pub(super) fn regeneration(
+    options: &ConversationChatRequest,
+    branch_name: Option<&str>,
+    settings: &ChatSettings,
+) -> Result<(), ApiError> {
+    let mut errors = check_options(options, settings);
+    if let Some(name) = branch_name {
+        check_branch_name(&mut errors, "branch_name", name);
+    }
+    errors.into_result()
+}
+
+/// What is wrong with the wishes about an answer.
+fn check_options(request: &ConversationChatRequest, settings: &ChatSettings) -> FieldErrors {
     let mut errors = FieldErrors::default();
     if let Some(model) = &request.model {
         check_model(&mut errors, model);
@@ -43,14 +64,9 @@ pub(super) fn conversation(
         || format!("must be between 1 and {}", settings.max_output_tokens),
     );
     if let Some(text) = &request.system_message {
-        check_length(&mut errors, "system_message", text, 0, MAX_SYSTEM_MESSAGE_CHARS);
+        check_system_message(&mut errors, text);
     }
-    let target = target(request, &mut errors);
-    let input = input(request, settings, &mut errors);
-    errors.into_result()?;
-    // Without a problem noted there is an input.
-    let input = input.ok_or_else(|| ApiError::invalid_field("message", "is required"))?;
-    Ok((target, input))
+    errors
 }
 
 fn target(request: &ConversationChatRequest, errors: &mut FieldErrors) -> TurnTarget {
@@ -75,7 +91,7 @@ fn input(
 ) -> Option<TurnInput> {
     match (request.message.take(), request.tool_results.take()) {
         (Some(message), None) => {
-            check_message(&message, settings.max_message_length, errors);
+            check_content(errors, "message", &message, settings.max_message_length);
             Some(TurnInput::Message(message))
         }
         (None, Some(results)) => {
@@ -93,36 +109,6 @@ fn input(
         (None, None) => {
             errors.add("message", "is required");
             None
-        }
-    }
-}
-
-fn check_message(message: &MessageContent, max_chars: usize, errors: &mut FieldErrors) {
-    let parts = match message {
-        MessageContent::Text(text) => return check_length(errors, "message", text, 1, max_chars),
-        MessageContent::Parts(parts) => parts,
-    };
-    errors.check((1..=MAX_PARTS).contains(&parts.len()), "message", || {
-        format!("must have between 1 and {MAX_PARTS} parts")
-    });
-    let text = message.text();
-    check_length(errors, "message", &text, 0, max_chars);
-    let has_image = parts
-        .iter()
-        .any(|part| matches!(part, ContentPart::ImageUrl { .. }));
-    errors.check(
-        parts.is_empty() || has_image || !text.is_empty(),
-        "message",
-        || "must hold a text or an image".to_owned(),
-    );
-    for (n, part) in parts.iter().enumerate() {
-        if let ContentPart::ImageUrl { image_url } = part {
-            let known = ["https://", "http://", "data:image/"]
-                .iter()
-                .any(|scheme| image_url.url.starts_with(scheme));
-            errors.check(known, &format!("message[{n}].image_url.url"), || {
-                "must be an http(s) address or a data:image/ URL".to_owned()
-            });
         }
     }
 }

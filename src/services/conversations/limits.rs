@@ -1,5 +1,8 @@
 //! Bounds on what conversations hold, shared by all that write into them.
 
+use serde_json::value::RawValue;
+
+use crate::models::message::{ContentPart, MessageContent};
 use crate::utils::errors::FieldErrors;
 
 /// How many of a thing one owner may have. They bind what users write, not what they import.
@@ -18,6 +21,18 @@ pub struct StoreLimits {
 /// Characters of a model's name.
 const MAX_MODEL_CHARS: usize = 100;
 
+/// Characters of a conversation's title.
+const MAX_TITLE_CHARS: usize = 200;
+
+/// Characters of a branch's name.
+const MAX_BRANCH_NAME_CHARS: usize = 100;
+
+/// Bytes of the metadata of a conversation or a message.
+const MAX_METADATA_BYTES: usize = 10_000;
+
+/// Content parts in one message.
+const MAX_PARTS: usize = 100;
+
 /// Characters of a system message.
 pub const MAX_SYSTEM_MESSAGE_CHARS: usize = 8_000;
 
@@ -27,6 +42,67 @@ pub fn check_model(errors: &mut FieldErrors, model: &str) {
     errors.check(!model.chars().any(char::is_control), "model", || {
         "must not hold control characters".to_owned()
     });
+}
+
+/// Notes what is wrong with a conversation's title.
+pub fn check_title(errors: &mut FieldErrors, title: &str) {
+    check_length(errors, "title", title, 1, MAX_TITLE_CHARS);
+    check_printable(errors, "title", title);
+}
+
+/// Notes what is wrong with a branch's name.
+pub fn check_branch_name(errors: &mut FieldErrors, field: &str, name: &str) {
+    check_length(errors, field, name, 1, MAX_BRANCH_NAME_CHARS);
+    check_printable(errors, field, name);
+}
+
+/// Notes a system message that is too long.
+pub fn check_system_message(errors: &mut FieldErrors, text: &str) {
+    check_length(errors, "system_message", text, 0, MAX_SYSTEM_MESSAGE_CHARS);
+}
+
+/// Notes metadata that are no object, or too large.
+pub fn check_metadata(errors: &mut FieldErrors, metadata: &RawValue) {
+    errors.check(metadata.get().starts_with('{'), "metadata", || {
+        "must be an object".to_owned()
+    });
+    errors.check(metadata.get().len() <= MAX_METADATA_BYTES, "metadata", || {
+        format!("must have at most {MAX_METADATA_BYTES} bytes")
+    });
+}
+
+/// Notes what is wrong with what a message says, of at most so many characters.
+pub fn check_content(errors: &mut FieldErrors, field: &str, content: &MessageContent, max_chars: usize) {
+    let parts = match content {
+        MessageContent::Text(text) => return check_length(errors, field, text, 1, max_chars),
+        MessageContent::Parts(parts) => parts,
+    };
+    errors.check((1..=MAX_PARTS).contains(&parts.len()), field, || {
+        format!("must have between 1 and {MAX_PARTS} parts")
+    });
+    let text = content.text();
+    check_length(errors, field, &text, 0, max_chars);
+    let has_image = parts
+        .iter()
+        .any(|part| matches!(part, ContentPart::ImageUrl { .. }));
+    errors.check(parts.is_empty() || has_image || !text.is_empty(), field, || {
+        "must hold a text or an image".to_owned()
+    });
+    for (n, part) in parts.iter().enumerate() {
+        if let ContentPart::ImageUrl { image_url } = part {
+            let known = ["https://", "http://", "data:image/"]
+                .iter()
+                .any(|scheme| image_url.url.starts_with(scheme));
+            errors.check(known, &format!("{field}[{n}].image_url.url"), || {
+                "must be an http(s) address or a data:image/ URL".to_owned()
+            });
+        }
+    }
+}
+
+fn check_printable(errors: &mut FieldErrors, field: &str, text: &str) {
+    let printable = !text.chars().any(|c| c.is_control() && c != '\t' && c != '\n');
+    errors.check(printable, field, || "must not hold control characters".to_owned());
 }
 
 /// Notes a text that is shorter or longer, in characters, than it may be.

@@ -1,7 +1,7 @@
 //! Conversations: what they are, what may be done with them, and the interface behind which they are kept.
 //!
 //! - [`ConversationStore`]: that interface; `changes` has what it is asked for, `turn` how a chat goes through it
-//! - [`ConversationService`]: what users may do
+//! - [`ConversationService`]: what users may do; [`RunningAnswers`] is what it asks of the generation engine
 //! - `context`: from a path to what a model is sent
 //! - [`search`]: how text is searched, on every store alike
 //! - [`transfer`]: export and import
@@ -12,6 +12,7 @@ mod changes;
 mod context;
 mod error;
 mod limits;
+mod running;
 pub mod search;
 mod service;
 mod store;
@@ -22,16 +23,21 @@ mod turn;
 
 pub use changes::{
     BranchChanges, ConversationChanges, ConversationFilter, ConversationOrder, ImportOutcome, Merge,
-    MessageCursor, MessageEdit, MessageFilter, NewBranch, NewBranchName, NewConversation, NewMessage, PathQuery,
-    Relatives,
+    MessageCursor, MessageEdit, MessageFilter, NewBranch, NewBranchName, NewConversation, NewMessage,
+    PathQuery, Relatives,
 };
 pub use context::{ContextMessage, model_messages, unanswered_calls};
 pub use error::StoreError;
-pub use limits::{MAX_SYSTEM_MESSAGE_CHARS, StoreLimits, check_length, check_model};
-pub use service::ConversationService;
+pub use limits::{
+    MAX_SYSTEM_MESSAGE_CHARS, StoreLimits, check_branch_name, check_content, check_length, check_metadata,
+    check_model, check_system_message, check_title,
+};
+pub use running::RunningAnswers;
+pub use service::{BranchOrder, ConversationParts, ConversationService, ConversationSettings, Export};
 pub use store::{ConversationStore, MessageBatch};
 pub use title::title_from_answer;
 pub use tree::tree_json;
 pub use turn::{
-    AnswerOutcome, AnswerUsage, ChatDefaults, FinishedAnswer, NewTurn, ToolResult, Turn, TurnInput, TurnTarget,
+    AnswerOutcome, AnswerUsage, ChatDefaults, FinishedAnswer, NewTurn, ToolResult, Turn, TurnInput,
+    TurnTarget,
 };

@@ -25,9 +25,7 @@ use crate::models::conversation::{
     Conversation, ConversationDetail, ConversationHit, ConversationStats, FullConversation,
 };
 use crate::models::ids::{BranchId, ConversationId, MessageId, UserId};
-use crate::models::message::{
-    DeletedMessage, EditedMessage, Message, MessageDetail, MessageHit,
-};
+use crate::models::message::{DeletedMessage, EditedMessage, Message, MessageDetail, MessageHit};
 use crate::services::auth::Caller;
 
 /// Where conversations, branches and messages are kept.

@@ -58,7 +58,7 @@ pub struct EngineParts {
 
 /// Produces answers. Cheap to clone.
 #[derive(Clone)]
-pub struct Engine(Arc<EngineCore>);
+pub struct Engine(pub(super) Arc<EngineCore>);
 
 /// An answer that is to be begun.
 pub struct StartGeneration {

@@ -22,6 +22,7 @@ mod records;
 mod recovery;
 mod registry;
 mod replay;
+mod stop;
 mod task;
 mod turn;
 

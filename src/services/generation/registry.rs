@@ -115,6 +115,16 @@ impl Registry {
             .cloned()
     }
 
+    /// All answers of a conversation that still run.
+    pub(super) fn all_running_in(&self, user: UserId, conversation: ConversationId) -> Vec<Arc<Generation>> {
+        let inner = self.lock();
+        let ids = inner.running.get(&conversation).into_iter().flatten();
+        ids.filter_map(|id| inner.held.get(id))
+            .filter(|generation| generation.user_id == user)
+            .cloned()
+            .collect()
+    }
+
     /// All running answers of conversations.
     pub(super) fn running(&self) -> Vec<Arc<Generation>> {
         let inner = self.lock();

@@ -7,8 +7,10 @@
 //! - `operations`: what the store does, once for all databases
 //! - [`rows`]: what a transaction can do with the tables; [`SqlDatabase`] begins and ends it
 //! - [`sqlite`], [`postgres`]: static SQL for each database; `values`: what both store alike
+//! - [`OpenDatabase`]: whichever of the two the settings name
 
 mod database;
+mod opened;
 mod operations;
 pub mod postgres;
 pub mod rows;
@@ -17,4 +19,5 @@ mod store;
 mod values;
 
 pub use database::SqlDatabase;
+pub use opened::{InstanceLock, OpenDatabase, OpenError};
 pub use store::SqlConversations;

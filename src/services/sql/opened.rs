@@ -39,7 +39,7 @@ pub enum InstanceLock {
     /// Of a SQLite file.
     Sqlite(sqlite::InstanceLock),
     /// Of a PostgreSQL database.
-    Postgres(postgres::InstanceLock),
+    Postgres(Box<postgres::InstanceLock>),
 }
 
 impl InstanceLock {
@@ -50,9 +50,9 @@ impl InstanceLock {
     pub async fn acquire(settings: &DatabaseSettings, patience: Duration) -> Result<Self, OpenError> {
         Ok(match &settings.url {
             DatabaseUrl::Sqlite(path) => Self::Sqlite(sqlite::InstanceLock::acquire(path, patience).await?),
-            DatabaseUrl::Postgres(url) => {
-                Self::Postgres(postgres::InstanceLock::acquire(url, patience).await?)
-            }
+            DatabaseUrl::Postgres(url) => Self::Postgres(Box::new(
+                Box::pin(postgres::InstanceLock::acquire(url, patience)).await?,
+            )),
         })
     }
 
@@ -60,7 +60,7 @@ impl InstanceLock {
     pub async fn hold(self, until: CancellationToken) {
         match self {
             Self::Sqlite(_held) => until.cancelled().await,
-            Self::Postgres(lock) => lock.keep(until).await,
+            Self::Postgres(lock) => Box::pin(lock.keep(until)).await,
         }
     }
 }
@@ -96,10 +96,10 @@ impl OpenDatabase {
     ) -> Result<Self, OpenError> {
         Ok(match &settings.url {
             DatabaseUrl::Sqlite(path) => {
-                Self::Sqlite(SqliteDatabase::open(path, settings, clock, tracker).await?)
+                Self::Sqlite(Box::pin(SqliteDatabase::open(path, settings, clock, tracker)).await?)
             }
             DatabaseUrl::Postgres(url) => {
-                Self::Postgres(PostgresDatabase::open(url, settings, clock, tracker).await?)
+                Self::Postgres(Box::pin(PostgresDatabase::open(url, settings, clock, tracker)).await?)
             }
         })
     }
@@ -114,7 +114,7 @@ impl OpenDatabase {
                 SqliteDatabase::migrate(path, settings).await?;
                 Ok(path.display().to_string())
             }
-            DatabaseUrl::Postgres(url) => Ok(PostgresDatabase::migrate(url).await?),
+            DatabaseUrl::Postgres(url) => Ok(Box::pin(PostgresDatabase::migrate(url)).await?),
         }
     }
 

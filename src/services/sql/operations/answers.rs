@@ -34,7 +34,8 @@ pub async fn save_answer(
             rows.save_conversation(&conversation).await?;
         }
     }
-    rows.end_claim(answer.stream_id, status, around.clock.now()).await?;
+    rows.end_claim(answer.stream_id, status, around.clock.now())
+        .await?;
     rows.record_usage(&UsageEvent::of_answer(answer)).await?;
     Ok(())
 }

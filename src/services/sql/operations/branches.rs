@@ -19,7 +19,14 @@ pub async fn create_branch(
     let mut conversation = lock(rows, user, conversation_id).await?;
     node(rows, conversation_id, new.fork).await?;
     let active = conversation.shown.active_branch_id;
-    let made = place::fork(rows, around, &mut conversation, Some(new.fork), new.name.as_deref()).await?;
+    let made = place::fork(
+        rows,
+        around,
+        &mut conversation,
+        Some(new.fork),
+        new.name.as_deref(),
+    )
+    .await?;
     if !new.activate {
         conversation.shown.active_branch_id = active;
     }

@@ -218,7 +218,13 @@ fn provenance(
         None => RawObject::default(),
     };
     metadata
-        .set_value("merged_from", &MergedFrom { branch_id, message_id })
+        .set_value(
+            "merged_from",
+            &MergedFrom {
+                branch_id,
+                message_id,
+            },
+        )
         .map_err(corrupt)?;
     Ok(serde_json::value::to_raw_value(&metadata).map_err(corrupt)?)
 }

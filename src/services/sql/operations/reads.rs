@@ -154,11 +154,7 @@ pub async fn message(
     })
 }
 
-async fn existing(
-    rows: &mut dyn Rows,
-    user: UserId,
-    id: ConversationId,
-) -> Result<Conversation, StoreError> {
+async fn existing(rows: &mut dyn Rows, user: UserId, id: ConversationId) -> Result<Conversation, StoreError> {
     rows.conversation(user, id)
         .await?
         .ok_or(StoreError::ConversationNotFound)

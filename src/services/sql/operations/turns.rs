@@ -157,9 +157,9 @@ async fn question_of(
     let node = node(rows, conversation, message).await?;
     match node.role {
         Role::User | Role::Tool => Ok(node.id),
-        Role::Assistant => node
-            .parent_id
-            .ok_or(StoreError::Conflict("There is nothing before this message that could be answered.")),
+        Role::Assistant => node.parent_id.ok_or(StoreError::Conflict(
+            "There is nothing before this message that could be answered.",
+        )),
         Role::System => Err(StoreError::Conflict("Instructions cannot be answered.")),
     }
 }
@@ -177,7 +177,10 @@ async fn unanswered(
     let active = conversation.shown.active_branch_id;
     let mut branches = rows.branch_rows(id).await?;
     branches.retain(|branch| branch.head == Some(question));
-    let at = branches.iter().position(|branch| branch.id == active).unwrap_or(0);
+    let at = branches
+        .iter()
+        .position(|branch| branch.id == active)
+        .unwrap_or(0);
     Ok((at < branches.len()).then(|| Place {
         branch: branches.swap_remove(at),
         parent: Some(question),
@@ -197,7 +200,9 @@ async fn input_rows(
         TurnInput::Message(content) => {
             let now = clock.now();
             let id = MessageId::new(clock);
-            let mut row = planter.plant(rows, id, place.branch.id, place.parent, now).await?;
+            let mut row = planter
+                .plant(rows, id, place.branch.id, place.parent, now)
+                .await?;
             set_content(&mut row, content)?;
             Ok(vec![row])
         }
@@ -247,7 +252,9 @@ pub(super) fn set_content(row: &mut MessageRow, content: &MessageContent) -> Res
 }
 
 /// The content parts of what is more than text.
-pub(super) fn parts(content: &MessageContent) -> Result<Option<Box<serde_json::value::RawValue>>, StoreError> {
+pub(super) fn parts(
+    content: &MessageContent,
+) -> Result<Option<Box<serde_json::value::RawValue>>, StoreError> {
     match content {
         MessageContent::Text(_) => Ok(None),
         MessageContent::Parts(parts) => serde_json::value::to_raw_value(parts)

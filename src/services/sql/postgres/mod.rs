@@ -115,7 +115,10 @@ impl PostgresDatabase {
 
     /// Closes the connections, waiting a while for those who use them.
     pub async fn close(&self) {
-        if tokio::time::timeout(CLOSE_WITHIN, self.pool.close()).await.is_err() {
+        if tokio::time::timeout(CLOSE_WITHIN, self.pool.close())
+            .await
+            .is_err()
+        {
             tracing::warn!("connections to the database were still in use");
         }
     }

@@ -5,7 +5,7 @@
 //! keeps no invariant. Whoever calls it has locked the conversation for its user before.
 //!
 //! - [`ConversationRows`]: conversations, and the users that have them
-//! - [`BranchRows`]: branches
+//! - [`BranchRows`]: their branches
 //! - [`MessageRows`]: writing messages and walking their tree
 //! - [`MessageReads`]: messages as they are shown
 //! - [`AnswerRows`]: running answers and how they end

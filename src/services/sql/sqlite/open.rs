@@ -70,12 +70,10 @@ impl SqliteDatabase {
         tracker: &TaskTracker,
     ) -> Result<Self, OpenError> {
         let writing = connect_and_migrate(path, settings).await?;
-        let readers = readers(path, settings)
-            .await
-            .map_err(|source| OpenError::Open {
-                path: path.to_owned(),
-                source,
-            })?;
+        let readers = readers(path, settings).await.map_err(|source| OpenError::Open {
+            path: path.to_owned(),
+            source,
+        })?;
         Ok(Self {
             readers,
             writer: Writer::start(writing, tracker),

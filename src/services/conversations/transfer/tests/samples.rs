@@ -101,6 +101,7 @@ impl Sample {
             preview: None,
             created_at: time(0),
             updated_at: time(9),
+            imported_from: None,
             last_message_at: None,
         };
         Self {

@@ -89,12 +89,16 @@ impl<'a> Branches<'a> {
             let (fork, Some(head)) = (copy(branch.fork), copy(branch.head)) else {
                 continue;
             };
-            self.follow(rows, conversation, branch, fork, head, &tree, now).await?;
+            self.follow(rows, conversation, branch, fork, head, &tree, now)
+                .await?;
         }
         Ok(())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one step of the loop above, with what it goes by")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one step of the loop above, with what it goes by"
+    )]
     async fn follow(
         &mut self,
         rows: &mut dyn Rows,
@@ -146,6 +150,11 @@ impl<'a> Branches<'a> {
         row.fork = tree.last_reached(head, self.rows.iter().filter_map(|row| row.head));
         row.head = Some(head);
         rows.save_branch(&row).await?;
+        let own: Vec<MessageId> = tree
+            .upwards(head)
+            .take_while(|id| Some(*id) != row.fork)
+            .collect();
+        rows.set_branch(&own, row.id).await?;
         if let Some(last) = self.rows.last_mut() {
             *last = row;
         }

@@ -145,7 +145,10 @@ impl Copies<'_> {
     /// What a merged copy is a copy of in the end: known by its new id, if it is in the file too.
     fn origin(&self, message: &ImportedMessage) -> Option<MessageId> {
         let from = &message.merged_from.as_ref()?.message;
-        let known = self.by_source.get(from.as_str()).and_then(|at| self.origins.get(*at));
+        let known = self
+            .by_source
+            .get(from.as_str())
+            .and_then(|at| self.origins.get(*at));
         known
             .copied()
             .or_else(|| Uuid::parse_str(from).ok().map(MessageId))
@@ -162,7 +165,10 @@ impl Copies<'_> {
             .iter()
             .position(|branch| branch.source_id == from.branch)
             .and_then(|at| self.owners.get(at));
-        let copied = self.by_source.get(from.message.as_str()).and_then(|at| self.ids.get(*at));
+        let copied = self
+            .by_source
+            .get(from.message.as_str())
+            .and_then(|at| self.ids.get(*at));
         let merged_from = MergedFrom {
             branch_id: branch.map_or_else(|| from.branch.clone(), ToString::to_string),
             message_id: copied.map_or_else(|| from.message.clone(), ToString::to_string),

@@ -114,5 +114,7 @@ pub(in super::super) fn all_statements() -> Vec<&'static str> {
         .into_iter()
         .flat_map(|by| [SortOrder::Asc, SortOrder::Desc].map(|order| ConversationOrder { by, order }));
     let choices = orders.flat_map(|order| [true, false].map(|has_status| statements(has_status, order)));
-    choices.flat_map(|(total_of, page_of)| [total_of, page_of]).collect()
+    choices
+        .flat_map(|(total_of, page_of)| [total_of, page_of])
+        .collect()
 }

@@ -93,14 +93,70 @@ async fn filters_and_queries_narrow_a_list() {
         ..ConversationFilter::default()
     };
     let cases = [
-        (None, ConversationFilter { status: StatusFilter::Archived, ..none.clone() }, vec![5]),
-        (None, ConversationFilter { model: Some("m".to_owned()), ..none.clone() }, vec![5]),
-        (None, ConversationFilter { created_after: Some(second(4)), ..none.clone() }, vec![4, 5]),
-        (None, ConversationFilter { created_before: Some(second(2)), ..none.clone() }, vec![1]),
-        (None, ConversationFilter { has_branches: Some(true), ..none.clone() }, vec![3]),
-        (None, ConversationFilter { has_branches: Some(false), ..none.clone() }, vec![1, 2, 4, 5]),
-        (None, ConversationFilter { min_messages: Some(2), ..none.clone() }, vec![2, 5]),
-        (None, ConversationFilter { max_messages: Some(0), ..none.clone() }, vec![3]),
+        (
+            None,
+            ConversationFilter {
+                status: StatusFilter::Archived,
+                ..none.clone()
+            },
+            vec![5],
+        ),
+        (
+            None,
+            ConversationFilter {
+                model: Some("m".to_owned()),
+                ..none.clone()
+            },
+            vec![5],
+        ),
+        (
+            None,
+            ConversationFilter {
+                created_after: Some(second(4)),
+                ..none.clone()
+            },
+            vec![4, 5],
+        ),
+        (
+            None,
+            ConversationFilter {
+                created_before: Some(second(2)),
+                ..none.clone()
+            },
+            vec![1],
+        ),
+        (
+            None,
+            ConversationFilter {
+                has_branches: Some(true),
+                ..none.clone()
+            },
+            vec![3],
+        ),
+        (
+            None,
+            ConversationFilter {
+                has_branches: Some(false),
+                ..none.clone()
+            },
+            vec![1, 2, 4, 5],
+        ),
+        (
+            None,
+            ConversationFilter {
+                min_messages: Some(2),
+                ..none.clone()
+            },
+            vec![2, 5],
+        ),
+        (
+            None,
+            ConversationFilter {
+                max_messages: Some(0),
+                ..none.clone()
+            },
+            vec![3],
+        ),
         (Some("alpha"), none.clone(), vec![2, 4]),
         (Some("apf"), none.clone(), vec![3]),
         (Some("beta"), ConversationFilter::default(), vec![1]),

@@ -89,7 +89,10 @@ impl Fixture {
             email: None,
         };
         // The two rows need each other, until the end of a transaction.
-        sqlx::query("BEGIN").execute(rows.connection()).await.expect("begun");
+        sqlx::query("BEGIN")
+            .execute(rows.connection())
+            .await
+            .expect("begun");
         rows.lock_user(&caller, second(1)).await.expect("a user");
         rows.insert_conversation(row).await.expect("a conversation");
         let main = BranchRow {
@@ -105,7 +108,10 @@ impl Fixture {
             updated_at: second(1),
         };
         rows.insert_branch(&main).await.expect("a branch");
-        sqlx::query("COMMIT").execute(rows.connection()).await.expect("committed");
+        sqlx::query("COMMIT")
+            .execute(rows.connection())
+            .await
+            .expect("committed");
     }
 
     /// Adds a message with this number for an id; tells its id.

@@ -5,7 +5,7 @@ use sqlx::SqliteConnection;
 use super::super::SqliteRows;
 use super::{Fixture, database, second};
 use crate::models::ids::MessageId;
-use crate::services::conversations::search::{SearchQuery, user_key};
+use crate::services::conversations::search::{Hit, SearchQuery, user_key};
 use crate::services::conversations::{ConversationFilter, MessageFilter};
 use crate::services::sql::rows::{ConversationRows as _, MessageRows as _, SearchRows as _};
 
@@ -28,22 +28,19 @@ async fn found(
     for hit in &here {
         assert!(everywhere.contains(hit), "{hit:?}");
     }
-    let ids = |hits: Vec<_>| -> Vec<MessageId> {
-        let ids = hits.into_iter();
-        ids.filter_map(|hit: crate::services::conversations::search::Hit| hit.message_id)
-            .collect()
-    };
+    let ids = |hits: Vec<Hit>| hits.into_iter().filter_map(|hit| hit.message_id).collect();
     (ids(everywhere), ids(here))
 }
 
 /// How many texts the index has with a term of the user that begins so.
 async fn indexed(rows: &mut SqliteRows<&mut SqliteConnection>, fixture: &Fixture, start: &str) -> i64 {
     let terms = format!("\"{}{start}\"*", user_key(fixture.user));
-    let (texts,): (i64,) = sqlx::query_as("SELECT count(*) FROM message_search WHERE message_search MATCH ?1")
-        .bind(terms)
-        .fetch_one(rows.connection())
-        .await
-        .expect("a count");
+    let (texts,): (i64,) =
+        sqlx::query_as("SELECT count(*) FROM message_search WHERE message_search MATCH ?1")
+            .bind(terms)
+            .fetch_one(rows.connection())
+            .await
+            .expect("a count");
     texts
 }
 
@@ -67,8 +64,14 @@ async fn the_index_follows_the_texts() {
     let empty = fixture.add(&mut rows, 3, Some(last), "...").await;
     other.add(&mut rows, 4, None, "cafe").await;
 
-    assert_eq!(found(&mut rows, &fixture, "caf").await, (vec![last, first], vec![last, first]));
-    assert_eq!(found(&mut rows, &fixture, "東京").await, (vec![first], vec![first]));
+    assert_eq!(
+        found(&mut rows, &fixture, "caf").await,
+        (vec![last, first], vec![last, first])
+    );
+    assert_eq!(
+        found(&mut rows, &fixture, "東京").await,
+        (vec![first], vec![first])
+    );
     assert_eq!(found(&mut rows, &fixture, "nothing").await, (vec![], vec![]));
 
     let changed = rows.set_text(first, "Tea", None, true, second(2));
@@ -100,12 +103,18 @@ async fn a_removed_conversation_leaves_nothing_in_the_index() {
     }
     let mut parent = None;
     for number in 1..=MESSAGES {
-        parent = Some(fixture.add(&mut rows, number, parent, &format!("word{number}")).await);
+        parent = Some(
+            fixture
+                .add(&mut rows, number, parent, &format!("word{number}"))
+                .await,
+        );
     }
     other.add(&mut rows, 1_000, None, "word1").await;
     assert_eq!(indexed(&mut rows, &fixture, "word").await, 301);
 
-    rows.delete_conversation(fixture.conversation).await.expect("removed");
+    rows.delete_conversation(fixture.conversation)
+        .await
+        .expect("removed");
     assert_eq!(indexed(&mut rows, &fixture, "").await, 1);
     assert_eq!(found(&mut rows, &other, "word1").await.0.len(), 1);
     let (left,): (i64,) = sqlx::query_as("SELECT count(*) FROM message_texts")
@@ -117,12 +126,41 @@ async fn a_removed_conversation_leaves_nothing_in_the_index() {
 }
 
 #[tokio::test]
+async fn a_job_that_fails_leaves_nothing_in_the_index() {
+    let mut connection = database().await;
+    let mut rows = SqliteRows::new(&mut connection);
+    let fixture = Fixture::new(1, 1);
+    fixture.insert(&mut rows, &fixture.row(None)).await;
+    sqlx::raw_sql("BEGIN; SAVEPOINT job")
+        .execute(rows.connection())
+        .await
+        .expect("begun");
+    fixture.add(&mut rows, 1, None, "kept").await;
+    sqlx::raw_sql("RELEASE job; SAVEPOINT job")
+        .execute(rows.connection())
+        .await
+        .expect("kept");
+    fixture.add(&mut rows, 2, None, "dropped").await;
+    sqlx::raw_sql("ROLLBACK TO job; RELEASE job; COMMIT")
+        .execute(rows.connection())
+        .await
+        .expect("committed");
+    assert_eq!(indexed(&mut rows, &fixture, "kept").await, 1);
+    assert_eq!(indexed(&mut rows, &fixture, "dropped").await, 0);
+    check_index(&mut rows).await;
+}
+
+#[tokio::test]
 async fn occurrences_are_counted_in_characters() {
     let mut connection = database().await;
     let mut rows = SqliteRows::new(&mut connection);
     let fixture = Fixture::new(1, 1);
-    fixture.insert(&mut rows, &fixture.row(Some("東京 tea, tea"))).await;
-    fixture.add(&mut rows, 1, None, "東京 and 東京, teas and tea").await;
+    fixture
+        .insert(&mut rows, &fixture.row(Some("東京 tea, tea")))
+        .await;
+    fixture
+        .add(&mut rows, 1, None, "東京 and 東京, teas and tea")
+        .await;
     let query = SearchQuery::parse("東京 tea");
     let mut hits = rows
         .conversation_hits(fixture.user, &query, &ConversationFilter::default())

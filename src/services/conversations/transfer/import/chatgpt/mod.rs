@@ -260,8 +260,13 @@ fn branches(messages: &mut [ImportedMessage], current: Option<usize>) -> Vec<Imp
     }
     for (place, message) in messages.iter_mut().enumerate() {
         message.branch = paths.owner(place).unwrap_or(0);
-        let made = &mut branches[message.branch].created_at;
-        *made = made.or(message.created_at);
+        let branch = &mut branches[message.branch];
+        branch.created_at = branch.created_at.or(message.created_at);
+        // The first message of its own is what a branch is known by when the file is imported again: its number depends
+        // on what else was written since.
+        if branch.source_id.is_empty() {
+            branch.source_id.clone_from(&message.source_id);
+        }
     }
     branches
 }
@@ -269,7 +274,7 @@ fn branches(messages: &mut [ImportedMessage], current: Option<usize>) -> Vec<Imp
 fn branch(index: usize, fork: Option<usize>, head: Option<usize>) -> ImportedBranch {
     let number = index + 1;
     ImportedBranch {
-        source_id: format!("branch:{number}"),
+        source_id: if index == 0 { "main" } else { "" }.to_owned(),
         name: if index == 0 {
             "Main".to_owned()
         } else {

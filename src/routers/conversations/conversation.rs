@@ -1,69 +1,28 @@
-//! Conversations.
+//! One conversation.
 
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use utoipa::IntoParams;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-use super::chat::ResumeQuery;
-use super::event_stream;
 use crate::config::Settings;
 use crate::extract::{Json, Path, Query};
-use crate::models::common::{Page, PageData, PageQuery, Success};
+use crate::models::common::Success;
 use crate::models::conversation::{
-    Conversation, ConversationDetail, StatusFilter, CreateConversationRequest, FullConversation,
+    Conversation, ConversationDetail, CreateConversationRequest, DeletedConversation, FullConversation,
+    UpdateConversationRequest,
 };
 use crate::models::ids::{BranchId, ConversationId};
+use crate::routers::chat::ResumeQuery;
+use crate::routers::created::created;
+use crate::routers::event_stream;
 use crate::services::auth::Caller;
 use crate::services::conversations::ConversationService;
 use crate::services::generation::Engine;
-use crate::state::AppState;
 use crate::utils::errors::{ApiError, ErrorBody};
-
-/// The routes.
-pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(list_conversations, create_conversation))
-        .routes(routes!(read_conversation))
-        .routes(routes!(read_full_conversation))
-        .routes(routes!(read_running_stream))
-}
-
-/// Which conversations a list shows.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-struct ListQuery {
-    /// Those in use, those put away, or both.
-    #[serde(default)]
-    #[param(inline)]
-    status: StatusFilter,
-}
-
-/// List conversations, the last changed first
-#[utoipa::path(
-    get,
-    path = "/v1/conversations",
-    tag = "conversations",
-    params(ListQuery, PageQuery),
-    responses(
-        (status = 200, description = "One page", body = Success<PageData<Conversation>>),
-        (status = 422, description = "A parameter is not valid", body = ErrorBody),
-    ),
-)]
-async fn list_conversations(
-    State(conversations): State<Arc<ConversationService>>,
-    caller: Caller,
-    Query(query): Query<ListQuery>,
-    page: Page,
-) -> Result<Json<Success<PageData<Conversation>>>, ApiError> {
-    let (items, total) = conversations.list(caller.user_id, query.status, page).await?;
-    Ok(Json(Success::new(PageData::new(items, page, total))))
-}
 
 /// Make a conversation, with an empty branch "Main"
 #[utoipa::path(
@@ -77,18 +36,14 @@ async fn list_conversations(
         (status = 422, description = "A field is not valid", body = ErrorBody),
     ),
 )]
-async fn create_conversation(
+pub(super) async fn create_conversation(
     State(conversations): State<Arc<ConversationService>>,
     caller: Caller,
     Json(request): Json<CreateConversationRequest>,
 ) -> Result<Response, ApiError> {
     let made = conversations.create(&caller, request).await?;
     let location = format!("/v1/conversations/{}", made.conversation.id);
-    let mut response = (StatusCode::CREATED, Json(Success::new(made))).into_response();
-    if let Ok(location) = HeaderValue::from_str(&location) {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    Ok(response)
+    Ok(created(&location, made))
 }
 
 /// A conversation with its branches
@@ -102,7 +57,7 @@ async fn create_conversation(
         (status = 404, description = "No such conversation", body = ErrorBody),
     ),
 )]
-async fn read_conversation(
+pub(super) async fn read_conversation(
     State(conversations): State<Arc<ConversationService>>,
     caller: Caller,
     Path(id): Path<ConversationId>,
@@ -110,10 +65,57 @@ async fn read_conversation(
     Ok(Json(Success::new(conversations.read(caller.user_id, id).await?)))
 }
 
+/// Change a conversation
+///
+/// What is absent stays as it is; null empties a field. A body that changes nothing is refused.
+#[utoipa::path(
+    patch,
+    path = "/v1/conversations/{id}",
+    tag = "conversations",
+    params(("id" = ConversationId, Path)),
+    request_body = UpdateConversationRequest,
+    responses(
+        (status = 200, description = "The conversation", body = Success<Conversation>),
+        (status = 404, description = "No such conversation", body = ErrorBody),
+        (status = 422, description = "A field is not valid, or none is given", body = ErrorBody),
+    ),
+)]
+pub(super) async fn update_conversation(
+    State(conversations): State<Arc<ConversationService>>,
+    caller: Caller,
+    Path(id): Path<ConversationId>,
+    Json(request): Json<UpdateConversationRequest>,
+) -> Result<Json<Success<Conversation>>, ApiError> {
+    let changed = conversations.update(caller.user_id, id, request).await?;
+    Ok(Json(Success::new(changed)))
+}
+
+/// Delete a conversation, with its branches and messages
+///
+/// Answers that are being written there are stopped.
+#[utoipa::path(
+    delete,
+    path = "/v1/conversations/{id}",
+    tag = "conversations",
+    params(("id" = ConversationId, Path)),
+    responses(
+        (status = 200, description = "It is gone", body = Success<DeletedConversation>),
+        (status = 404, description = "No such conversation", body = ErrorBody),
+    ),
+)]
+pub(super) async fn delete_conversation(
+    State(conversations): State<Arc<ConversationService>>,
+    caller: Caller,
+    Path(id): Path<ConversationId>,
+) -> Result<Json<Success<DeletedConversation>>, ApiError> {
+    let deleted = conversations.delete(caller.user_id, id).await?;
+    Ok(Json(Success::new(deleted)))
+}
+
 /// Which part of a conversation is wanted.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-struct FullQuery {
+pub(super) struct FullQuery {
     /// Only the messages on the path of this branch.
     branch_id: Option<BranchId>,
 }
@@ -129,7 +131,7 @@ struct FullQuery {
         (status = 404, description = "No such conversation or branch", body = ErrorBody),
     ),
 )]
-async fn read_full_conversation(
+pub(super) async fn read_full_conversation(
     State(conversations): State<Arc<ConversationService>>,
     caller: Caller,
     Path(id): Path<ConversationId>,
@@ -160,7 +162,7 @@ async fn read_full_conversation(
         (status = 404, description = "No such conversation", body = ErrorBody),
     ),
 )]
-async fn read_running_stream(
+pub(super) async fn read_running_stream(
     State(conversations): State<Arc<ConversationService>>,
     State(engine): State<Engine>,
     State(settings): State<Arc<Settings>>,

@@ -1,0 +1,68 @@
+//! What a store costs at scale: `cargo bench --bench scale -- --store sqlite`.
+//!
+//! It fills a database with two users who have the same amount of everything, and with one conversation of 10,000
+//! messages in 200 branches, and then measures what the first user does. Each line of the table is one request of the
+//! API without HTTP: the store's method, its transaction and its connection included. The requests are run in random
+//! order, so that none is measured right after itself.
+//!
+//! - [`options`]: what can be asked for
+//! - [`stores`]: the databases
+//! - [`text`], [`data`], [`fill`]: what is in them, the same at every run
+//! - [`conversation`], [`user`]: what is measured
+//! - [`probe`]: how it is measured
+
+#![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+
+mod conversation;
+mod data;
+mod fill;
+mod options;
+mod probe;
+mod stores;
+mod text;
+mod user;
+
+use std::error::Error;
+use std::sync::Arc;
+
+use ai_chat_orchestrator::services::conversations::{ConversationStore, StoreLimits};
+use ai_chat_orchestrator::services::sql::{SqlConversations, SqlDatabase};
+use clap::Parser as _;
+
+use data::Corpus;
+use options::{Options, StoreKind};
+
+/// Whatever ends the benchmark early.
+type Failure = Box<dyn Error>;
+
+/// Raised as far as settings go, but for the context, which has its default.
+const LIMITS: StoreLimits = StoreLimits {
+    conversations: 1_000_000,
+    branches: 1_000,
+    messages: 100_000,
+    context_messages: 100,
+};
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let options = Options::parse();
+    match options.store {
+        StoreKind::Sqlite => {
+            let place = stores::Sqlite::open(options.keep.as_deref()).await?;
+            measure(&place.database, &options).await?;
+            println!("file: {}", stores::bytes(place.size()?));
+        }
+    }
+    Ok(())
+}
+
+async fn measure<D: SqlDatabase>(database: &D, options: &Options) -> Result<(), Failure> {
+    let store: Arc<dyn ConversationStore> = Arc::new(SqlConversations::new(database.clone(), LIMITS));
+    let corpus = Corpus::new(options.messages / options.conversations.max(1));
+    let big = fill::fill(&*store, &corpus, options.conversations).await?;
+    let mut probes = conversation::probes(database, &store, &big);
+    probes.extend(user::probes(&store, &corpus, &big));
+    let table = probe::run(&probes, options.runs).await?;
+    println!("{table}");
+    Ok(())
+}

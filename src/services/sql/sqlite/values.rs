@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
-pub(super) use crate::services::sql::values::{EMPTY_OBJECT, count, json, named, raw, stored, text_json};
+pub(super) use crate::services::sql::values::{EMPTY_OBJECT, count, json, named, raw, stored};
 use crate::utils::database::DatabaseError;
 
 /// The time of a stored number of milliseconds.

@@ -2,11 +2,12 @@
 
 use sqlx::FromRow;
 
-use super::super::values::{EMPTY_OBJECT, count, json, named, text_json, time};
+use super::super::values::{EMPTY_OBJECT, count, json, named, time};
 use crate::models::ids::{BranchId, ConversationId, MessageId};
 use crate::models::message::{Message, MessageStatus, MessageUsage, Role};
 use crate::models::money::Money;
 use crate::services::sql::rows::{Jump, MessageRow};
+use crate::services::sql::values::text_json;
 use crate::utils::database::DatabaseError;
 
 /// The columns of a message.

@@ -54,7 +54,8 @@ async fn what_is_switched_off_says_so() {
 
 #[tokio::test]
 async fn only_so_many_imports_are_in_work() {
-    let app = App::new().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let app = App::with(|settings| settings.app.data_dir = folder.path().to_owned()).await;
     let import = |body: Body| {
         let headers = [
             ("authorization", &*bearer()),

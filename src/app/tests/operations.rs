@@ -127,6 +127,11 @@ async fn documentation_can_be_switched_off() {
     let browser = request_with("GET", "/", &[("accept", "text/html")], Body::empty());
     assert_eq!(send(&router, browser).await.status, StatusCode::OK);
     let info = send(&router, request("GET", "/info")).await.json();
-    let on = ["message_editing", "conversation_export", "batch_operations", "metrics"];
+    let on = [
+        "message_editing",
+        "conversation_export",
+        "batch_operations",
+        "metrics",
+    ];
     assert_eq!(info["features"], serde_json::json!(on));
 }

@@ -208,11 +208,22 @@ pub async fn an_import_keeps_what_was_changed_here(store: &TestStore) {
         "but nothing is lost: {texts:?}"
     );
     let before = chat.full().await.messages.len();
-    import(&user, newer).await;
+    import(&user, newer.clone()).await;
     assert_eq!(
         chat.full().await.messages.len(),
         before,
         "and nothing comes twice"
+    );
+    newer
+        .messages
+        .push(message(Some(4), Role::User, "theirs again", "6"));
+    newer.branches[0].head = Some(5);
+    import(&user, newer).await;
+    assert_eq!(chat.full().await.messages.len(), before + 1);
+    assert_eq!(
+        chat.branches().await.len(),
+        3,
+        "a further copy of the branch follows its source"
     );
     for message in chat.full().await.messages {
         let path = chat.path(Some(message.branch_id)).await;

@@ -19,6 +19,9 @@ use super::program::programs;
 use super::runner::run;
 use crate::support::within;
 
+/// Programs unless `PROPTEST_CASES` says otherwise: a few seconds for each store.
+const CASES: &str = "60";
+
 /// Smaller programs that are tried when one has failed.
 const MAX_SHRINK_STEPS: u32 = 3_000;
 
@@ -46,6 +49,7 @@ fn check(store: impl Future<Output = TestStore>) {
     let store = runtime.block_on(store);
     // A counter-example becomes a test of the contract, rather than a file of seeds.
     let config = Config {
+        cases: cases(),
         failure_persistence: None,
         max_shrink_iters: MAX_SHRINK_STEPS,
         ..Config::default()
@@ -63,6 +67,16 @@ fn check(store: impl Future<Output = TestStore>) {
         Err(TestError::Fail(reason, _)) => panic!("the store and its model disagree:\n{reason}"),
         Err(TestError::Abort(reason)) => panic!("{reason}"),
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "proptest's own variable, with another default"
+)]
+fn cases() -> u32 {
+    let cases = std::env::var("PROPTEST_CASES");
+    let cases = cases.as_deref().unwrap_or(CASES);
+    cases.parse().expect("PROPTEST_CASES: a number of programs")
 }
 
 /// The message of a panic.

@@ -8,19 +8,23 @@ pub mod answers;
 pub mod branches;
 pub mod conversations;
 pub mod deletes;
+pub mod edits;
 pub mod import;
 pub mod isolation;
 pub mod lists;
 pub mod merge;
+pub mod merge_refusals;
 pub mod messages;
 pub mod parallel;
 pub mod search;
+pub mod tools;
 
 /// Stamps all promises, or those of some groups, onto a store.
 macro_rules! store_contract_suite {
     ($store:ident) => {
         $crate::store::store_contract_suite!(
-            $store: conversations, lists, branches, messages, deletes, merge, answers, search, import, isolation, parallel
+            $store: conversations, lists, branches, messages, edits, deletes, merge, merge_refusals, answers, tools,
+                search, import, isolation, parallel
         );
     };
     ($store:ident: $($group:ident),+) => {
@@ -93,6 +97,11 @@ macro_rules! contract_group {
             roots_are_siblings,
             pages_cut_a_path_into_pieces,
             all_messages_come_in_batches_and_branches_with_the_last,
+        }
+    };
+    (edits, $store:ident) => {
+        $crate::store::contract_group! {
+            @stamp edits, $store:
             an_edit_in_place_changes_the_text,
             an_edit_beside_leaves_the_original,
             only_the_users_own_words_are_edited,
@@ -122,18 +131,23 @@ macro_rules! contract_group {
             without_a_shared_message_all_is_copied,
             an_empty_target_takes_all_of_the_source,
             a_merge_into_nothing_named_goes_into_main,
-            only_a_fast_forward_can_be_asked_for,
-            a_head_that_somebody_moved_is_a_conflict,
             a_dry_run_tells_and_changes_nothing,
             a_deleted_source_leaves_the_target_active,
             a_source_with_nothing_new_is_deleted_as_well,
+            a_merged_branch_lives_on,
+            copies_of_deleted_originals_stay,
+        }
+    };
+    (merge_refusals, $store:ident) => {
+        $crate::store::contract_group! {
+            @stamp merge_refusals, $store:
+            only_a_fast_forward_can_be_asked_for,
+            a_head_that_somebody_moved_is_a_conflict,
             main_is_merged_but_never_deleted,
             a_branch_merges_with_another_that_is_there,
             a_running_answer_on_either_branch_is_in_the_way,
             a_running_answer_elsewhere_is_not_in_the_way,
             a_merge_copies_no_more_than_the_limit,
-            a_merged_branch_lives_on,
-            copies_of_deleted_originals_stay,
         }
     };
     (answers, $store:ident) => {
@@ -150,10 +164,15 @@ macro_rules! contract_group {
             an_answer_is_answered_anew_beside_it,
             an_unanswered_question_is_answered_in_place,
             there_must_be_something_to_answer,
+            an_answer_to_what_was_deleted_is_lost,
+        }
+    };
+    (tools, $store:ident) => {
+        $crate::store::contract_group! {
+            @stamp tools, $store:
             tool_calls_are_answered_all_at_once,
             a_forked_turn_that_is_refused_leaves_no_branch,
             pictures_reach_the_model,
-            an_answer_to_what_was_deleted_is_lost,
         }
     };
     (search, $store:ident) => {

@@ -4,13 +4,14 @@
 //! there, or not there any more. Nothing is counted or cached; what a store shows is computed from what is there.
 //!
 //! - `operations`: what may be done, each a function of the model alone
-//! - `merge`, `copies`: the two that take more than a few lines
+//! - `turns`, `merge`, `copies`: those that take more than a few lines
 //! - `lines`: a conversation as text, to be compared with what a store shows
 
 mod copies;
 mod lines;
 mod merge;
 mod operations;
+mod turns;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -14,8 +14,8 @@ use crate::store::model::{B, C, Conversation, M, UserNumber};
 use crate::store::program::{QUERIES, USERS, WORDS};
 use crate::store::user::{ALL, NEWEST_FIRST};
 
-/// Messages on a page: few, so that there are several.
-const PAGE: u32 = 3;
+/// Messages in a part of all: few, so that there are several parts.
+const PART: u32 = 6;
 
 /// Whether a text has a word for each part of a query.
 fn matches(text: &str, parts: &[&[usize]]) -> bool {
@@ -82,7 +82,7 @@ impl Runner<'_> {
         let branches = loop {
             let batch = self
                 .store
-                .messages_after(chat.user.id(), chat.id, after, PAGE)
+                .messages_after(chat.user.id(), chat.id, after, PART)
                 .await;
             let batch = batch.map_err(|error| failed(&error))?;
             seen.extend(batch.messages.iter().map(|message| message.id));
@@ -117,10 +117,10 @@ impl Runner<'_> {
     /// The path of a branch in pages, from both ends, and of one role.
     async fn check_path(&self, number: C, conversation: &Conversation, branch: B) -> Outcome {
         let path = conversation.path_of(branch);
-        for (order, role) in [
-            (SortOrder::Asc, None),
-            (SortOrder::Desc, None),
-            (SortOrder::Desc, Some(Role::User)),
+        for (order, role, limit) in [
+            (SortOrder::Asc, None, 4),
+            (SortOrder::Desc, None, 7),
+            (SortOrder::Desc, Some(Role::User), 9),
         ] {
             let mut expected = path.clone();
             expected.retain(|message| role.is_none_or(|role| conversation.messages[message].role == role));
@@ -132,7 +132,7 @@ impl Runner<'_> {
                 role,
                 order,
             };
-            let seen = self.read_path(number, query, expected.len()).await?;
+            let seen = self.read_path(number, query, limit, expected.len()).await?;
             same(
                 &format!("path of {branch:?}, {order:?}, {role:?}"),
                 &self.ids(&expected),
@@ -142,18 +142,24 @@ impl Runner<'_> {
         Ok(())
     }
 
-    async fn read_path(&self, number: C, query: PathQuery, length: usize) -> Result<Vec<MessageId>, String> {
+    async fn read_path(
+        &self,
+        number: C,
+        query: PathQuery,
+        limit: u32,
+        length: usize,
+    ) -> Result<Vec<MessageId>, String> {
         let chat = self.chat(number);
         let mut seen = Vec::new();
         for page in 1.. {
-            let page = Page { page, limit: PAGE };
+            let page = Page { page, limit };
             let read = self.store.path(chat.user.id(), chat.id, query, page).await;
             let (messages, total) = read.map_err(|error| failed(&error))?;
             same("length of a path", &(length as u64), &total)?;
-            if messages.is_empty() {
+            seen.extend(messages.iter().map(|message| message.id));
+            if messages.is_empty() || seen.len() >= length {
                 break;
             }
-            seen.extend(messages.iter().map(|message| message.id));
         }
         Ok(seen)
     }

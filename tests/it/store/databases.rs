@@ -104,11 +104,6 @@ impl TestStore {
         User::new(self)
     }
 
-    /// The same store, for a task of its own.
-    pub fn shared(&self) -> Arc<dyn ConversationStore> {
-        self.store.clone()
-    }
-
     /// Closes the store and removes its database.
     pub async fn close(self) {
         drop(self.store);

@@ -19,6 +19,9 @@ use super::program::programs;
 use super::runner::run;
 use crate::support::within;
 
+/// Smaller programs that are tried when one has failed.
+const MAX_SHRINK_STEPS: u32 = 3_000;
+
 /// So few that programs reach them.
 const LIMITS: StoreLimits = StoreLimits {
     conversations: 5,
@@ -44,6 +47,7 @@ fn check(store: impl Future<Output = TestStore>) {
     // A counter-example becomes a test of the contract, rather than a file of seeds.
     let config = Config {
         failure_persistence: None,
+        max_shrink_iters: MAX_SHRINK_STEPS,
         ..Config::default()
     };
     let outcome = TestRunner::new(config).run(&programs(), |program| {

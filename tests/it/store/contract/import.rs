@@ -227,7 +227,7 @@ pub async fn the_original_of_an_import_is_never_touched(store: &TestStore) {
     chat.fork(exchange.question).await;
     chat.say("side").await;
     let before = serde_json::to_value(chat.full().await).expect("JSON");
-    let file = exported(store.shared().as_ref(), &store.clock, user.id(), chat.id).await;
+    let file = exported(&**store, &store.clock, user.id(), chat.id).await;
     let (copy, outcome) = import(&user, file.clone()).await;
     assert_eq!(outcome, ImportOutcome::Created);
     assert_ne!(copy.id, chat.id);
@@ -246,12 +246,34 @@ pub async fn what_was_merged_before_an_export_is_not_merged_after_it(store: &Tes
     chat.say("a").await;
     chat.say_on(main, "m").await;
     chat.merge(side, main).await;
-    let file = exported(store.shared().as_ref(), &store.clock, user.id(), chat.id).await;
+    let file = exported(&**store, &store.clock, user.id(), chat.id).await;
     let (copy, _) = import(&user, file).await;
     let branches = copy.branches().await;
     let merged = copy.merge(branches[1].id, branches[0].id).await;
     assert!(merged.already_merged, "{merged:?}");
     assert_eq!(copy.texts(branches[0].id).await, ["one", "m", "a"]);
+}
+
+pub async fn what_was_merged_between_two_imports_is_not_merged_after_them(store: &TestStore) {
+    let user = store.user();
+    let chat = user.chat().await;
+    let main = chat.main().await.id;
+    let first = chat.say("one").await;
+    let side = chat.fork(first).await;
+    chat.say("a").await;
+    let third = chat.fork(first).await;
+    chat.say("t").await;
+    chat.merge(side, third).await;
+    chat.say_on(main, "m").await;
+    let export = async || exported(&**store, &store.clock, user.id(), chat.id).await;
+    import(&user, export().await).await;
+    chat.merge(third, main).await;
+    let (copy, outcome) = import(&user, export().await).await;
+    assert_eq!(outcome, ImportOutcome::Updated);
+    let branches = copy.branches().await;
+    assert_eq!(copy.texts(branches[0].id).await, ["one", "m", "t", "a"]);
+    let merged = copy.merge(branches[1].id, branches[0].id).await;
+    assert!(merged.already_merged, "{merged:?}");
 }
 
 pub async fn limits_do_not_bind_what_is_imported_but_what_follows(store: &TestStore) {

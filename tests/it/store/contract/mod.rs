@@ -179,6 +179,7 @@ macro_rules! contract_group {
             an_import_keeps_what_was_changed_here,
             the_original_of_an_import_is_never_touched,
             what_was_merged_before_an_export_is_not_merged_after_it,
+            what_was_merged_between_two_imports_is_not_merged_after_them,
             limits_do_not_bind_what_is_imported_but_what_follows,
             a_deleted_copy_is_made_anew,
         }

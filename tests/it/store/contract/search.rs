@@ -109,7 +109,7 @@ pub async fn no_query_is_a_syntax_error(store: &TestStore) {
 
 pub async fn searches_follow_edits_and_deletes(store: &TestStore) {
     let user = store.user();
-    let chat = user.chat().await;
+    let chat = user.titled("animals").await;
     let exchange = chat.exchange("a zebra", "zebra crossing").await;
     assert_eq!(chat.search("zebra").await, ["a zebra", "zebra crossing"]);
     chat.edit(exchange.question, "a giraffe", false)

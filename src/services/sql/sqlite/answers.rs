@@ -15,7 +15,8 @@ use crate::services::conversations::FinishedAnswer;
 use crate::services::sql::rows::{AnswerRows, ClaimRow, RowsResult, RunningAnswer};
 
 statements! {
-    RUNNING = "SELECT id, branch_id, parent_id, user_message_id, message_id FROM generations
+    RUNNING = "SELECT id, branch_id, parent_id, user_message_id, message_id
+     FROM generations INDEXED BY generations_running
      WHERE conversation_id = ?1 AND status = 'streaming'";
     CLAIM = "INSERT INTO generations
          (id, user_id, conversation_id, branch_id, parent_id, user_message_id, message_id, model, request_id, streamed,

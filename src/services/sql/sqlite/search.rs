@@ -18,7 +18,7 @@ use crate::services::conversations::{ConversationFilter, MessageFilter};
 use crate::services::sql::rows::{RowsResult, SearchRows};
 use crate::utils::database::DatabaseError;
 
-/// The condition that everything in a JSON array of texts is in another, at the border of which tokens end too.
+/// The condition that everything in a JSON array of texts is in another, at the ends of which tokens end too.
 macro_rules! holds_all {
     ($text:literal, $needles:literal) => {
         concat!(
@@ -27,6 +27,21 @@ macro_rules! holds_all {
             ") needle WHERE instr(' ' || ",
             $text,
             " || ' ', needle.value) = 0)"
+        )
+    };
+}
+
+/// The same for an array that is not empty. The first is looked for at once: that rules out most texts, for each of which
+/// the array would have to be read.
+macro_rules! holds_first_and_all {
+    ($text:literal, $needles:literal) => {
+        concat!(
+            "instr(' ' || ",
+            $text,
+            " || ' ', ",
+            $needles,
+            " ->> 0) > 0 AND ",
+            holds_all!($text, $needles)
         )
     };
 }
@@ -71,10 +86,10 @@ macro_rules! newest_texts {
 statements! {
     MATCHING = concat!(
         "SELECT c.id FROM conversations c WHERE c.user_id = ?1 AND ",
-        holds_all!("c.search_title", "?2"),
-        " UNION SELECT id FROM (",
+        holds_first_and_all!("c.search_title", "?2"),
+        " UNION SELECT newest.id FROM (",
         newest_texts!("c.id", "c.user_id = ?1", "?3", "?4", "?5"),
-        ")"
+        ") newest"
     );
     TITLES = concat!(
         "SELECT c.id AS conversation_id, NULL AS message_id, ",
@@ -82,7 +97,7 @@ statements! {
         " AS occurrences, length(c.search_title) AS length, c.updated_at AS at FROM conversations c WHERE ",
         wanted!("(?2 IS NULL OR c.status = ?2)"),
         " AND ",
-        holds_all!("c.search_title", "?9")
+        holds_first_and_all!("c.search_title", "?9")
     );
     MESSAGES = concat!(
         "SELECT m.conversation_id, m.id AS message_id, ",
@@ -107,7 +122,7 @@ statements! {
            AND (?5 IS NULL OR m.created_at >= ?5) AND (?6 IS NULL OR m.created_at < ?6)
            AND (?7 IS NULL OR m.total_tokens >= ?7) AND (?8 IS NULL OR m.total_tokens <= ?8)
            AND ",
-        holds_all!("t.text", "?9"),
+        holds_first_and_all!("t.text", "?9"),
         " ORDER BY t.number DESC LIMIT ?10"
     );
 }

@@ -41,7 +41,8 @@ statements! {
      WHERE id = ?1";
     DELETE = "DELETE FROM conversations WHERE id = ?1";
     ONE = "SELECT * FROM conversations WHERE id = ?1 AND user_id = ?2";
-    SOME = "SELECT * FROM conversations WHERE id IN (SELECT unhex(value) FROM json_each(?1)) AND user_id = ?2";
+    // The plus keeps SQLite from looking at all that the user has.
+    SOME = "SELECT * FROM conversations WHERE id IN (SELECT unhex(value) FROM json_each(?1)) AND +user_id = ?2";
     COPY = "SELECT id FROM conversations WHERE user_id = ?1 AND imported_from = ?2";
     FIRST_TEXT = "SELECT content FROM messages WHERE conversation_id = ?1 AND role = 'user' ORDER BY number LIMIT 1";
 }

@@ -14,13 +14,13 @@ statements! {
     TOTALS = "SELECT count(*) AS conversations, coalesce(sum(status = 'active'), 0) AS active,
          coalesce(sum(branch_count), 0) AS branches, coalesce(sum(message_count), 0) AS messages,
          coalesce(sum(total_tokens), 0) AS total_tokens, coalesce(sum(total_cost), 0) AS total_cost
-     FROM conversations WHERE user_id = ?1 AND (?2 IS NULL OR created_at >= ?2)";
+     FROM conversations WHERE user_id = ?1 AND created_at >= ?2";
     MODELS = "SELECT m.model, count(*) AS answers
      FROM conversations c CROSS JOIN messages m ON m.conversation_id = c.id
-     WHERE c.user_id = ?1 AND (?2 IS NULL OR c.created_at >= ?2) AND m.role = 'assistant' AND m.model IS NOT NULL
+     WHERE c.user_id = ?1 AND c.created_at >= ?2 AND m.role = 'assistant' AND m.model IS NOT NULL
      GROUP BY m.model ORDER BY answers DESC, m.model";
     MONTHS = "SELECT strftime('%Y-%m', created_at / 1000, 'unixepoch') AS month, count(*)
-     FROM conversations WHERE user_id = ?1 AND (?2 IS NULL OR created_at >= ?2)
+     FROM conversations WHERE user_id = ?1 AND created_at >= ?2
      GROUP BY month ORDER BY month";
 }
 
@@ -40,7 +40,7 @@ pub(super) async fn stats(
     user: UserId,
     since: Option<DateTime<Utc>>,
 ) -> RowsResult<ConversationStats> {
-    let since = since.map(millis);
+    let since = since.map_or(i64::MIN, millis);
     let totals: Totals = sqlx::query_as(TOTALS)
         .bind(user)
         .bind(since)

@@ -5,7 +5,7 @@ use sqlx::SqliteConnection;
 use super::super::SqliteRows;
 use super::{Fixture, database, second};
 use crate::models::ids::MessageId;
-use crate::services::conversations::search::{SearchQuery, user_key};
+use crate::services::conversations::search::{Hit, SearchQuery, user_key};
 use crate::services::conversations::{ConversationFilter, MessageFilter};
 use crate::services::sql::rows::{ConversationRows as _, MessageRows as _, SearchRows as _};
 
@@ -28,11 +28,7 @@ async fn found(
     for hit in &here {
         assert!(everywhere.contains(hit), "{hit:?}");
     }
-    let ids = |hits: Vec<_>| -> Vec<MessageId> {
-        let ids = hits.into_iter();
-        ids.filter_map(|hit: crate::services::conversations::search::Hit| hit.message_id)
-            .collect()
-    };
+    let ids = |hits: Vec<Hit>| hits.into_iter().filter_map(|hit| hit.message_id).collect();
     (ids(everywhere), ids(here))
 }
 
@@ -126,6 +122,31 @@ async fn a_removed_conversation_leaves_nothing_in_the_index() {
         .await
         .expect("a count");
     assert_eq!(left, 1);
+    check_index(&mut rows).await;
+}
+
+#[tokio::test]
+async fn a_job_that_fails_leaves_nothing_in_the_index() {
+    let mut connection = database().await;
+    let mut rows = SqliteRows::new(&mut connection);
+    let fixture = Fixture::new(1, 1);
+    fixture.insert(&mut rows, &fixture.row(None)).await;
+    sqlx::raw_sql("BEGIN; SAVEPOINT job")
+        .execute(rows.connection())
+        .await
+        .expect("begun");
+    fixture.add(&mut rows, 1, None, "kept").await;
+    sqlx::raw_sql("RELEASE job; SAVEPOINT job")
+        .execute(rows.connection())
+        .await
+        .expect("kept");
+    fixture.add(&mut rows, 2, None, "dropped").await;
+    sqlx::raw_sql("ROLLBACK TO job; RELEASE job; COMMIT")
+        .execute(rows.connection())
+        .await
+        .expect("committed");
+    assert_eq!(indexed(&mut rows, &fixture, "kept").await, 1);
+    assert_eq!(indexed(&mut rows, &fixture, "dropped").await, 0);
     check_index(&mut rows).await;
 }
 

@@ -3,6 +3,7 @@
 mod access;
 mod browsers;
 mod failures;
+mod features;
 mod operations;
 
 use axum::body::Body;

@@ -116,6 +116,7 @@ async fn documentation_works_without_any_other_host() {
 async fn documentation_can_be_switched_off() {
     let mut settings = testing::settings();
     settings.features.docs = false;
+    settings.features.branch_merging = false;
     let router = router(testing::state(settings, Vec::new()).await).expect("a router");
     for path in ["/docs", "/docs/", "/openapi.json"] {
         assert_eq!(
@@ -126,5 +127,11 @@ async fn documentation_can_be_switched_off() {
     let browser = request_with("GET", "/", &[("accept", "text/html")], Body::empty());
     assert_eq!(send(&router, browser).await.status, StatusCode::OK);
     let info = send(&router, request("GET", "/info")).await.json();
-    assert_eq!(info["features"], serde_json::json!(["metrics"]));
+    let on = [
+        "message_editing",
+        "conversation_export",
+        "batch_operations",
+        "metrics",
+    ];
+    assert_eq!(info["features"], serde_json::json!(on));
 }

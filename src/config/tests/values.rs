@@ -195,11 +195,11 @@ fn places_of_the_database() {
     };
     assert_eq!(path, PathBuf::from("/srv/orchestrator.db"));
     for url in [
-        "postgres://user:word@db/chat?sslmode=require",
+        "postgres://user:open-sesame@db/chat?sslmode=require",
         "postgresql://db/chat",
     ] {
         let settings = read(&[("DATABASE_URL", url)]).expect("settings");
-        assert!(!format!("{settings:?}").contains("word"));
+        assert!(!format!("{settings:?}").contains("open-sesame"));
         let DatabaseUrl::Postgres(given) = settings.database.url else {
             panic!("not PostgreSQL")
         };

@@ -40,8 +40,13 @@ const fn environment(environment: Environment) -> &'static str {
 
 /// The switches that are on. A switch is listed from the day on which there is something behind it.
 fn features(settings: &Settings) -> Vec<String> {
+    let features = &settings.features;
     [
-        ("docs", settings.features.docs),
+        ("branch_merging", features.branch_merging),
+        ("message_editing", features.message_editing),
+        ("conversation_export", features.conversation_export),
+        ("batch_operations", features.batch_operations),
+        ("docs", features.docs),
         ("metrics", settings.monitoring.metrics),
     ]
     .into_iter()

@@ -81,6 +81,16 @@ impl Client {
         Answer::to(self.request(Method::POST, path).json(body)).await
     }
 
+    /// `PATCH` with JSON, whole answer.
+    pub async fn patch(&self, path: &str, body: &Value) -> Answer {
+        Answer::to(self.request(Method::PATCH, path).json(body)).await
+    }
+
+    /// `DELETE`, whole answer.
+    pub async fn delete(&self, path: &str) -> Answer {
+        Answer::to(self.request(Method::DELETE, path)).await
+    }
+
     /// `POST` of a JSON text as it stands, whole answer.
     pub async fn post_raw(&self, path: &str, body: impl Into<String>) -> Answer {
         let request = self.request(Method::POST, path);

@@ -3,7 +3,7 @@
 //! - [`server`]: the server in this process, the only place that knows how it is started
 //! - [`process`]: the real binary as a process of its own, for signals and the command line
 //! - [`machine`]: where that process is started, ended and started again
-//! - [`database`]: the server's database file, from outside
+//! - [`database`]: the server's database file, from outside; [`postgres`]: databases on a server
 //! - [`python`]: what other people's clients and tools make of the service
 //! - [`upstream`]: the double of an OpenAI-compatible model server
 //! - [`client`], [`sse`], [`token`]: a user of the API
@@ -12,6 +12,7 @@
 pub mod client;
 pub mod database;
 pub mod machine;
+pub mod postgres;
 pub mod process;
 pub mod python;
 pub mod server;
@@ -23,7 +24,9 @@ pub mod upstream;
 pub use client::{Answer, Client};
 pub use database::Database;
 pub use machine::Machine;
-pub use server::TestServer;
+pub use postgres::PostgresDatabase;
+pub(crate) use server::on_each_store;
+pub use server::{Store, TestServer};
 pub use sse::{EventStream, Transcript};
 pub use time::{eventually, within};
 pub use upstream::{Gate, Reply, Upstream, chunk};

@@ -13,10 +13,39 @@ use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
 use super::time::{eventually, within};
-use super::{Client, Database, Upstream, token};
+use super::{Client, Database, PostgresDatabase, Upstream, token};
 
 /// What the double of the model server is told to expect as our key.
 pub const UPSTREAM_KEY: &str = "sk-upstream-master";
+
+/// Where a server under test keeps its data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Store {
+    /// In an SQLite file.
+    Sqlite,
+    /// In a PostgreSQL database of its own.
+    Postgres,
+}
+
+/// Stamps tests onto every store: each is an `async fn(Store)`, and becomes one test for each of them.
+macro_rules! on_each_store {
+    ($($test:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$test($crate::support::Store::Sqlite).await;
+            })+
+        }
+
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$test($crate::support::Store::Postgres).await;
+            })+
+        }
+    };
+}
+pub(crate) use on_each_store;
 
 /// A running server with a model server of its own behind it and an empty database.
 ///
@@ -27,6 +56,7 @@ pub struct TestServer {
     /// The model server that the service calls.
     pub upstream: Upstream,
     data_dir: TempDir,
+    postgres: Option<PostgresDatabase>,
 }
 
 impl TestServer {
@@ -37,9 +67,26 @@ impl TestServer {
 
     /// Starts with some settings changed.
     pub async fn with<const N: usize>(changes: [(&str, &str); N]) -> Self {
+        Self::on_with(Store::Sqlite, changes).await
+    }
+
+    /// Starts on this store.
+    pub async fn on(store: Store) -> Self {
+        Self::on_with(store, []).await
+    }
+
+    /// Starts on this store with some settings changed.
+    pub async fn on_with<const N: usize>(store: Store, changes: [(&str, &str); N]) -> Self {
         let upstream = Upstream::start().await;
         let data_dir = TempDir::new().expect("a temporary folder");
         let mut pairs = defaults(&upstream, &data_dir);
+        let postgres = match store {
+            Store::Sqlite => None,
+            Store::Postgres => Some(PostgresDatabase::create().await),
+        };
+        if let Some(database) = &postgres {
+            pairs.insert("DATABASE_URL".to_owned(), database.url());
+        }
         pairs.extend(changes.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let settings = Settings::from_pairs(pairs).expect("valid settings");
         let running = within("the server's start", serve::start(settings))
@@ -50,6 +97,7 @@ impl TestServer {
             running: Some(running),
             upstream,
             data_dir,
+            postgres,
         }
     }
 
@@ -97,12 +145,19 @@ impl TestServer {
 
 impl Drop for TestServer {
     fn drop(&mut self) {
-        let Some(running) = self.running.take() else {
+        let (Some(running), postgres) = (self.running.take(), self.postgres.take()) else {
             return;
         };
-        if !thread::panicking() {
-            block_in_place(|| Handle::current().block_on(stop(running)));
-        }
+        block_in_place(|| {
+            Handle::current().block_on(async {
+                if !thread::panicking() {
+                    stop(running).await;
+                }
+                if let Some(database) = postgres {
+                    database.remove().await;
+                }
+            });
+        });
     }
 }
 

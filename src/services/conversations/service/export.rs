@@ -52,14 +52,15 @@ impl ConversationService {
             "ENABLE_CONVERSATION_EXPORT",
         )?;
         let mut detail = self.read(user, id).await?;
+        let mut writer = ExportWriter::new(format, self.clock.now());
+        // With all branches, since messages that are shared with others name them.
+        let beginning = writer.begin(&detail).map_err(ApiError::internal)?;
         if let Some(branch) = branch {
             detail.branches.retain(|one| one.id == branch);
             if detail.branches.is_empty() {
                 return Err(StoreError::BranchNotFound.into());
             }
         }
-        let mut writer = ExportWriter::new(format, self.clock.now());
-        let beginning = writer.begin(&detail).map_err(ApiError::internal)?;
         let content_disposition = content_disposition(detail.conversation.title.as_deref(), id, format);
         let source = Source {
             store: self.store.clone(),

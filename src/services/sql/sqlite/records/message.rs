@@ -1,9 +1,8 @@
 //! Messages as they are read.
 
-use serde_json::value::RawValue;
 use sqlx::FromRow;
 
-use super::super::values::{EMPTY_OBJECT, count, json, named, time};
+use super::super::values::{EMPTY_OBJECT, count, json, named, text_json, time};
 use crate::models::ids::{BranchId, ConversationId, MessageId};
 use crate::models::message::{Message, MessageStatus, MessageUsage, Role};
 use crate::models::money::Money;
@@ -120,8 +119,4 @@ impl MessageRecord {
             updated_at: time(self.updated_at)?,
         })
     }
-}
-
-fn text_json(text: &str) -> Result<Box<RawValue>, DatabaseError> {
-    serde_json::value::to_raw_value(text).map_err(|error| DatabaseError::Corrupt(format!("text: {error}")))
 }

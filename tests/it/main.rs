@@ -26,5 +26,6 @@ mod openapi;
 mod operations;
 mod recovery;
 mod replay_memory;
+mod store;
 mod streams;
 mod support;

@@ -54,6 +54,15 @@ enum Home {
     },
 }
 
+/// How often a table was read.
+#[derive(Debug, sqlx::FromRow)]
+pub struct TableReads {
+    pub table: String,
+    pub by_index: i64,
+    /// From end to end.
+    pub whole: i64,
+}
+
 impl Deref for TestStore {
     type Target = dyn ConversationStore;
 
@@ -97,6 +106,50 @@ impl TestStore {
             tasks,
             home: Home::Server { database, name },
         }
+    }
+
+    /// As [`Self::postgres`], in which a table is read from end to end only where no index would do.
+    pub async fn postgres_by_index(limits: StoreLimits) -> Self {
+        let store = Self::postgres(limits).await;
+        if let Home::Server { name, .. } = &store.home {
+            // For sessions that begin from now on: the store has none yet. What the migrations read does not count.
+            administer(&format!("ALTER DATABASE {name} SET enable_seqscan = off")).await;
+            let mut connection = PgConnection::connect(&database_url(name))
+                .await
+                .expect("PostgreSQL");
+            let reset = sqlx::query("SELECT pg_stat_reset()")
+                .execute(&mut connection)
+                .await;
+            reset.expect("statistics from now on");
+        }
+        store
+    }
+
+    /// How the tables of its database were read so far. The store cannot be used any more: a session only tells at its
+    /// end what it read last.
+    pub async fn table_reads(&self) -> Vec<TableReads> {
+        let Home::Server { database, name } = &self.home else {
+            return Vec::new();
+        };
+        database.close().await;
+        let mut connection = PgConnection::connect(&database_url(name))
+            .await
+            .expect("PostgreSQL");
+        let alone = "SELECT count(*) = 0 FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        while !sqlx::query_scalar(alone)
+            .fetch_one(&mut connection)
+            .await
+            .expect("sessions")
+        {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let reads = "SELECT relname::text AS table, coalesce(idx_scan, 0) AS by_index, seq_scan AS whole
+             FROM pg_stat_user_tables";
+        sqlx::query_as(reads)
+            .fetch_all(&mut connection)
+            .await
+            .expect("statistics")
     }
 
     /// A user whom the store has not seen before.

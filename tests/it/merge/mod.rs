@@ -6,7 +6,7 @@
 mod outcomes;
 mod refusals;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::support::{TestServer, Tree};
 

@@ -1,13 +1,15 @@
 //! What becomes of both branches, and of their messages.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{forked, merge};
 use crate::support::client::text;
-use crate::support::{MODEL, Reply, Store, TestServer, Tree, on_each_store};
+use crate::support::{Answer, MODEL, Reply, Store, TestServer, Tree, on_each_store};
 
 on_each_store!(
     a_target_that_ends_at_the_fork_moves_its_head,
+    a_body_is_not_needed,
     what_the_target_does_not_have_is_copied,
     copies_say_where_they_come_from_and_cost_nothing,
     merging_again_brings_over_what_is_new,
@@ -38,6 +40,23 @@ async fn a_target_that_ends_at_the_fork_moves_its_head(store: Store) {
     assert_eq!(tree.on(&main).await, tree.on(&branch).await, "nothing is copied");
     assert_eq!(tree.read().await["message_count"], 3);
     assert_eq!(tree.branch(&branch).await["status"], "merged");
+}
+
+async fn a_body_is_not_needed(store: Store) {
+    let server = TestServer::on(store).await;
+    let (tree, main, branch) = forked(&server).await;
+    let path = tree.path(&format!("/branches/{branch}/merge"));
+    for json in [false, true] {
+        let mut request = tree.user.request(Method::POST, &path);
+        if json {
+            request = request.header("content-type", "application/json");
+        }
+        let merged = Answer::to(request).await.data(200);
+        assert_eq!(merged["target_branch_id"], main);
+    }
+    assert_eq!(tree.texts(&main).await, ["one", "first", "x", "y"]);
+    let request = tree.user.request(Method::POST, &path).body("{}");
+    Answer::to(request).await.error(415, "UNSUPPORTED_MEDIA_TYPE");
 }
 
 async fn what_the_target_does_not_have_is_copied(store: Store) {

@@ -30,6 +30,7 @@ use ai_chat_orchestrator::services::sql::{SqlConversations, SqlDatabase};
 use clap::Parser as _;
 
 use data::Corpus;
+use fill::Large;
 use options::{Options, StoreKind};
 
 /// Whatever ends the benchmark early.
@@ -49,20 +50,42 @@ async fn main() -> Result<(), Failure> {
     match options.store {
         StoreKind::Sqlite => {
             let place = stores::Sqlite::open(options.keep.as_deref()).await?;
-            measure(&place.database, &options).await?;
-            println!("file: {}", stores::bytes(place.size()?));
+            let filled = fill(&place.database, &options).await?;
+            println!("{}", stores::size(place.bytes()?));
+            measure(&place.database, &filled, &options).await
+        }
+        StoreKind::Postgres => {
+            let place = stores::Postgres::open(options.keep.as_deref()).await?;
+            let measured = async {
+                let filled = fill(&place.database, &options).await?;
+                place.tidy().await?;
+                println!("{}", stores::size(place.bytes().await?));
+                measure(&place.database, &filled, &options).await
+            };
+            let measured = measured.await;
+            place.close().await?;
+            measured
         }
     }
-    Ok(())
 }
 
-async fn measure<D: SqlDatabase>(database: &D, options: &Options) -> Result<(), Failure> {
-    let store: Arc<dyn ConversationStore> = Arc::new(SqlConversations::new(database.clone(), LIMITS));
+/// What is there to be measured.
+struct Filled {
+    store: Arc<dyn ConversationStore>,
+    corpus: Corpus,
+    large: Large,
+}
+
+async fn fill<D: SqlDatabase>(database: &D, options: &Options) -> Result<Filled, Failure> {
+    let store = Arc::new(SqlConversations::new(database.clone(), LIMITS));
     let corpus = Corpus::new(options.messages / options.conversations.max(1));
-    let big = fill::fill(&*store, &corpus, options.conversations).await?;
-    let mut probes = conversation::probes(database, &store, &big);
-    probes.extend(user::probes(&store, &corpus, &big));
-    let table = probe::run(&probes, options.runs).await?;
-    println!("{table}");
+    let large = fill::fill(&*store, &corpus, options.conversations).await?;
+    Ok(Filled { store, corpus, large })
+}
+
+async fn measure<D: SqlDatabase>(database: &D, filled: &Filled, options: &Options) -> Result<(), Failure> {
+    let mut probes = conversation::probes(database, &filled.store, &filled.large);
+    probes.extend(user::probes(&filled.store, &filled.corpus, &filled.large));
+    println!("{}", probe::run(&probes, options.runs).await?);
     Ok(())
 }

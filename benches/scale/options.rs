@@ -5,7 +5,7 @@ use clap::{Parser, ValueEnum};
 /// Measures a store of conversations at scale.
 #[derive(Debug, Parser)]
 pub struct Options {
-    /// The database to measure; PostgreSQL is the one at TEST_POSTGRES_URL, in a database of its own.
+    /// The database to measure; PostgreSQL is the one at `TEST_POSTGRES_URL`, in a database of its own.
     #[arg(long, value_enum, default_value = "sqlite")]
     pub store: StoreKind,
     /// Conversations of each of the two users.
@@ -17,7 +17,7 @@ pub struct Options {
     /// How often each request is measured.
     #[arg(long, default_value_t = 200)]
     pub runs: usize,
-    /// Keep the database under this name (SQLite: a file), and use it again if it is there.
+    /// Keep the database under this name (on SQLite the path of a file), and use it again if it is there.
     #[arg(long)]
     pub keep: Option<String>,
     /// Cargo says this to every benchmark.
@@ -30,4 +30,6 @@ pub struct Options {
 pub enum StoreKind {
     /// A file.
     Sqlite,
+    /// A database on a server.
+    Postgres,
 }

@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 
 use ai_chat_orchestrator::config::Settings;
+use ai_chat_orchestrator::services::sql::postgres::PostgresDatabase;
 use ai_chat_orchestrator::services::sql::sqlite::SqliteDatabase;
 use ai_chat_orchestrator::utils::clock::Clock;
+use secrecy::SecretString;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use tempfile::TempDir;
 use tokio_util::task::TaskTracker;
 
@@ -41,12 +44,93 @@ impl Sqlite {
     }
 
     /// Bytes of the file.
-    pub fn size(&self) -> Result<u64, Failure> {
+    pub fn bytes(&self) -> Result<u64, Failure> {
         Ok(self.path.metadata()?.len())
     }
 }
 
-/// Bytes as people read them.
-pub fn bytes(bytes: u64) -> String {
-    format!("{:.2} GB", bytes as f64 / 1e9)
+/// A database on the server that `TEST_POSTGRES_URL` names.
+pub struct Postgres {
+    /// The open database.
+    pub database: PostgresDatabase,
+    url: reqwest::Url,
+    name: String,
+    keep: bool,
+}
+
+impl Postgres {
+    /// Opens the database that is to be kept, or a new one.
+    pub async fn open(keep: Option<&str>) -> Result<Self, Failure> {
+        let url: reqwest::Url = server_url()?.parse()?;
+        let name = match keep {
+            Some(name) => name.to_owned(),
+            None => format!("scale_{}", std::process::id()),
+        };
+        let made = execute(
+            &url,
+            &format!("CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0"),
+        )
+        .await;
+        if keep.is_none() {
+            made?;
+        }
+        let mut own = url.clone();
+        own.set_path(&name);
+        let settings = Settings::from_pairs([])?;
+        let secret = SecretString::from(own.as_str());
+        let database =
+            PostgresDatabase::open(&secret, &settings.database, Clock::system(), &TaskTracker::new()).await?;
+        Ok(Self {
+            database,
+            url,
+            name,
+            keep: keep.is_some(),
+        })
+    }
+
+    /// Does now what autovacuum does in the minutes after so many rows were written.
+    pub async fn tidy(&self) -> Result<(), Failure> {
+        let mut own = self.url.clone();
+        own.set_path(&self.name);
+        execute(&own, "VACUUM ANALYZE").await
+    }
+
+    /// Bytes of the database.
+    pub async fn bytes(&self) -> Result<u64, Failure> {
+        let mut connection = PgConnection::connect(self.url.as_str()).await?;
+        let bytes: i64 = sqlx::query_scalar("SELECT pg_database_size($1)")
+            .bind(&self.name)
+            .fetch_one(&mut connection)
+            .await?;
+        Ok(bytes.try_into()?)
+    }
+
+    /// Drops the database unless it is to be kept.
+    pub async fn close(self) -> Result<(), Failure> {
+        self.database.close().await;
+        if self.keep {
+            return Ok(());
+        }
+        execute(&self.url, &format!("DROP DATABASE {} WITH (FORCE)", self.name)).await
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "settings are those of the service, and this is none of them"
+)]
+fn server_url() -> Result<String, Failure> {
+    std::env::var("TEST_POSTGRES_URL").map_err(|error| format!("TEST_POSTGRES_URL: {error}").into())
+}
+
+/// Runs a statement in a session of its own.
+async fn execute(url: &reqwest::Url, statement: &str) -> Result<(), Failure> {
+    let mut session = PgConnection::connect(url.as_str()).await?;
+    session.execute(AssertSqlSafe(statement)).await?;
+    Ok(session.close().await?)
+}
+
+/// A size as people read it.
+pub fn size(bytes: u64) -> String {
+    format!("the database has {:.2} GB", bytes as f64 / 1e9)
 }

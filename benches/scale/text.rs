@@ -53,6 +53,11 @@ impl Language {
         self.words.get(rank).map_or("", String::as_str)
     }
 
+    /// All words, the most frequent first.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        self.words.iter().map(String::as_str)
+    }
+
     /// The text of a message.
     pub fn text(&self, random: &mut StdRng) -> String {
         let mut text = self.sentence(between(LENGTHS, random), random);
@@ -89,17 +94,20 @@ pub fn character(rank: usize) -> Option<char> {
     char::from_u32(FIRST + u32::try_from(rank).ok()?)
 }
 
-/// Frequent words are short, as they are in languages.
+/// Frequent words are short, and have the beginnings that rarer ones have too.
 fn invent_word(rank: usize, random: &mut StdRng) -> String {
     let syllables = match rank {
-        0..40 => 1,
-        40..1_000 => 2,
+        0..200 => 1,
+        200..2_000 => 2,
         _ => random.random_range(2..5),
     };
     let mut word = String::new();
     for _ in 0..syllables {
         word.push(letter(CONSONANTS, random));
         word.push(letter(VOWELS, random));
+        if random.random_bool(0.5) {
+            word.push(letter(CONSONANTS, random));
+        }
     }
     word
 }
@@ -109,8 +117,13 @@ fn letter(of: &[u8], random: &mut StdRng) -> char {
 }
 
 /// A number in this range, of which the smaller are more likely: each doubling is as likely as another.
-pub fn between((least, most): (usize, usize), random: &mut StdRng) -> usize {
-    let (least, most) = ((least.max(1) as f64).ln(), (most.max(2) as f64).ln());
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it is between two numbers that are none of them negative or large"
+)]
+fn between((least, most): (usize, usize), random: &mut StdRng) -> usize {
+    let (least, most) = ((least as f64).ln(), (most as f64).ln());
     random.random_range(least..most).exp().round() as usize
 }
 

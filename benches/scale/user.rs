@@ -31,7 +31,7 @@ pub fn probes(store: &Arc<dyn ConversationStore>, corpus: &Corpus, large: &Large
     probes.extend(filtered(store));
     for (name, query) in queries(&corpus.language) {
         let query = Arc::new(SearchQuery::parse(&query));
-        probes.push(search(store, &name, &query));
+        probes.push(search(store, &name, &query, &any_status()));
         probes.push(list(
             store,
             format!("list with q: {name}"),
@@ -42,6 +42,15 @@ pub fn probes(store: &Arc<dyn ConversationStore>, corpus: &Corpus, large: &Large
         ));
         probes.push(search_messages(store, large, &name, &query));
     }
+    let most_common = Arc::new(SearchQuery::parse(corpus.language.word(0)));
+    for (name, filter) in filters() {
+        probes.push(search(
+            store,
+            &format!("the most common word, {name}"),
+            &most_common,
+            &filter,
+        ));
+    }
     probes.push(stats(store));
     probes
 }
@@ -49,7 +58,11 @@ pub fn probes(store: &Arc<dyn ConversationStore>, corpus: &Corpus, large: &Large
 /// One of each kind, with its name.
 fn queries(language: &Language) -> Vec<(String, String)> {
     let word = |rank| language.word(rank).to_owned();
-    let first = |rank, letters| word(rank).chars().take(letters).collect::<String>();
+    // What somebody has typed of the most frequent word that is longer.
+    let typed = |letters| {
+        let longer = language.words().find(|word| word.len() > letters);
+        longer.unwrap_or_default().chars().take(letters).collect()
+    };
     let characters: String = [3, 4].into_iter().filter_map(character).collect();
     [
         ("the most common word", word(0)),
@@ -62,10 +75,12 @@ fn queries(language: &Language) -> Vec<(String, String)> {
             format!("{} {}", word(0), word(15_000)),
         ),
         ("two rare words", format!("{} {}", word(15_000), word(15_001))),
-        ("1 letter", first(0, 1)),
-        ("2 letters", first(100, 2)),
-        ("3 letters", first(100, 3)),
-        ("5 letters", first(5_000, 5)),
+        ("1 letter", typed(1)),
+        ("2 letters", typed(2)),
+        ("3 letters", typed(3)),
+        ("4 letters", typed(4)),
+        ("5 letters", typed(5)),
+        ("6 letters", typed(6)),
         ("one CJK character", characters.chars().take(1).collect()),
         ("two CJK characters", characters),
         ("an emoji", "🚀".to_owned()),
@@ -113,8 +128,23 @@ fn sorted(store: &Arc<dyn ConversationStore>) -> Vec<Probe> {
 }
 
 fn filtered(store: &Arc<dyn ConversationStore>) -> Vec<Probe> {
+    filters()
+        .into_iter()
+        .map(|(name, filter)| list(store, format!("list: {name}"), None, filter, NEWEST_FIRST, PAGE))
+        .collect()
+}
+
+fn any_status() -> ConversationFilter {
+    ConversationFilter {
+        status: StatusFilter::All,
+        ..ConversationFilter::default()
+    }
+}
+
+/// One of each kind, with its name.
+fn filters() -> Vec<(&'static str, ConversationFilter)> {
     let all = ConversationFilter::default;
-    let filters = [
+    vec![
         (
             "archived",
             ConversationFilter {
@@ -122,13 +152,7 @@ fn filtered(store: &Arc<dyn ConversationStore>) -> Vec<Probe> {
                 ..all()
             },
         ),
-        (
-            "any status",
-            ConversationFilter {
-                status: StatusFilter::All,
-                ..all()
-            },
-        ),
+        ("any status", any_status()),
         (
             "of a model",
             ConversationFilter {
@@ -165,11 +189,7 @@ fn filtered(store: &Arc<dyn ConversationStore>) -> Vec<Probe> {
                 ..all()
             },
         ),
-    ];
-    filters
-        .into_iter()
-        .map(|(name, filter)| list(store, format!("list: {name}"), None, filter, NEWEST_FIRST, PAGE))
-        .collect()
+    ]
 }
 
 fn list(
@@ -192,17 +212,16 @@ fn list(
     })
 }
 
-fn search(store: &Arc<dyn ConversationStore>, name: &str, query: &Arc<SearchQuery>) -> Probe {
-    let (store, query) = (store.clone(), query.clone());
+fn search(
+    store: &Arc<dyn ConversationStore>,
+    name: &str,
+    query: &Arc<SearchQuery>,
+    filter: &ConversationFilter,
+) -> Probe {
+    let (store, query, filter) = (store.clone(), query.clone(), filter.clone());
     Probe::new(format!("search: {name}"), GOAL, move |_| {
-        let (store, query) = (store.clone(), query.clone());
-        async move {
-            let filter = ConversationFilter {
-                status: StatusFilter::All,
-                ..ConversationFilter::default()
-            };
-            Ok(store.search_conversations(USER, &query, &filter, PAGE).await?.1)
-        }
+        let (store, query, filter) = (store.clone(), query.clone(), filter.clone());
+        async move { Ok(store.search_conversations(USER, &query, &filter, PAGE).await?.1) }
     })
 }
 

@@ -107,6 +107,51 @@ CREATE INDEX messages_by_parent ON messages (parent_id);
 CREATE INDEX messages_by_branch ON messages (branch_id);
 CREATE INDEX messages_by_jump ON messages (jump_id);
 
+-- How many answers of a conversation each model gave: what statistics add up, instead of reading all that a user ever
+-- wrote. There may be none left of a model.
+CREATE TABLE answer_counts (
+    conversation_id uuid   NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+    model           text   NOT NULL,
+    answers         bigint NOT NULL,
+    PRIMARY KEY (conversation_id, model)
+);
+
+CREATE FUNCTION count_added_answers() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO answer_counts (conversation_id, model, answers)
+    SELECT conversation_id, model, count(*) FROM added WHERE role = 'assistant' AND model IS NOT NULL
+    GROUP BY conversation_id, model
+    ON CONFLICT (conversation_id, model) DO UPDATE SET answers = answer_counts.answers + excluded.answers;
+    RETURN NULL;
+END
+$$;
+CREATE FUNCTION count_removed_answers() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE answer_counts SET answers = answer_counts.answers - gone.answers
+    FROM (SELECT conversation_id, model, count(*) AS answers FROM removed WHERE role = 'assistant'
+          GROUP BY conversation_id, model) gone
+    WHERE answer_counts.conversation_id = gone.conversation_id AND answer_counts.model = gone.model;
+    RETURN NULL;
+END
+$$;
+CREATE FUNCTION count_renamed_answer() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE answer_counts SET answers = answers - 1 WHERE conversation_id = old.conversation_id AND model = old.model;
+    INSERT INTO answer_counts (conversation_id, model, answers)
+    SELECT new.conversation_id, new.model, 1 WHERE new.model IS NOT NULL
+    ON CONFLICT (conversation_id, model) DO UPDATE SET answers = answer_counts.answers + 1;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER messages_count_insert AFTER INSERT ON messages
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION count_added_answers();
+CREATE TRIGGER messages_count_delete AFTER DELETE ON messages
+    REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION count_removed_answers();
+-- The model that answered may be another than the one that was asked.
+CREATE TRIGGER messages_count_update AFTER UPDATE OF model ON messages
+    FOR EACH ROW WHEN (new.role = 'assistant' AND new.model IS DISTINCT FROM old.model)
+    EXECUTE FUNCTION count_renamed_answer();
+
 -- These point at tables that point back. Deferred, because each of the two rows needs the other; all other constraints
 -- hold at once, so that who breaks one is told by the statement that does.
 ALTER TABLE conversations

@@ -108,8 +108,33 @@ CREATE INDEX messages_by_conversation ON messages (conversation_id, number);
 CREATE INDEX messages_by_parent ON messages (parent_id, conversation_id);
 CREATE INDEX messages_by_branch ON messages (branch_id);
 CREATE INDEX messages_by_jump ON messages (jump_id);
--- For statistics, which would else read all that a user ever wrote.
-CREATE INDEX messages_by_model ON messages (conversation_id, model) WHERE role = 'assistant' AND model IS NOT NULL;
+
+-- How many answers of a conversation each model gave: what statistics add up, instead of reading all that a user ever
+-- wrote. There may be none left of a model.
+CREATE TABLE answer_counts (
+    conversation_id BLOB    NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+    model           TEXT    NOT NULL,
+    answers         INTEGER NOT NULL,
+    PRIMARY KEY (conversation_id, model)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER messages_count_insert AFTER INSERT ON messages
+WHEN new.role = 'assistant' AND new.model IS NOT NULL BEGIN
+    INSERT INTO answer_counts (conversation_id, model, answers) VALUES (new.conversation_id, new.model, 1)
+    ON CONFLICT (conversation_id, model) DO UPDATE SET answers = answers + 1;
+END;
+CREATE TRIGGER messages_count_delete AFTER DELETE ON messages
+WHEN old.role = 'assistant' AND old.model IS NOT NULL BEGIN
+    UPDATE answer_counts SET answers = answers - 1 WHERE conversation_id = old.conversation_id AND model = old.model;
+END;
+-- The model that answered may be another than the one that was asked.
+CREATE TRIGGER messages_count_update AFTER UPDATE OF model ON messages
+WHEN new.role = 'assistant' AND new.model IS NOT old.model BEGIN
+    UPDATE answer_counts SET answers = answers - 1 WHERE conversation_id = old.conversation_id AND model = old.model;
+    INSERT INTO answer_counts (conversation_id, model, answers)
+    SELECT new.conversation_id, new.model, 1 WHERE new.model IS NOT NULL
+    ON CONFLICT (conversation_id, model) DO UPDATE SET answers = answers + 1;
+END;
 
 -- What is searched: the text of a message as tokens that the service made, separated by spaces.
 CREATE TABLE message_texts (
@@ -122,12 +147,13 @@ CREATE TABLE message_texts (
 
 CREATE INDEX message_texts_by_conversation ON message_texts (conversation_id);
 
--- All that is not ASCII belongs to a token, and the service leaves no ASCII but letters, digits and spaces. The prefix is
--- that of a user's key and two letters: such beginnings have so many words that these cannot be gone through one by one.
+-- All that is not ASCII belongs to a token, and the service leaves no ASCII but letters, digits and spaces. The
+-- prefixes are those of a user's key and two, three or four letters: so many words, or such frequent ones, begin alike
+-- that what has them cannot be gone through word by word.
 -- Not with `secure-delete`, which rewrites a page for each word of a removed message: 1.3 ms for a short message among a
 -- million, for which all writers would wait. What remains until FTS5 merges its segments is which words a number had.
 CREATE VIRTUAL TABLE message_search USING fts5 (
-    terms, content = '', tokenize = 'ascii', detail = 'none', columnsize = 0, prefix = '10'
+    terms, content = '', tokenize = 'ascii', detail = 'none', columnsize = 0, prefix = '10 11 12'
 );
 
 CREATE TRIGGER message_texts_insert AFTER INSERT ON message_texts BEGIN

@@ -30,6 +30,7 @@ mod operations;
 mod recovery;
 mod regenerate;
 mod replay_memory;
+mod store;
 mod strangers;
 mod streams;
 mod support;

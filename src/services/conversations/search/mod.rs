@@ -38,6 +38,8 @@ mod tokens;
 
 pub use index::{index_terms, index_text, user_key};
 pub use query::{MAX_QUERY_PARTS, SearchQuery};
-pub use rank::{Hit, MAX_HITS, RankedConversation, RankedMessage, rank_conversations, rank_messages};
+pub use rank::{
+    Hit, MAX_CANDIDATES, MAX_HITS, RankedConversation, RankedMessage, rank_conversations, rank_messages,
+};
 pub use snippet::snippet;
 pub use tokens::{MAX_INDEX_BYTES, MAX_INDEX_TOKENS, MAX_WORD_CHARS};

@@ -144,7 +144,7 @@ pub(super) async fn remove_branch(
 }
 
 /// For every message that one of these branches reaches, the first that does.
-fn heirs<'a>(
+pub(super) fn heirs<'a>(
     parents: &HashMap<MessageId, Option<MessageId>>,
     branches: impl Iterator<Item = &'a BranchRow>,
 ) -> HashMap<MessageId, BranchId> {

@@ -1,5 +1,7 @@
 //! Adding, editing and deleting messages without a model.
 
+use chrono::{DateTime, Utc};
+
 use super::place::{self, Planter, check_message_limit};
 use super::turns::{parts, set_content};
 use super::{Surroundings, cut, lock, node, preview_of, refresh_preview, refuse_running};
@@ -36,7 +38,7 @@ pub async fn add_message(
     }
     rows.insert_messages(user, conversation_id, &[row]).await?;
     place.advance(rows, id, now).await?;
-    added(rows, around, &mut conversation).await?;
+    added(rows, &mut conversation, now).await?;
     shown(rows, id).await
 }
 
@@ -107,7 +109,7 @@ async fn edit_beside(
     set_content(&mut row, &edit.content)?;
     rows.insert_messages(user, conversation_id, &[row]).await?;
     place.advance(rows, id, now).await?;
-    added(rows, around, &mut conversation).await?;
+    added(rows, &mut conversation, now).await?;
     let branches = rows.branches(conversation_id, place.branch.id).await?;
     Ok(EditedMessage {
         message: shown(rows, id).await?,
@@ -143,10 +145,9 @@ pub async fn delete_message(
 /// Counts one more message.
 async fn added(
     rows: &mut dyn Rows,
-    around: &Surroundings,
     conversation: &mut ConversationRow,
+    now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let now = around.clock.now();
     conversation.shown.message_count += 1;
     conversation.shown.updated_at = now;
     conversation.shown.last_message_at = Some(now);

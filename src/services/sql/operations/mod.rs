@@ -132,7 +132,7 @@ async fn cut(
     remove(rows, conversation, ids).await
 }
 
-/// Removes messages and takes them off the conversation's counts.
+/// Removes messages and takes them off what the conversation tells about its messages.
 async fn remove(
     rows: &mut dyn Rows,
     conversation: &mut ConversationRow,
@@ -143,5 +143,8 @@ async fn remove(
     shown.message_count = shown.message_count.saturating_sub(removed.messages);
     shown.total_tokens = shown.total_tokens.saturating_sub(removed.tokens);
     shown.total_cost = Money::from_nano(shown.total_cost.nano().saturating_sub(removed.cost.nano()));
+    if removed.messages > 0 {
+        shown.last_message_at = rows.newest_message_at(shown.id).await?;
+    }
     Ok(removed.messages)
 }

@@ -31,12 +31,13 @@ const TIME_LIMITS: [(&str, &str); 3] = [
     ("idle_in_transaction_session_timeout", "30s"),
 ];
 
-/// How soon the server finds out about a session whose other end vanished, and how often the networks between hear
-/// that it is alive.
-const KEEPALIVES: [(&str, &str); 3] = [
+/// What every session asks of the server: to find out within a minute about an end that vanished, which also lets the
+/// networks between hear that it is alive; and not to compile statements, which takes longer than any of ours.
+const SESSION: [(&str, &str); 4] = [
     ("tcp_keepalives_idle", "30"),
     ("tcp_keepalives_interval", "10"),
     ("tcp_keepalives_count", "3"),
+    ("jit", "off"),
 ];
 
 /// What text has to be stored in: the service counts in its characters, and has no others.
@@ -93,7 +94,7 @@ impl Server {
             None => options.application_name(APPLICATION),
         };
         Ok(Self {
-            options: options.options(KEEPALIVES),
+            options: options.options(SESSION),
         })
     }
 

@@ -88,7 +88,7 @@ const CONTEXT: &str = "WITH RECURSIVE path (id, parent_id, place) AS (
      SELECT m.role, m.content, m.parts::text AS parts, m.tool_calls::text AS tool_calls, m.tool_call_id
      FROM path JOIN messages m ON m.id = path.id ORDER BY place DESC";
 
-const IMPORTED: &str = "SELECT id, source_id, content, edited FROM messages
+const IMPORTED: &str = "SELECT id, coalesce(origin_id, id), source_id, content, edited FROM messages
      WHERE conversation_id = $1 AND source_id IS NOT NULL";
 
 #[async_trait]
@@ -207,14 +207,15 @@ impl MessageRows for PostgresRows {
     }
 
     async fn imported_texts(&mut self, conversation: ConversationId) -> RowsResult<Vec<ImportedText>> {
-        let rows: Vec<(MessageId, String, String, bool)> = sqlx::query_as(IMPORTED)
+        let rows: Vec<(MessageId, MessageId, String, String, bool)> = sqlx::query_as(IMPORTED)
             .bind(conversation)
             .fetch_all(self.connection())
             .await?;
         Ok(rows
             .into_iter()
-            .map(|(id, source_id, content, edited)| ImportedText {
+            .map(|(id, origin, source_id, content, edited)| ImportedText {
                 id,
+                origin,
                 source_id,
                 content,
                 edited,

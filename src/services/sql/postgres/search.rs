@@ -15,7 +15,7 @@ use super::filter::{self, wanted};
 use super::records::millis;
 use crate::models::ids::{ConversationId, MessageId, UserId};
 use crate::models::message::Role;
-use crate::services::conversations::search::{Hit, MAX_HITS, SearchQuery, user_key};
+use crate::services::conversations::search::{Hit, MAX_CANDIDATES, MAX_HITS, SearchQuery, user_key};
 use crate::services::conversations::{ConversationFilter, MessageFilter};
 use crate::services::sql::rows::{RowsResult, SearchRows};
 use crate::services::sql::values::{count, stored};
@@ -49,16 +49,20 @@ macro_rules! occurrences {
     };
 }
 
-/// The newest matching texts `t` of the user `$1`, of conversations `c`.
+/// The newest matching texts `t` of the user `$1`, of conversations `c`, among the newest candidates that have the terms.
 macro_rules! newest_texts {
-    ($columns:literal, $wanted:expr, $terms:literal, $phrases:literal, $limit:literal) => {
+    ($columns:literal, $wanted:expr, $terms:literal, $phrases:literal, $candidates:literal, $limit:literal) => {
         concat!(
             "SELECT ",
             $columns,
-            " FROM message_texts t JOIN conversations c ON c.id = t.conversation_id
-             WHERE t.user_id = $1 AND t.terms @@ ",
+            " FROM (
+                 SELECT number, conversation_id, text FROM message_texts
+                 WHERE user_id = $1 AND terms @@ ",
             $terms,
-            "::tsquery AND ",
+            "::tsquery ORDER BY number DESC LIMIT ",
+            $candidates,
+            ") t JOIN conversations c ON c.id = t.conversation_id
+             WHERE ",
             $wanted,
             " AND ",
             holds_all!("t.text", $phrases),
@@ -72,7 +76,7 @@ const MATCHING: &str = concat!(
     "SELECT c.id FROM conversations c WHERE c.user_id = $1 AND ",
     holds_all!("c.search_title", "$2"),
     " UNION SELECT id FROM (",
-    newest_texts!("c.id", "c.user_id = $1", "$3", "$4", "$5"),
+    newest_texts!("c.id", "c.user_id = $1", "$3", "$4", "$5", "$6"),
     ") newest"
 );
 
@@ -89,7 +93,7 @@ const MESSAGES: &str = concat!(
     "SELECT m.conversation_id, m.id AS message_id, ",
     occurrences!("hit.text", "$9"),
     " AS occurrences, length(hit.text)::bigint AS length, m.created_at AS at FROM (",
-    newest_texts!("t.number, t.text", wanted!(), "$10", "$11", "$12"),
+    newest_texts!("t.number, t.text", wanted!(), "$10", "$11", "$12", "$13"),
     ") hit JOIN messages m ON m.number = hit.number"
 );
 
@@ -153,6 +157,7 @@ impl SearchRows for PostgresRows {
             .bind(&needles)
             .bind(query.tsquery(&user_key(user)))
             .bind(query.phrases())
+            .bind(i64::from(MAX_CANDIDATES))
             .bind(i64::from(MAX_HITS))
             .fetch_all(self.connection())
             .await?;
@@ -195,6 +200,7 @@ pub(super) async fn matching_conversations(
         .bind(query.needles())
         .bind(query.tsquery(&user_key(user)))
         .bind(query.phrases())
+        .bind(i64::from(MAX_CANDIDATES))
         .bind(i64::from(MAX_HITS))
         .fetch_all(connection)
         .await?;

@@ -142,7 +142,9 @@ pub struct Removed {
 pub struct ImportedText {
     /// The message.
     pub id: MessageId,
-    /// What it is a copy of.
+    /// What it is a copy of in the end, within what was merged: itself, if no merge made it.
+    pub origin: MessageId,
+    /// The message of the source that it is a copy of.
     pub source_id: String,
     /// Its text.
     pub content: String,

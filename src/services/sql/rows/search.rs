@@ -11,7 +11,8 @@ use crate::services::conversations::{ConversationFilter, MessageFilter};
 #[async_trait]
 pub trait SearchRows {
     /// Hits in the user's conversations that pass the filter: all titles, and the newest
-    /// [`MAX_HITS`](crate::services::conversations::search::MAX_HITS) messages.
+    /// [`MAX_HITS`](crate::services::conversations::search::MAX_HITS) messages, among the newest
+    /// [`MAX_CANDIDATES`](crate::services::conversations::search::MAX_CANDIDATES) of the user that have the words.
     async fn conversation_hits(
         &mut self,
         user: UserId,

@@ -59,7 +59,7 @@ statements! {
      )
      SELECT m.role, m.content, m.parts, m.tool_calls, m.tool_call_id
      FROM path JOIN messages m ON m.number = path.number ORDER BY path.number";
-    IMPORTED = "SELECT id, source_id, content, edited FROM messages
+    IMPORTED = "SELECT id, coalesce(origin_id, id), source_id, content, edited FROM messages
      WHERE conversation_id = ?1 AND source_id IS NOT NULL";
 }
 
@@ -184,14 +184,15 @@ where
     }
 
     async fn imported_texts(&mut self, conversation: ConversationId) -> RowsResult<Vec<ImportedText>> {
-        let rows: Vec<(MessageId, String, String, bool)> = sqlx::query_as(IMPORTED)
+        let rows: Vec<(MessageId, MessageId, String, String, bool)> = sqlx::query_as(IMPORTED)
             .bind(conversation)
             .fetch_all(self.connection())
             .await?;
         Ok(rows
             .into_iter()
-            .map(|(id, source_id, content, edited)| ImportedText {
+            .map(|(id, origin, source_id, content, edited)| ImportedText {
                 id,
+                origin,
                 source_id,
                 content,
                 edited,

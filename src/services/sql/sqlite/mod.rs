@@ -3,7 +3,7 @@
 //! The file is in WAL mode, so that readers never wait for the writer. `secure_delete` overwrites what is
 //! deleted. Foreign keys are enforced. Migrations are in the binary and run at start.
 //!
-//! - [`SqliteDatabase`]: the file; [`open`] opens it, [`lock`] keeps a second process away
+//! - [`SqliteDatabase`]: the file; `open` opens it, `lock` keeps a second process away
 //! - [`Writer`]: the one task that writes
 //! - [`SqliteRows`]: a transaction; its methods are in `conversations`, `branches`, `messages`, `reads`, `answers` and
 //!   `search`, with `records` and `values` between columns and what callers know

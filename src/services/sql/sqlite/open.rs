@@ -23,6 +23,10 @@ const IN_MEMORY: &str = ":memory:";
 /// How long SQLite waits for a lock that another process holds (a command, a backup).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Pages that one connection keeps in memory (16 MB, if it ever reads so many): those that a list of 10,000
+/// conversations goes through. With the 2 MB that SQLite has by default, such a list takes five times as long.
+const CACHE_SIZE: &str = "-16000";
+
 /// How long a reader may wait for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -166,5 +170,6 @@ fn options(path: &Path, settings: &DatabaseSettings) -> SqliteConnectOptions {
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("secure_delete", "ON")
+        .pragma("cache_size", CACHE_SIZE)
         .disable_statement_logging()
 }

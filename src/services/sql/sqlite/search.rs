@@ -13,7 +13,7 @@ use super::filter::{self, wanted};
 use super::values::{count, millis, stored, time, to_json};
 use crate::models::ids::{ConversationId, MessageId, UserId};
 use crate::models::message::Role;
-use crate::services::conversations::search::{Hit, MAX_HITS, SearchQuery, user_key};
+use crate::services::conversations::search::{Hit, MAX_CANDIDATES, MAX_HITS, SearchQuery, user_key};
 use crate::services::conversations::{ConversationFilter, MessageFilter};
 use crate::services::sql::rows::{RowsResult, SearchRows};
 use crate::utils::database::DatabaseError;
@@ -61,23 +61,27 @@ macro_rules! occurrences {
     };
 }
 
-/// The newest matching texts `t` of conversations `c`. The joins go from the index to the texts, whose order is the
-/// index's own.
+/// The newest matching texts `t` of conversations `c`, among the newest candidates that the index has. All joins go from
+/// the candidates to what belongs to them, and so keep their order: sorting what comes out would go through all of them,
+/// however soon there are enough.
 macro_rules! newest_texts {
-    ($columns:literal, $wanted:expr, $terms:literal, $phrases:literal, $limit:literal) => {
+    ($columns:literal, $wanted:expr, $terms:literal, $phrases:literal, $candidates:literal, $limit:literal) => {
         concat!(
             "SELECT ",
             $columns,
-            " FROM message_search
-             CROSS JOIN message_texts t ON t.number = message_search.rowid
-             CROSS JOIN conversations c ON c.id = t.conversation_id
-             WHERE message_search MATCH ",
+            " FROM (
+                 SELECT rowid AS number FROM message_search WHERE message_search MATCH ",
             $terms,
-            " AND ",
+            "    ORDER BY rowid DESC LIMIT ",
+            $candidates,
+            ") candidate
+             CROSS JOIN message_texts t ON t.number = candidate.number
+             CROSS JOIN conversations c ON c.id = t.conversation_id
+             WHERE ",
             $wanted,
             " AND ",
             holds_all!("t.text", $phrases),
-            " ORDER BY message_search.rowid DESC LIMIT ",
+            " LIMIT ",
             $limit
         )
     };
@@ -88,7 +92,7 @@ statements! {
         "SELECT c.id FROM conversations c WHERE c.user_id = ?1 AND ",
         holds_first_and_all!("c.search_title", "?2"),
         " UNION SELECT newest.id FROM (",
-        newest_texts!("c.id", "c.user_id = ?1", "?3", "?4", "?5"),
+        newest_texts!("c.id", "c.user_id = ?1", "?3", "?4", "?5", "?6"),
         ") newest"
     );
     TITLES = concat!(
@@ -103,7 +107,7 @@ statements! {
         "SELECT m.conversation_id, m.id AS message_id, ",
         occurrences!("hit.text", "?9"),
         " AS occurrences, length(hit.text) AS length, m.created_at AS at FROM (",
-        newest_texts!("t.number, t.text", wanted!("(?2 IS NULL OR c.status = ?2)"), "?10", "?11", "?12"),
+        newest_texts!("t.number, t.text", wanted!("(?2 IS NULL OR c.status = ?2)"), "?10", "?11", "?12", "?13"),
         ") hit CROSS JOIN messages m ON m.number = hit.number"
     );
     IN_CONVERSATION = concat!(
@@ -168,6 +172,7 @@ where
             .bind(&needles)
             .bind(query.fts5(&user_key(user)))
             .bind(to_json(&query.phrases())?)
+            .bind(MAX_CANDIDATES)
             .bind(MAX_HITS)
             .fetch_all(self.connection())
             .await?;
@@ -209,6 +214,7 @@ pub(super) async fn matching_conversations(
         .bind(to_json(&query.needles())?)
         .bind(query.fts5(&user_key(user)))
         .bind(to_json(&query.phrases())?)
+        .bind(MAX_CANDIDATES)
         .bind(MAX_HITS)
         .fetch_all(connection)
         .await?;

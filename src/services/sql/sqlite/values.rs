@@ -1,16 +1,13 @@
-//! How single values are stored, and read back.
+//! How single values are stored in SQLite, and read back; with those that are stored alike everywhere.
 
 use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use serde_json::value::RawValue;
 use uuid::Uuid;
 
+pub(super) use crate::services::sql::values::{EMPTY_OBJECT, count, json, named, raw, stored};
 use crate::utils::database::DatabaseError;
-
-/// What an object is stored as that holds nothing.
-pub(super) const EMPTY_OBJECT: &str = "{}";
 
 /// The time of a stored number of milliseconds.
 pub(super) fn time(millis: i64) -> Result<DateTime<Utc>, DatabaseError> {
@@ -20,31 +17,6 @@ pub(super) fn time(millis: i64) -> Result<DateTime<Utc>, DatabaseError> {
 /// A time as it is stored.
 pub(super) const fn millis(time: DateTime<Utc>) -> i64 {
     time.timestamp_millis()
-}
-
-/// A stored count; the schema never lets one fall below zero.
-pub(super) fn count(stored: i64) -> u64 {
-    u64::try_from(stored).unwrap_or_default()
-}
-
-/// A count as it is stored.
-pub(super) fn stored(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-/// Stored JSON.
-pub(super) fn json(text: String) -> Result<Box<RawValue>, DatabaseError> {
-    RawValue::from_string(text).map_err(|error| DatabaseError::Corrupt(format!("JSON: {error}")))
-}
-
-/// JSON as it is stored.
-pub(super) fn raw(json: Option<&RawValue>) -> Option<&str> {
-    json.map(RawValue::get)
-}
-
-/// A stored name of a closed list.
-pub(super) fn named<T>(read: impl Fn(&str) -> Option<T>, name: &str) -> Result<T, DatabaseError> {
-    read(name).ok_or_else(|| DatabaseError::Corrupt(format!("name {name}")))
 }
 
 /// A value as a JSON text.

@@ -10,11 +10,12 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 
 use super::super::Surroundings;
+use super::super::branches::heirs;
 use super::{further_copy, new_branch};
 use crate::models::ids::{BranchId, MessageId};
 use crate::services::conversations::StoreError;
 use crate::services::conversations::transfer::import::{ImportedBranch, ImportedConversation};
-use crate::services::sql::rows::{BranchRow, ConversationRow, Rows};
+use crate::services::sql::rows::{BranchRow, ConversationRow, Edge, Rows};
 
 /// Follows the source of a branch in the names of its further copies.
 const FURTHER: char = '+';
@@ -23,6 +24,8 @@ const FURTHER: char = '+';
 pub(super) struct Branches<'a> {
     around: &'a Surroundings,
     rows: Vec<BranchRow>,
+    /// Those that were written to here, so that a further copy follows their source.
+    left_behind: HashSet<BranchId>,
 }
 
 impl<'a> Branches<'a> {
@@ -32,7 +35,11 @@ impl<'a> Branches<'a> {
         conversation: &ConversationRow,
     ) -> Result<Self, StoreError> {
         let rows = rows.branch_rows(conversation.shown.id).await?;
-        Ok(Self { around, rows })
+        Ok(Self {
+            around,
+            rows,
+            left_behind: HashSet::new(),
+        })
     }
 
     /// The branch here that stands for each imported one; those that are missing are made, empty.
@@ -92,6 +99,25 @@ impl<'a> Branches<'a> {
             self.follow(rows, conversation, branch, fork, head, &tree, now)
                 .await?;
         }
+        self.pass_on(rows, &edges, &tree).await
+    }
+
+    /// Messages that were brought for a branch which could not follow its source belong to one that reaches them.
+    async fn pass_on(&self, rows: &mut dyn Rows, edges: &[Edge], tree: &Tree) -> Result<(), StoreError> {
+        let heirs = heirs(&tree.0, self.rows.iter());
+        for left in self.rows.iter().filter(|row| self.left_behind.contains(&row.id)) {
+            let path = left.head.map(|head| tree.path(head)).unwrap_or_default();
+            let mut inherited: HashMap<BranchId, Vec<MessageId>> = HashMap::new();
+            let astray = |edge: &&Edge| edge.branch_id == left.id && !path.contains(&edge.id);
+            for message in edges.iter().filter(astray).map(|edge| edge.id) {
+                if let Some(heir) = heirs.get(&message) {
+                    inherited.entry(*heir).or_default().push(message);
+                }
+            }
+            for (heir, messages) in inherited {
+                rows.set_branch(&messages, heir).await?;
+            }
+        }
         Ok(())
     }
 
@@ -137,6 +163,7 @@ impl<'a> Branches<'a> {
             if row.head.is_some_and(|at| tree.path(at).contains(&head)) {
                 return Ok(());
             }
+            self.left_behind.insert(row.id);
             source_id.push(FURTHER);
             is_main = false;
         }
@@ -150,11 +177,6 @@ impl<'a> Branches<'a> {
         row.fork = tree.last_reached(head, self.rows.iter().filter_map(|row| row.head));
         row.head = Some(head);
         rows.save_branch(&row).await?;
-        let own: Vec<MessageId> = tree
-            .upwards(head)
-            .take_while(|id| Some(*id) != row.fork)
-            .collect();
-        rows.set_branch(&own, row.id).await?;
         if let Some(last) = self.rows.last_mut() {
             *last = row;
         }

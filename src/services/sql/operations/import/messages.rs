@@ -47,7 +47,7 @@ pub(super) async fn copy(
         match known.get(message.source_id.as_str()) {
             Some(copy) => {
                 update_text(rows, around, message, copy).await?;
-                copies.add(copy.id, copy.id);
+                copies.add(copy.id, copy.origin);
             }
             None => {
                 let row = copies.new_row(rows, around, &mut planter, message).await?;

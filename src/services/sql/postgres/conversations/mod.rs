@@ -61,6 +61,9 @@ const COPY: &str = "SELECT id FROM conversations WHERE user_id = $1 AND imported
 const FIRST_TEXT: &str =
     "SELECT content FROM messages WHERE conversation_id = $1 AND role = 'user' ORDER BY number LIMIT 1";
 
+const NEWEST_MESSAGE: &str =
+    "SELECT created_at FROM messages WHERE conversation_id = $1 ORDER BY number DESC LIMIT 1";
+
 #[async_trait]
 impl ConversationRows for PostgresRows {
     async fn lock_user(&mut self, caller: &Caller, now: DateTime<Utc>) -> RowsResult<u64> {
@@ -195,6 +198,13 @@ impl ConversationRows for PostgresRows {
 
     async fn first_user_text(&mut self, id: ConversationId) -> RowsResult<Option<String>> {
         Ok(sqlx::query_scalar(FIRST_TEXT)
+            .bind(id)
+            .fetch_optional(self.connection())
+            .await?)
+    }
+
+    async fn newest_message_at(&mut self, id: ConversationId) -> RowsResult<Option<DateTime<Utc>>> {
+        Ok(sqlx::query_scalar(NEWEST_MESSAGE)
             .bind(id)
             .fetch_optional(self.connection())
             .await?)

@@ -16,11 +16,10 @@ const TOTALS: &str = "SELECT count(*) AS conversations, count(*) FILTER (WHERE s
          coalesce(sum(total_tokens), 0)::bigint AS total_tokens, coalesce(sum(total_cost), 0)::bigint AS total_cost
      FROM conversations WHERE user_id = $1 AND ($2::timestamptz IS NULL OR created_at >= $2)";
 
-const MODELS: &str = r#"SELECT m.model, count(*) AS answers
-     FROM conversations c JOIN messages m ON m.conversation_id = c.id
-     WHERE c.user_id = $1 AND ($2::timestamptz IS NULL OR c.created_at >= $2)
-       AND m.role = 'assistant' AND m.model IS NOT NULL
-     GROUP BY m.model ORDER BY answers DESC, m.model COLLATE "C""#;
+const MODELS: &str = r#"SELECT a.model, sum(a.answers)::bigint AS answers
+     FROM conversations c JOIN answer_counts a ON a.conversation_id = c.id
+     WHERE c.user_id = $1 AND ($2::timestamptz IS NULL OR c.created_at >= $2) AND a.answers > 0
+     GROUP BY a.model ORDER BY answers DESC, a.model COLLATE "C""#;
 
 const MONTHS: &str = "SELECT to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM') AS month, count(*)
      FROM conversations WHERE user_id = $1 AND ($2::timestamptz IS NULL OR created_at >= $2)

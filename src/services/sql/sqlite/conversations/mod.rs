@@ -11,7 +11,7 @@ use sqlx::SqliteConnection;
 
 use super::SqliteRows;
 use super::records::ConversationRecord;
-use super::values::{count, id_list, millis, stored};
+use super::values::{count, id_list, millis, stored, time};
 use crate::models::common::Page;
 use crate::models::conversation::{Conversation, ConversationStats};
 use crate::models::ids::{ConversationId, UserId};
@@ -45,6 +45,8 @@ statements! {
     SOME = "SELECT * FROM conversations WHERE id IN (SELECT unhex(value) FROM json_each(?1)) AND +user_id = ?2";
     COPY = "SELECT id FROM conversations WHERE user_id = ?1 AND imported_from = ?2";
     FIRST_TEXT = "SELECT content FROM messages WHERE conversation_id = ?1 AND role = 'user' ORDER BY number LIMIT 1";
+
+    NEWEST_MESSAGE = "SELECT created_at FROM messages WHERE conversation_id = ?1 ORDER BY number DESC LIMIT 1";
 }
 
 #[async_trait]
@@ -182,6 +184,14 @@ where
             .fetch_optional(self.connection())
             .await?;
         Ok(row.map(|(text,)| text))
+    }
+
+    async fn newest_message_at(&mut self, id: ConversationId) -> RowsResult<Option<DateTime<Utc>>> {
+        let row: Option<(i64,)> = sqlx::query_as(NEWEST_MESSAGE)
+            .bind(id)
+            .fetch_optional(self.connection())
+            .await?;
+        row.map(|(millis,)| time(millis)).transpose()
     }
 }
 

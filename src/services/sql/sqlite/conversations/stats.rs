@@ -15,10 +15,10 @@ statements! {
          coalesce(sum(branch_count), 0) AS branches, coalesce(sum(message_count), 0) AS messages,
          coalesce(sum(total_tokens), 0) AS total_tokens, coalesce(sum(total_cost), 0) AS total_cost
      FROM conversations WHERE user_id = ?1 AND created_at >= ?2";
-    MODELS = "SELECT m.model, count(*) AS answers
-     FROM conversations c CROSS JOIN messages m ON m.conversation_id = c.id
-     WHERE c.user_id = ?1 AND c.created_at >= ?2 AND m.role = 'assistant' AND m.model IS NOT NULL
-     GROUP BY m.model ORDER BY answers DESC, m.model";
+    MODELS = "SELECT a.model, sum(a.answers) AS answers
+     FROM conversations c CROSS JOIN answer_counts a ON a.conversation_id = c.id
+     WHERE c.user_id = ?1 AND c.created_at >= ?2 AND a.answers > 0
+     GROUP BY a.model ORDER BY sum(a.answers) DESC, a.model";
     MONTHS = "SELECT strftime('%Y-%m', created_at / 1000, 'unixepoch') AS month, count(*)
      FROM conversations WHERE user_id = ?1 AND created_at >= ?2
      GROUP BY month ORDER BY month";

@@ -1,6 +1,5 @@
 //! Messages as they are read.
 
-use serde_json::value::RawValue;
 use sqlx::FromRow;
 
 use super::super::values::{EMPTY_OBJECT, count, json, named, time};
@@ -8,6 +7,7 @@ use crate::models::ids::{BranchId, ConversationId, MessageId};
 use crate::models::message::{Message, MessageStatus, MessageUsage, Role};
 use crate::models::money::Money;
 use crate::services::sql::rows::{Jump, MessageRow};
+use crate::services::sql::values::text_json;
 use crate::utils::database::DatabaseError;
 
 /// The columns of a message.
@@ -120,8 +120,4 @@ impl MessageRecord {
             updated_at: time(self.updated_at)?,
         })
     }
-}
-
-fn text_json(text: &str) -> Result<Box<RawValue>, DatabaseError> {
-    serde_json::value::to_raw_value(text).map_err(|error| DatabaseError::Corrupt(format!("text: {error}")))
 }

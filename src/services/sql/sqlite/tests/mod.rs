@@ -1,5 +1,6 @@
 //! Tests of the SQL itself, on a database in memory. What the store does is tested on all databases alike.
 
+mod counts;
 mod lists;
 mod plans;
 mod texts;

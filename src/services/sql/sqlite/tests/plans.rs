@@ -4,7 +4,16 @@ use super::super::{answers, branches, conversations, messages, reads, search, te
 use super::database;
 
 /// What has only the rows that a statement itself has made.
-const OWN_ROWS: [&str; 7] = ["path", "up", "subtree", "page", "hit", "newest", "CONSTANT ROW"];
+const OWN_ROWS: [&str; 8] = [
+    "path",
+    "up",
+    "subtree",
+    "page",
+    "candidate",
+    "hit",
+    "newest",
+    "CONSTANT ROW",
+];
 
 /// Whether a step of a plan reads a whole table. Virtual tables are the index of texts, which is asked by a term, and
 /// lists of values.

@@ -1,0 +1,229 @@
+//! The stores under test, each over a database that nobody else uses.
+
+use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use ai_chat_orchestrator::config::{DatabaseSettings, DatabaseUrl, SqliteSynchronous};
+use ai_chat_orchestrator::services::conversations::{ConversationStore, StoreLimits};
+use ai_chat_orchestrator::services::sql::SqlConversations;
+use ai_chat_orchestrator::services::sql::postgres::PostgresDatabase;
+use ai_chat_orchestrator::services::sql::sqlite::SqliteDatabase;
+use ai_chat_orchestrator::utils::clock::Clock;
+use chrono::DateTime;
+use futures_util::FutureExt as _;
+use secrecy::SecretString;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use tempfile::TempDir;
+use tokio_util::task::TaskTracker;
+
+use super::user::User;
+use crate::support::time::within_limit;
+
+/// Longer than any promise takes on a busy machine.
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// Few enough to be reached, more than most tests need.
+pub const LIMITS: StoreLimits = StoreLimits {
+    conversations: 12,
+    branches: 40,
+    messages: 300,
+    context_messages: 20,
+};
+
+/// A store over an empty database.
+pub struct TestStore {
+    store: Arc<dyn ConversationStore>,
+    /// The clock that the store goes by.
+    pub clock: Clock,
+    /// What the store may hold.
+    pub limits: StoreLimits,
+    tasks: TaskTracker,
+    home: Home,
+}
+
+/// What is left of a database when its store is closed.
+enum Home {
+    Folder(TempDir),
+    Server {
+        database: PostgresDatabase,
+        name: String,
+    },
+}
+
+/// How often a table was read.
+#[derive(Debug, sqlx::FromRow)]
+pub struct TableReads {
+    pub table: String,
+    pub by_index: i64,
+    /// From end to end.
+    pub whole: i64,
+}
+
+impl Deref for TestStore {
+    type Target = dyn ConversationStore;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.store
+    }
+}
+
+impl TestStore {
+    /// A store over an SQLite file.
+    pub async fn sqlite(limits: StoreLimits) -> Self {
+        let (clock, tasks) = (ticking(), TaskTracker::new());
+        let folder = TempDir::new().expect("a temporary folder");
+        let path = folder.path().join("store.db");
+        let settings = settings(DatabaseUrl::Sqlite(path.clone()));
+        let database = SqliteDatabase::open(&path, &settings, clock.clone(), &tasks).await;
+        Self {
+            store: Arc::new(SqlConversations::new(database.expect("a database"), limits)),
+            clock,
+            limits,
+            tasks,
+            home: Home::Folder(folder),
+        }
+    }
+
+    /// A store over a database of its own on the server that `TEST_POSTGRES_URL` names.
+    ///
+    /// The migrations run in each database: copying a migrated one would save nothing that can be measured.
+    pub async fn postgres(limits: StoreLimits) -> Self {
+        let (clock, tasks) = (ticking(), TaskTracker::new());
+        let name = format!("store_{}", clock.uuid().simple());
+        administer(&format!("CREATE DATABASE {name}")).await;
+        let url = SecretString::from(database_url(&name));
+        let settings = settings(DatabaseUrl::Sqlite(PathBuf::new()));
+        let database = PostgresDatabase::open(&url, &settings, clock.clone(), &tasks).await;
+        let database = database.expect("a database");
+        Self {
+            store: Arc::new(SqlConversations::new(database.clone(), limits)),
+            clock,
+            limits,
+            tasks,
+            home: Home::Server { database, name },
+        }
+    }
+
+    /// As [`Self::postgres`], in which a table is read from end to end only where no index would do.
+    pub async fn postgres_by_index(limits: StoreLimits) -> Self {
+        let store = Self::postgres(limits).await;
+        if let Home::Server { name, .. } = &store.home {
+            // For sessions that begin from now on: the store has none yet. What the migrations read does not count.
+            administer(&format!("ALTER DATABASE {name} SET enable_seqscan = off")).await;
+            let mut connection = PgConnection::connect(&database_url(name))
+                .await
+                .expect("PostgreSQL");
+            let reset = sqlx::query("SELECT pg_stat_reset()")
+                .execute(&mut connection)
+                .await;
+            reset.expect("statistics from now on");
+        }
+        store
+    }
+
+    /// How the tables of its database were read so far. The store cannot be used any more: a session only tells at its
+    /// end what it read last.
+    pub async fn table_reads(&self) -> Vec<TableReads> {
+        let Home::Server { database, name } = &self.home else {
+            return Vec::new();
+        };
+        database.close().await;
+        let mut connection = PgConnection::connect(&database_url(name))
+            .await
+            .expect("PostgreSQL");
+        let alone = "SELECT count(*) = 0 FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        while !sqlx::query_scalar(alone)
+            .fetch_one(&mut connection)
+            .await
+            .expect("sessions")
+        {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let reads = "SELECT relname::text AS table, coalesce(idx_scan, 0) AS by_index, seq_scan AS whole
+             FROM pg_stat_user_tables";
+        sqlx::query_as(reads)
+            .fetch_all(&mut connection)
+            .await
+            .expect("statistics")
+    }
+
+    /// A user whom the store has not seen before.
+    pub fn user(&self) -> User<'_> {
+        User::new(self)
+    }
+
+    /// Closes the store and removes its database.
+    pub async fn close(self) {
+        drop(self.store);
+        if let Home::Server { database, .. } = &self.home {
+            database.close().await;
+        }
+        self.tasks.close();
+        within_limit(LIMIT, "the store's tasks", self.tasks.wait()).await;
+        match self.home {
+            Home::Folder(folder) => folder.close().expect("a removed folder"),
+            Home::Server { name, .. } => administer(&format!("DROP DATABASE {name} WITH (FORCE)")).await,
+        }
+    }
+}
+
+/// Has a new store keep one promise, and removes its database even if it does not.
+pub async fn keep(store: impl Future<Output = TestStore>, promise: impl AsyncFnOnce(&TestStore)) {
+    let store = store.await;
+    let kept = within_limit(LIMIT, "a promise to be kept", promise(&store));
+    let outcome = AssertUnwindSafe(kept).catch_unwind().await;
+    store.close().await;
+    if let Err(panic) = outcome {
+        resume_unwind(panic);
+    }
+}
+
+/// The beginning of 2026, in milliseconds since 1970.
+const START: i64 = 1_767_225_600_000;
+
+/// A clock that goes a millisecond further whenever somebody looks at it: no two things happen at the same time.
+fn ticking() -> Clock {
+    let ticks = AtomicI64::new(START);
+    Clock::from_fn(move || {
+        let now = ticks.fetch_add(1, Ordering::Relaxed);
+        DateTime::from_timestamp_millis(now).expect("a time")
+    })
+}
+
+fn settings(url: DatabaseUrl) -> DatabaseSettings {
+    DatabaseSettings {
+        url,
+        max_connections: 8,
+        sqlite_synchronous: SqliteSynchronous::Normal,
+    }
+}
+
+/// Says something to the server that holds the databases of tests.
+async fn administer(sql: &str) {
+    let mut connection = PgConnection::connect(&server_url()).await.expect("PostgreSQL");
+    let done = sqlx::query(AssertSqlSafe(sql.to_owned()))
+        .execute(&mut connection)
+        .await;
+    done.expect("a database made or dropped");
+    connection.close().await.expect("a closed connection");
+}
+
+/// The server's URL with another database.
+fn database_url(name: &str) -> String {
+    let server = server_url();
+    let (server, _) = server.rsplit_once('/').expect("a URL that names a database");
+    format!("{server}/{name}")
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what scripts/test has started is told by the environment"
+)]
+fn server_url() -> String {
+    std::env::var("TEST_POSTGRES_URL").expect("TEST_POSTGRES_URL: run scripts/test, which starts PostgreSQL")
+}

@@ -1,0 +1,184 @@
+//! Copies by export and import.
+
+use ai_chat_orchestrator::models::message::MessageStatus;
+
+use super::{B, Branch, C, Conversation, M, Message, Model, Refusal, UserNumber};
+
+/// What an import made of an export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Copied {
+    /// A new conversation.
+    Created(C),
+    /// The earlier copy. Which branches follow their sources, the model does not say: the store tells, within what
+    /// [`follow`](Model::follow) allows.
+    Updated(C),
+}
+
+impl Model {
+    /// Copies a conversation, or brings its earlier copy up to date but for the branches.
+    pub(super) fn copy(&mut self, user: UserNumber, source: C) -> Result<(), Refusal> {
+        self.conversation(user, source)?;
+        let mut copies = self.conversations_of(user);
+        let earlier = copies
+            .find(|(_, conversation)| conversation.copy_of == Some(source))
+            .map(|(copy, _)| copy);
+        drop(copies);
+        let copied = match earlier {
+            Some(copy) => {
+                self.fill(source, copy);
+                Copied::Updated(copy)
+            }
+            None => {
+                self.ensure_room_for_conversation(user)?;
+                Copied::Created(self.copy_whole(source))
+            }
+        };
+        self.last_copy = Some(copied);
+        Ok(())
+    }
+
+    fn copy_whole(&mut self, source: C) -> C {
+        let original = self.conversations[source.0].clone();
+        let copy = C(self.conversations.len());
+        self.conversations.push(Conversation {
+            copy_of: Some(source),
+            messages: [].into(),
+            branches: [].into(),
+            ..original.clone()
+        });
+        self.fill(source, copy);
+        let here = &mut self.conversations[copy.0];
+        here.active = find_branch(here, &original, original.active).expect("a copy of every branch");
+        for (number, branch) in &original.branches {
+            let copied = find_branch(here, &original, *number).expect("a copy of every branch");
+            let (fork, head) = [branch.fork, branch.head]
+                .map(|end| end.map(|end| copied_message(here, end)))
+                .into();
+            let copied = here.branches.get_mut(&copied).expect("the copy");
+            (copied.fork, copied.head) = (fork, head);
+        }
+        copy
+    }
+
+    /// Gives a copy the branches and messages that it does not have, the branches still empty.
+    fn fill(&mut self, source: C, copy: C) {
+        let original = self.conversations[source.0].clone();
+        let mut sources: Vec<B> = original.branches.keys().copied().collect();
+        sources.sort_by_key(|number| (!original.branches[number].is_main, *number));
+        for number in sources {
+            if find_branch(&self.conversations[copy.0], &original, number).is_none() {
+                let copied = self.next_branch();
+                let branch = Branch {
+                    fork: None,
+                    head: None,
+                    source: Some(number),
+                    ..original.branches[&number].clone()
+                };
+                self.conversations[copy.0].branches.insert(copied, branch);
+            }
+        }
+        for (number, message) in &original.messages {
+            self.fill_message(&original, copy, *number, message);
+        }
+        let here = &mut self.conversations[copy.0];
+        if here.title.is_none() {
+            here.title = original.title;
+        }
+    }
+
+    /// Copies a message if it is not there; else its text, if that changed, unless it was edited here.
+    fn fill_message(&mut self, original: &Conversation, copy: C, number: M, message: &Message) {
+        let here = &mut self.conversations[copy.0];
+        if let Some(known) = find_copy(here, number) {
+            let known = here.messages.get_mut(&known).expect("the copy");
+            if known.text != message.text && (message.edited || !known.edited) {
+                known.text.clone_from(&message.text);
+                known.edited = message.edited;
+            }
+            return;
+        }
+        let here = &self.conversations[copy.0];
+        let merged_from = message.merged_from.map(|(branch, merged)| {
+            let branch_here = find_branch(here, original, branch);
+            (
+                branch_here.unwrap_or(branch),
+                find_copy(here, merged).unwrap_or(merged),
+            )
+        });
+        let copied = Message {
+            parent: message.parent.map(|parent| copied_message(here, parent)),
+            status: match message.status {
+                MessageStatus::Streaming => MessageStatus::Interrupted,
+                ended => ended,
+            },
+            merged_from,
+            origin: message.merged_from.map(|(_, merged)| origin(here, merged)),
+            source: Some(number),
+            ..message.clone()
+        };
+        let number = self.next_message();
+        self.conversations[copy.0].messages.insert(number, copied);
+    }
+
+    /// Takes over where the branches of an updated copy end now: heads only move down, and no branch is lost.
+    pub fn follow(&mut self, copy: C, branches: Vec<(Option<B>, Branch)>) -> Result<(), String> {
+        let here = &mut self.conversations[copy.0];
+        let before = here.clone();
+        let kept: Vec<B> = branches.iter().filter_map(|(number, _)| *number).collect();
+        if !before.branches.keys().all(|number| kept.contains(number)) {
+            return Err(format!("of {:?} only {kept:?} are left", before.branches.keys()));
+        }
+        for (number, branch) in branches {
+            let number = number.unwrap_or_else(|| {
+                self.branches_made += 1;
+                B(self.branches_made - 1)
+            });
+            let known = before.branches.get(&number);
+            let (name, source) = known.map_or((None, None), |known| (known.name.clone(), known.source));
+            here.branches.insert(
+                number,
+                Branch {
+                    name,
+                    source,
+                    ..branch
+                },
+            );
+        }
+        for (number, branch) in &before.branches {
+            let path = here.path_of(*number);
+            if branch.head.is_some_and(|head| !path.contains(&head)) {
+                return Err(format!("{number:?} was moved aside"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The copy of a branch; every conversation has one main branch, whatever it was called elsewhere.
+fn find_branch(here: &Conversation, original: &Conversation, source: B) -> Option<B> {
+    if original.branches.get(&source)?.is_main && !here.branches.is_empty() {
+        return Some(here.main());
+    }
+    let mut branches = here.branches.iter();
+    branches
+        .find(|(_, branch)| branch.source == Some(source))
+        .map(|(number, _)| *number)
+}
+
+fn find_copy(here: &Conversation, source: M) -> Option<M> {
+    let mut messages = here.messages.iter();
+    messages
+        .find(|(_, message)| message.source == Some(source))
+        .map(|(number, _)| *number)
+}
+
+fn copied_message(here: &Conversation, source: M) -> M {
+    find_copy(here, source).expect("parents are copied before their children")
+}
+
+/// What a merged message is a copy of in the end, as far as the file tells: it names the message that was merged, and
+/// where that one came from is known only if it is there.
+fn origin(here: &Conversation, merged: M) -> M {
+    let copy = find_copy(here, merged);
+    copy.map_or(merged, |copy| here.messages[&copy].origin.unwrap_or(copy))
+}

@@ -88,7 +88,7 @@ async fn results_can_be_answered_anew(store: Store) {
     let server = TestServer::on(store).await;
     let (tree, _) = calling(&server).await;
     let answer = tree.chat_with(&results(&tree, "sun")).await.message();
-    let body = json!({"model": MODEL, "stream": false});
+    let body = json!({"model": "other", "stream": false});
     let again = tree.post(&format!("/messages/{answer}/regenerate"), &body).await;
     assert_eq!(again.status, 200, "{again:?}");
     let expected = pairs([

@@ -1,6 +1,7 @@
 //! JSON bodies. Nothing is done with a body before it was found to be well-formed and storable.
 
-use axum::extract::{FromRef, FromRequest, Request};
+use axum::body::HttpBody as _;
+use axum::extract::{FromRef, FromRequest, OptionalFromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderValue, header};
@@ -40,6 +41,32 @@ where
         let object = checked_object(&body)?;
         check_storable(&body)?;
         parse(object.as_bytes()).map(Self)
+    }
+}
+
+/// For bodies in which everything may be left out, and which may therefore be left out themselves.
+impl<S, T> OptionalFromRequest<S> for Json<T>
+where
+    S: Sync,
+    BodyLimits: FromRef<S>,
+    T: DeserializeOwned,
+{
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Option<Self>, ApiError> {
+        if request.body().is_end_stream() {
+            return Ok(None);
+        }
+        <Self as FromRequest<S>>::from_request(request, state)
+            .await
+            .map(Some)
+    }
+}
+
+impl<T: Default> Json<T> {
+    /// What stands in a body that may be left out.
+    pub fn or_default(body: Option<Self>) -> T {
+        body.map(|Self(value)| value).unwrap_or_default()
     }
 }
 

@@ -158,7 +158,8 @@ pub struct FullConversation {
     pub branches: Vec<Branch>,
     /// Every message once, the oldest first.
     pub messages: Vec<Message>,
-    /// The same messages as trees of ids, roots first.
+    /// The same messages as trees of ids, roots first. As deep as the longest branch: a JSON parser that limits nesting
+    /// is better off with the `parent_id` of each message.
     #[schema(value_type = Vec<TreeNode>)]
     pub tree: Box<RawValue>,
 }

@@ -4,7 +4,20 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::database::UsageRow;
-use crate::support::{Answer, Client, EventStream, Gate, MODEL, Reply, TestServer, chunk, eventually};
+use crate::support::{
+    Answer, Client, EventStream, Gate, MODEL, Reply, Store, TestServer, chunk, eventually, on_each_store,
+};
+
+on_each_store!(
+    a_conversations_answer,
+    an_answer_for_openais_clients,
+    an_answer_that_the_model_did_not_count,
+    an_interrupted_answer,
+    a_refused_answer,
+    a_cancelled_answer,
+    an_answer_whose_openai_client_left,
+    a_whole_answer_whose_openai_client_left,
+);
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -24,9 +37,9 @@ fn priced() -> Reply {
 
 /// The only entry, once it is there.
 async fn only_entry(server: &TestServer) -> UsageRow {
-    let mut database = server.database().await;
+    let mut ledger = server.ledger().await;
     let entries = eventually("an entry", async || {
-        let entries = database.usage().await;
+        let entries = ledger.entries().await;
         (!entries.is_empty()).then_some(entries)
     })
     .await;
@@ -37,8 +50,8 @@ async fn only_entry(server: &TestServer) -> UsageRow {
 }
 
 /// Lets the user ask, takes the whole answer, and returns the entry that came of it.
-async fn entry_of(reply: Reply, body: &Value, status: u16) -> UsageRow {
-    let server = TestServer::start().await;
+async fn entry_of(store: Store, reply: Reply, body: &Value, status: u16) -> UsageRow {
+    let server = TestServer::on(store).await;
     server.upstream.script(MODEL, [reply]);
     let user = server.user();
     let request = user.request(Method::POST, CHAT).header("x-request-id", "req-7");
@@ -66,9 +79,8 @@ fn assert_estimated(entry: &UsageRow) {
     assert_eq!(entry.cost, None, "unknown is not free");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_conversations_answer() {
-    let entry = entry_of(priced(), &conversation(true), 200).await;
+async fn a_conversations_answer(store: Store) {
+    let entry = entry_of(store, priced(), &conversation(true), 200).await;
     assert_eq!((&*entry.status, entry.streamed), ("completed", true));
     assert_eq!(reported(&entry), (8, 27, Some(17_400)));
     assert!(
@@ -77,7 +89,7 @@ async fn a_conversations_answer() {
     );
 
     let reply = Reply::completion("Hi").header("x-litellm-response-cost", "1.5e-06");
-    let entry = entry_of(reply, &conversation(false), 200).await;
+    let entry = entry_of(store, reply, &conversation(false), 200).await;
     assert_eq!((&*entry.status, entry.streamed), ("completed", false));
     assert_eq!(reported(&entry), (5, 3, Some(1_500)));
     assert!(
@@ -86,47 +98,43 @@ async fn a_conversations_answer() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_answer_for_openais_clients() {
-    let entry = entry_of(priced(), &openai(true), 200).await;
+async fn an_answer_for_openais_clients(store: Store) {
+    let entry = entry_of(store, priced(), &openai(true), 200).await;
     assert_eq!((&*entry.status, entry.streamed), ("completed", true));
     assert_eq!(reported(&entry), (8, 27, Some(17_400)));
     assert_eq!((entry.conversation_id, entry.message_id), (None, None));
 
     let reply = Reply::completion("Hi").header("x-litellm-response-cost", "1.5e-06");
-    let entry = entry_of(reply, &openai(false), 200).await;
+    let entry = entry_of(store, reply, &openai(false), 200).await;
     assert_eq!((&*entry.status, entry.streamed), ("completed", false));
     assert_eq!(reported(&entry), (5, 3, Some(1_500)));
     assert_eq!((entry.conversation_id, entry.message_id), (None, None));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_the_model_did_not_count() {
+async fn an_answer_that_the_model_did_not_count(store: Store) {
     let without_usage = Reply::stream().text("Hi").event(chunk::finish("stop")).done();
     for body in [conversation(true), openai(true)] {
-        let entry = entry_of(without_usage.clone(), &body, 200).await;
+        let entry = entry_of(store, without_usage.clone(), &body, 200).await;
         assert_eq!(entry.status, "completed");
         assert_estimated(&entry);
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_interrupted_answer() {
+async fn an_interrupted_answer(store: Store) {
     for body in [conversation(true), openai(true)] {
-        let entry = entry_of(Reply::stream().text("Hi").cut(), &body, 200).await;
+        let entry = entry_of(store, Reply::stream().text("Hi").cut(), &body, 200).await;
         assert_eq!(entry.status, "interrupted");
         assert_estimated(&entry);
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_refused_answer() {
+async fn a_refused_answer(store: Store) {
     for (body, stream) in [conversation, openai]
         .into_iter()
         .flat_map(|body| [(body(true), true), (body(false), false)])
     {
         let refusal = Reply::error(401, "auth_error", "Invalid API key");
-        let entry = entry_of(refusal, &body, 502).await;
+        let entry = entry_of(store, refusal, &body, 502).await;
         assert_eq!((&*entry.status, entry.streamed), ("failed", stream), "{body}");
         assert_eq!(entry.message_id, None);
         assert_eq!((entry.completion_tokens, entry.cost), (0, None));
@@ -143,9 +151,8 @@ async fn begun(server: &TestServer, user: &Client, body: &Value) -> EventStream 
     stream
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_cancelled_answer() {
-    let server = TestServer::start().await;
+async fn a_cancelled_answer(store: Store) {
+    let server = TestServer::on(store).await;
     let user = server.user();
     let stream = begun(&server, &user, &conversation(true)).await;
     let cancel = format!("/v1/chat/streams/{}/cancel", stream.stream_id());
@@ -161,18 +168,16 @@ async fn a_cancelled_answer() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_answer_whose_openai_client_left() {
-    let server = TestServer::start().await;
+async fn an_answer_whose_openai_client_left(store: Store) {
+    let server = TestServer::on(store).await;
     drop(begun(&server, &server.user(), &openai(true)).await);
     let entry = only_entry(&server).await;
     assert_eq!((&*entry.status, entry.streamed), ("cancelled", true));
     assert_estimated(&entry);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_whole_answer_whose_openai_client_left() {
-    let server = TestServer::start().await;
+async fn a_whole_answer_whose_openai_client_left(store: Store) {
+    let server = TestServer::on(store).await;
     server.upstream.script(MODEL, [Reply::silent()]);
     let (user, body) = (server.user(), openai(false));
     tokio::select! {

@@ -8,6 +8,7 @@
 )]
 
 mod auth;
+mod branches;
 mod chat_conversation;
 mod chat_faults;
 mod chat_openai;
@@ -21,11 +22,17 @@ mod headers;
 mod ledger;
 mod limits;
 mod litellm_e2e;
+mod merge;
+mod messages;
 mod openai_sdk;
 mod openapi;
 mod operations;
 mod recovery;
+mod regenerate;
 mod replay_memory;
 mod store;
+mod strangers;
 mod streams;
 mod support;
+mod tool_calls;
+mod while_answering;

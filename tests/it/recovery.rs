@@ -7,7 +7,20 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::client::text;
-use crate::support::{Client, Database, EventStream, Gate, MODEL, Machine, Reply, eventually, time};
+use crate::support::{
+    Client, Database, EventStream, Gate, MODEL, Machine, Reply, Store, eventually, on_each_store, time,
+};
+
+on_each_store!(
+    a_killed_process_loses_no_message_and_at_most_a_second_of_text,
+    a_message_is_safe_before_its_answer_begins,
+    a_recovered_conversation_goes_on,
+    what_was_answered_before_the_kill_is_whole,
+    sigterm_lets_the_running_answer_finish,
+    what_does_not_finish_in_time_is_closed_in_order,
+    a_second_signal_ends_at_once,
+    an_idle_process_ends_with_zero,
+);
 
 /// An answer that has shown "one" and is waiting at the gate.
 struct Running {
@@ -50,9 +63,8 @@ fn str_in<'a>(message: &'a Value, field: &str) -> &'a str {
         .unwrap_or_else(|| panic!("no {field} in {message}"))
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_killed_process_loses_no_message_and_at_most_a_second_of_text() {
-    let machine = Machine::new().await;
+async fn a_killed_process_loses_no_message_and_at_most_a_second_of_text(store: Store) {
+    let machine = Machine::on(store).await;
     let mut process = machine.serve("5").await;
     let user = process.user();
     let running = start_answer(&machine, &user).await;
@@ -73,9 +85,8 @@ async fn a_killed_process_loses_no_message_and_at_most_a_second_of_text() {
     assert!(error["details"]["retry_after_ms"].is_number(), "{error}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_message_is_safe_before_its_answer_begins() {
-    let machine = Machine::new().await;
+async fn a_message_is_safe_before_its_answer_begins(store: Store) {
+    let machine = Machine::on(store).await;
     let mut process = machine.serve("5").await;
     let user = process.user();
     let conversation = user.new_conversation(&json!({})).await;
@@ -91,9 +102,8 @@ async fn a_message_is_safe_before_its_answer_begins() {
     assert_eq!(messages[0]["role"], "user");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_recovered_conversation_goes_on() {
-    let machine = Machine::new().await;
+async fn a_recovered_conversation_goes_on(store: Store) {
+    let machine = Machine::on(store).await;
     let mut process = machine.serve("5").await;
     let user = process.user();
     let running = start_answer(&machine, &user).await;
@@ -107,9 +117,8 @@ async fn a_recovered_conversation_goes_on() {
     assert!(metrics.contains("\ngenerations_recovered_total 1\n"), "{metrics}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_answered_before_the_kill_is_whole() {
-    let machine = Machine::new().await;
+async fn what_was_answered_before_the_kill_is_whole(store: Store) {
+    let machine = Machine::on(store).await;
     let mut process = machine.serve("5").await;
     let user = process.user();
     let transcript = user
@@ -127,9 +136,8 @@ async fn what_was_answered_before_the_kill_is_whole() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn sigterm_lets_the_running_answer_finish() {
-    let machine = Machine::new().await;
+async fn sigterm_lets_the_running_answer_finish(store: Store) {
+    let machine = Machine::on(store).await;
     let mut process = machine.serve("20").await;
     let user = process.user();
     let running = start_answer(&machine, &user).await;
@@ -147,9 +155,8 @@ async fn sigterm_lets_the_running_answer_finish() {
     assert_eq!(texts(&messages), [("Hi", "completed"), ("onetwo", "completed")]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_does_not_finish_in_time_is_closed_in_order() {
-    let machine = Machine::new().await;
+async fn what_does_not_finish_in_time_is_closed_in_order(store: Store) {
+    let machine = Machine::on(store).await;
     let mut process = machine.serve("1").await;
     let user = process.user();
     let running = start_answer(&machine, &user).await;
@@ -162,9 +169,8 @@ async fn what_does_not_finish_in_time_is_closed_in_order() {
     assert_eq!(texts(&messages), [("Hi", "completed"), ("one", "interrupted")]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_second_signal_ends_at_once() {
-    let machine = Machine::new().await;
+async fn a_second_signal_ends_at_once(store: Store) {
+    let machine = Machine::on(store).await;
     let mut process = machine.serve("300").await;
     let user = process.user();
     let _running = start_answer(&machine, &user).await;
@@ -174,9 +180,8 @@ async fn a_second_signal_ends_at_once() {
     time::within_limit(Duration::from_secs(5), "the end of the process", process.exit()).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_idle_process_ends_with_zero() {
-    let machine = Machine::new().await;
+async fn an_idle_process_ends_with_zero(store: Store) {
+    let machine = Machine::on(store).await;
     let mut process = machine.serve("20").await;
     process.terminate();
     let exit = time::within_limit(Duration::from_secs(5), "the end of the process", process.exit()).await;

@@ -6,7 +6,29 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::client::text;
-use crate::support::{Answer, Client, EventStream, Gate, MODEL, Reply, TestServer, eventually, token};
+use crate::support::{
+    Answer, Client, EventStream, Gate, MODEL, Reply, Store, TestServer, eventually, on_each_store, token,
+};
+
+on_each_store!(
+    an_ended_stream_is_replayed_from_its_start,
+    a_replay_goes_on_after_the_last_event_seen,
+    a_client_comes_back_to_a_running_answer,
+    a_second_viewer_sees_the_same,
+    only_the_owner_sees_a_stream,
+    a_stream_is_forgotten_after_its_time_but_not_its_message,
+    a_conversation_leads_to_its_running_stream,
+    cancelling_stops_the_model_and_keeps_what_there_is,
+    cancelling_an_ended_answer_changes_nothing,
+    after_cancelling_the_conversation_goes_on,
+    an_unknown_stream_cannot_be_cancelled,
+    on_request_leaving_cancels,
+    by_setting_leaving_cancels_unless_asked_otherwise,
+    coming_back_within_the_grace_keeps_the_answer,
+    the_place_to_go_on_must_be_a_number,
+    the_disconnect_policy_must_be_known,
+    draining_refuses_new_answers_and_finishes_the_running_one,
+);
 
 fn ask() -> Value {
     json!({"model": MODEL, "message": "Hi"})
@@ -66,9 +88,8 @@ async fn stored(user: &Client, conversation: &str, status: &str) -> Value {
     .await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_ended_stream_is_replayed_from_its_start() {
-    let server = TestServer::start().await;
+async fn an_ended_stream_is_replayed_from_its_start(store: Store) {
+    let server = TestServer::on(store).await;
     let user = server.user();
     let stream = user.chat_stream(&ask()).await;
     let id = stream.stream_id();
@@ -78,9 +99,8 @@ async fn an_ended_stream_is_replayed_from_its_start() {
     assert_eq!(replay.finish().await, original);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_replay_goes_on_after_the_last_event_seen() {
-    let server = TestServer::start().await;
+async fn a_replay_goes_on_after_the_last_event_seen(store: Store) {
+    let server = TestServer::on(store).await;
     let user = server.user();
     let stream = user.chat_stream(&ask()).await;
     let path = path_of(&stream.stream_id());
@@ -98,9 +118,8 @@ async fn a_replay_goes_on_after_the_last_event_seen() {
     assert_eq!(by_query.finish().await.events, original.events[2..]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_client_comes_back_to_a_running_answer() {
-    let server = TestServer::start().await;
+async fn a_client_comes_back_to_a_running_answer(store: Store) {
+    let server = TestServer::on(store).await;
     let user = server.user();
     let running = Running::start(&server, &user).await;
     let (id, _, gate) = running.disconnect();
@@ -111,9 +130,8 @@ async fn a_client_comes_back_to_a_running_answer() {
     resumed.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_second_viewer_sees_the_same() {
-    let server = TestServer::start().await;
+async fn a_second_viewer_sees_the_same(store: Store) {
+    let server = TestServer::on(store).await;
     let user = server.user();
     let Running { stream, id, gate, .. } = Running::start(&server, &user).await;
     let viewer = user.stream(&path_of(&id)).await;
@@ -127,9 +145,8 @@ async fn a_second_viewer_sees_the_same() {
     assert_eq!(second.text(), "onetwo");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn only_the_owner_sees_a_stream() {
-    let server = TestServer::start().await;
+async fn only_the_owner_sees_a_stream(store: Store) {
+    let server = TestServer::on(store).await;
     let user = server.user();
     let Running {
         stream,
@@ -163,9 +180,8 @@ fn without_ids(answer: &Answer, id: &str) -> String {
         .replace(id, "")
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stream_is_forgotten_after_its_time_but_not_its_message() {
-    let server = TestServer::with([("STREAM_RETENTION_SECONDS", "1")]).await;
+async fn a_stream_is_forgotten_after_its_time_but_not_its_message(store: Store) {
+    let server = TestServer::on_with(store, [("STREAM_RETENTION_SECONDS", "1")]).await;
     let user = server.user();
     let stream = user.chat_stream(&ask()).await;
     let path = path_of(&stream.stream_id());
@@ -179,9 +195,8 @@ async fn a_stream_is_forgotten_after_its_time_but_not_its_message() {
     assert_eq!(error["details"]["message_id"], message);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_conversation_leads_to_its_running_stream() {
-    let server = TestServer::start().await;
+async fn a_conversation_leads_to_its_running_stream(store: Store) {
+    let server = TestServer::on(store).await;
     let user = server.user();
     let Running {
         stream,
@@ -199,9 +214,8 @@ async fn a_conversation_leads_to_its_running_stream() {
     assert_eq!((ended.status, ended.body.len()), (204, 0));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn cancelling_stops_the_model_and_keeps_what_there_is() {
-    let server = TestServer::start().await;
+async fn cancelling_stops_the_model_and_keeps_what_there_is(store: Store) {
+    let server = TestServer::on(store).await;
     let user = server.user();
     let Running {
         stream,
@@ -231,9 +245,8 @@ async fn cancelling_stops_the_model_and_keeps_what_there_is() {
     assert_eq!(user.messages(&conversation).await[1], answer);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn cancelling_an_ended_answer_changes_nothing() {
-    let server = TestServer::start().await;
+async fn cancelling_an_ended_answer_changes_nothing(store: Store) {
+    let server = TestServer::on(store).await;
     let user = server.user();
     let stream = user.chat_stream(&ask()).await;
     let cancel = format!("{}/cancel", path_of(&stream.stream_id()));
@@ -245,9 +258,8 @@ async fn cancelling_an_ended_answer_changes_nothing() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn after_cancelling_the_conversation_goes_on() {
-    let server = TestServer::start().await;
+async fn after_cancelling_the_conversation_goes_on(store: Store) {
+    let server = TestServer::on(store).await;
     let user = server.user();
     let Running {
         stream,
@@ -262,9 +274,8 @@ async fn after_cancelling_the_conversation_goes_on() {
     assert_eq!(user.chat_stream(&body).await.finish().await.text(), "next");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_stream_cannot_be_cancelled() {
-    let server = TestServer::start().await;
+async fn an_unknown_stream_cannot_be_cancelled(store: Store) {
+    let server = TestServer::on(store).await;
     let path = format!("{}/cancel", path_of(&token::new_uuid().to_string()));
     server
         .user()
@@ -273,9 +284,8 @@ async fn an_unknown_stream_cannot_be_cancelled() {
         .error(404, "STREAM_NOT_FOUND");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn on_request_leaving_cancels() {
-    let server = TestServer::with([("DISCONNECT_GRACE_SECONDS", "0")]).await;
+async fn on_request_leaving_cancels(store: Store) {
+    let server = TestServer::on_with(store, [("DISCONNECT_GRACE_SECONDS", "0")]).await;
     let user = server.user();
     let running = Running::start_with(&server, &user, Some("cancel")).await;
     let (_, conversation, _gate) = running.disconnect();
@@ -284,10 +294,9 @@ async fn on_request_leaving_cancels() {
     assert_eq!(answer["content"], "one");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn by_setting_leaving_cancels_unless_asked_otherwise() {
+async fn by_setting_leaving_cancels_unless_asked_otherwise(store: Store) {
     let settings = [("ON_DISCONNECT", "cancel"), ("DISCONNECT_GRACE_SECONDS", "0")];
-    let server = TestServer::with(settings).await;
+    let server = TestServer::on_with(store, settings).await;
     let user = server.user();
     let (_, conversation, _gate) = Running::start(&server, &user).await.disconnect();
     stored(&user, &conversation, "cancelled").await;
@@ -301,10 +310,9 @@ async fn by_setting_leaving_cancels_unless_asked_otherwise() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn coming_back_within_the_grace_keeps_the_answer() {
+async fn coming_back_within_the_grace_keeps_the_answer(store: Store) {
     let settings = [("ON_DISCONNECT", "cancel"), ("DISCONNECT_GRACE_SECONDS", "20")];
-    let server = TestServer::with(settings).await;
+    let server = TestServer::on_with(store, settings).await;
     let user = server.user();
     let (id, _, gate) = Running::start(&server, &user).await.disconnect();
     let resumed = user.stream(&path_of(&id)).await;
@@ -312,9 +320,8 @@ async fn coming_back_within_the_grace_keeps_the_answer() {
     assert_eq!(resumed.finish().await.text(), "onetwo");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_place_to_go_on_must_be_a_number() {
-    let server = TestServer::start().await;
+async fn the_place_to_go_on_must_be_a_number(store: Store) {
+    let server = TestServer::on(store).await;
     let user = server.user();
     let stream = user.chat_stream(&ask()).await;
     let path = path_of(&stream.stream_id());
@@ -328,18 +335,16 @@ async fn the_place_to_go_on_must_be_a_number() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_disconnect_policy_must_be_known() {
-    let server = TestServer::start().await;
+async fn the_disconnect_policy_must_be_known(store: Store) {
+    let server = TestServer::on(store).await;
     let request = server.user().request(Method::POST, "/v1/chat/completions");
     let answer = Answer::to(request.header("x-on-disconnect", "maybe").json(&ask())).await;
     answer.error(422, "VALIDATION_ERROR");
     assert_eq!(server.upstream.chats().len(), 0);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn draining_refuses_new_answers_and_finishes_the_running_one() {
-    let server = TestServer::with([("SHUTDOWN_TIMEOUT", "20")]).await;
+async fn draining_refuses_new_answers_and_finishes_the_running_one(store: Store) {
+    let server = TestServer::on_with(store, [("SHUTDOWN_TIMEOUT", "20")]).await;
     let user = server.user();
     let Running { stream, gate, .. } = Running::start(&server, &user).await;
     server.drain();

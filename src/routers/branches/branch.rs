@@ -119,7 +119,6 @@ pub(super) async fn read_branch(
     responses(
         (status = 200, description = "The branch", body = Success<Branch>),
         (status = 404, description = "No such conversation or branch", body = ErrorBody),
-        (status = 409, description = "The branch cannot have that status", body = ErrorBody),
         (status = 422, description = "A field is not valid, or none is given", body = ErrorBody),
     ),
 )]

@@ -23,7 +23,7 @@ use crate::utils::errors::{ApiError, ErrorBody};
     path = "/v1/conversations/{id}/branches/{branch_id}/merge",
     tag = "branches",
     params(("id" = ConversationId, Path), ("branch_id" = BranchId, Path, description = "The branch that is merged")),
-    request_body = MergeBranchRequest,
+    request_body = Option<MergeBranchRequest>,
     responses(
         (status = 200, description = "What was done, or with `dry_run` would be", body = Success<MergeResult>),
         (status = 403, description = "Merging is switched off", body = ErrorBody),
@@ -36,10 +36,10 @@ pub(super) async fn merge_branch(
     State(conversations): State<Arc<ConversationService>>,
     caller: Caller,
     Path((id, source)): Path<(ConversationId, BranchId)>,
-    Json(request): Json<MergeBranchRequest>,
+    body: Option<Json<MergeBranchRequest>>,
 ) -> Result<Json<Success<MergeResult>>, ApiError> {
     let result = conversations
-        .merge_branch(caller.user_id, id, source, &request)
+        .merge_branch(caller.user_id, id, source, &Json::or_default(body))
         .await?;
     Ok(Json(Success::new(result)))
 }

@@ -30,7 +30,7 @@ use crate::utils::errors::{ApiError, ErrorBody};
         ("message_id" = MessageId, Path),
         ("X-On-Disconnect" = Option<String>, Header, description = "`continue` or `cancel`: what becomes of the answer when the client goes away"),
     ),
-    request_body = RegenerateRequest,
+    request_body = Option<RegenerateRequest>,
     responses(
         (status = 200, description = "The answer: `chat.completion`, or a stream of `chat.completion.chunk` that ends with `[DONE]`", content((ChatCompletion = "application/json"), (String = "text/event-stream"))),
         (status = 402, description = "The model server's budget is used up", body = ErrorBody),
@@ -50,9 +50,10 @@ pub(super) async fn regenerate_message(
     about: RequestContext,
     Path((id, message)): Path<(ConversationId, MessageId)>,
     headers: HeaderMap,
-    Json(request): Json<RegenerateRequest>,
+    body: Option<Json<RegenerateRequest>>,
 ) -> Result<Response, ApiError> {
     let context = model_answer::chat_context(about, &headers)?;
+    let request = Json::or_default(body);
     let answer = chat.regenerate(caller, context, id, message, request).await?;
     Ok(model_answer::respond(answer, settings.load.sse_keepalive))
 }

@@ -45,8 +45,9 @@ enum Content<'a> {
 
 /// The newest `keep` messages of the context after the system message, as the JSON array for a model.
 ///
-/// Left out are answers that came to nothing, tool calls that nobody answered, and tool results whose call is
-/// not in what is kept. Adjacent messages of one role are joined.
+/// Left out are answers that came to nothing, tool calls that their results do not follow at once (nobody answered them,
+/// or a merge put something in between), and tool results whose call is not in what is kept. Adjacent messages of one
+/// role are joined.
 ///
 /// # Errors
 /// If a stored part is no JSON.
@@ -56,16 +57,12 @@ pub fn model_messages(
     keep: usize,
 ) -> Result<Box<RawValue>, serde_json::Error> {
     let kept = &context[context.len().saturating_sub(keep)..];
-    let answered: HashSet<&str> = kept
-        .iter()
-        .filter_map(|message| message.tool_call_id.as_deref())
-        .collect();
     let mut open_calls: HashSet<String> = HashSet::new();
     let mut messages: Vec<ModelMessage<'_>> = Vec::with_capacity(kept.len() + 1);
     if let Some(text) = system.filter(|text| !text.is_empty()) {
         messages.push(plain(Role::System, Content::Text(text.to_owned())));
     }
-    for message in kept {
+    for (n, message) in kept.iter().enumerate() {
         match message.role {
             Role::Tool => {
                 // A result is only understood after its call; the call may be cut off or left out.
@@ -85,7 +82,7 @@ pub fn model_messages(
                 let calls = message
                     .tool_calls
                     .as_deref()
-                    .filter(|calls| all_answered(calls, &answered));
+                    .filter(|calls| all_answered(calls, &kept[n + 1..]));
                 open_calls = calls.map(call_ids).unwrap_or_default().into_iter().collect();
                 if message.content.is_empty() && calls.is_none() {
                     continue;
@@ -189,7 +186,12 @@ pub fn unanswered_calls(calls: &RawValue, results: &[ToolResult]) -> Option<Stri
     (!open.is_empty()).then(|| "every tool call of the parent message must be answered".to_owned())
 }
 
-fn all_answered(calls: &RawValue, answered: &HashSet<&str>) -> bool {
+/// Whether each call has its result among those that follow at once: models refuse a call without.
+fn all_answered(calls: &RawValue, after: &[ContextMessage]) -> bool {
+    let results = after.iter().take_while(|message| message.role == Role::Tool);
+    let answered: HashSet<&str> = results
+        .filter_map(|message| message.tool_call_id.as_deref())
+        .collect();
     let ids = call_ids(calls);
     !ids.is_empty() && ids.iter().all(|id| answered.contains(id.as_str()))
 }
@@ -269,6 +271,12 @@ mod tests {
             message(Role::User, "never mind"),
         ];
         assert!(!sent(&dangling).contains("tool_calls"));
+        let [user, calling, _] = &dangling;
+        let parted = [user.clone(), calling.clone(), user.clone(), result.clone()];
+        assert_eq!(
+            sent(&parted),
+            r#"[{"role":"user","content":"a"},{"role":"assistant","content":"let me look"},{"role":"user","content":"a"}]"#
+        );
         assert_eq!(
             sent(&[result, message(Role::User, "b")]),
             r#"[{"role":"user","content":"b"}]"#

@@ -4,7 +4,24 @@ use serde_json::{Value, json};
 
 use super::{ask, ask_in, chat};
 use crate::support::server::UPSTREAM_KEY;
-use crate::support::{Answer, Client, MODEL, Reply, TestServer};
+use crate::support::{Answer, Client, MODEL, Reply, Store, TestServer, on_each_store};
+
+on_each_store!(
+    later_turns_bring_the_earlier_ones,
+    a_system_message_is_for_one_answer,
+    a_conversations_system_message_is_for_all_its_answers,
+    only_the_newest_messages_are_sent,
+    adjacent_messages_of_one_role_are_joined,
+    a_temperature_of_zero_is_sent_as_zero,
+    what_was_not_given_is_not_sent,
+    openais_parameters_are_passed_on_as_given,
+    the_token_limit_has_a_default_and_follows_the_request,
+    the_model_comes_from_request_conversation_or_setting,
+    content_parts_are_sent_as_parts,
+    the_model_server_is_told_who_asks_with_our_key,
+    unstreamed_answers_are_not_streamed_from_the_model_either,
+    tool_results_answer_the_tool_calls,
+);
 
 /// Chats and tells the body that the model server got.
 async fn sent(server: &TestServer, user: &Client, body: &Value) -> Value {
@@ -18,9 +35,8 @@ fn pairs<const N: usize>(expected: [(&str, &str); N]) -> Vec<(String, String)> {
         .into()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn later_turns_bring_the_earlier_ones() {
-    let server = TestServer::start().await;
+async fn later_turns_bring_the_earlier_ones(store: Store) {
+    let server = TestServer::on(store).await;
     let user = server.user();
     let conversation = chat(&user, &ask("one")).await.conversation();
     chat(&user, &ask_in(&conversation, "two")).await;
@@ -28,9 +44,8 @@ async fn later_turns_bring_the_earlier_ones() {
     assert_eq!(server.upstream.last_chat().messages(), expected);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_system_message_is_for_one_answer() {
-    let server = TestServer::start().await;
+async fn a_system_message_is_for_one_answer(store: Store) {
+    let server = TestServer::on(store).await;
     let user = server.user();
     let mut body = ask("one");
     body["system_message"] = json!("Be brief.");
@@ -41,9 +56,8 @@ async fn a_system_message_is_for_one_answer() {
     assert_eq!(server.upstream.last_chat().messages()[0].0, "user");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_conversations_system_message_is_for_all_its_answers() {
-    let server = TestServer::start().await;
+async fn a_conversations_system_message_is_for_all_its_answers(store: Store) {
+    let server = TestServer::on(store).await;
     let user = server.user();
     let conversation = user
         .new_conversation(&json!({"system_message": "Be kind."}))
@@ -55,9 +69,8 @@ async fn a_conversations_system_message_is_for_all_its_answers() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn only_the_newest_messages_are_sent() {
-    let server = TestServer::with([("MAX_CONTEXT_MESSAGES", "3")]).await;
+async fn only_the_newest_messages_are_sent(store: Store) {
+    let server = TestServer::on_with(store, [("MAX_CONTEXT_MESSAGES", "3")]).await;
     let user = server.user();
     let conversation = user
         .new_conversation(&json!({"system_message": "Be kind."}))
@@ -74,9 +87,8 @@ async fn only_the_newest_messages_are_sent() {
     assert_eq!(server.upstream.last_chat().messages(), expected);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn adjacent_messages_of_one_role_are_joined() {
-    let server = TestServer::start().await;
+async fn adjacent_messages_of_one_role_are_joined(store: Store) {
+    let server = TestServer::on(store).await;
     let user = server.user();
     let refusal = Reply::error(400, "invalid_request_error", "not today");
     server.upstream.script(MODEL, [refusal, Reply::answer(["Hi"])]);
@@ -99,17 +111,15 @@ async fn adjacent_messages_of_one_role_are_joined() {
     assert!(asked.eq(["first try", "second try"]), "{stored:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_temperature_of_zero_is_sent_as_zero() {
-    let server = TestServer::start().await;
+async fn a_temperature_of_zero_is_sent_as_zero(store: Store) {
+    let server = TestServer::on(store).await;
     let body = json!({"model": MODEL, "message": "Hi", "temperature": 0});
     let sent = sent(&server, &server.user(), &body).await;
     assert_eq!(sent["temperature"].as_f64(), Some(0.0), "{sent}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_not_given_is_not_sent() {
-    let server = TestServer::start().await;
+async fn what_was_not_given_is_not_sent(store: Store) {
+    let server = TestServer::on(store).await;
     let sent = sent(&server, &server.user(), &ask("Hi")).await;
     for name in [
         "temperature",
@@ -133,9 +143,8 @@ async fn what_was_not_given_is_not_sent() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn openais_parameters_are_passed_on_as_given() {
-    let server = TestServer::start().await;
+async fn openais_parameters_are_passed_on_as_given(store: Store) {
+    let server = TestServer::on(store).await;
     let given = json!({
         "top_p": 0.5,
         "stop": ["\n", "END"],
@@ -157,18 +166,16 @@ async fn openais_parameters_are_passed_on_as_given() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_token_limit_has_a_default_and_follows_the_request() {
-    let server = TestServer::with([("DEFAULT_MAX_TOKENS", "77")]).await;
+async fn the_token_limit_has_a_default_and_follows_the_request(store: Store) {
+    let server = TestServer::on_with(store, [("DEFAULT_MAX_TOKENS", "77")]).await;
     let user = server.user();
     assert_eq!(sent(&server, &user, &ask("Hi")).await["max_tokens"], 77);
     let body = json!({"model": MODEL, "message": "Hi", "max_tokens": 5});
     assert_eq!(sent(&server, &user, &body).await["max_tokens"], 5);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_model_comes_from_request_conversation_or_setting() {
-    let server = TestServer::with([("DEFAULT_MODEL", "the-default")]).await;
+async fn the_model_comes_from_request_conversation_or_setting(store: Store) {
+    let server = TestServer::on_with(store, [("DEFAULT_MODEL", "the-default")]).await;
     let user = server.user();
     assert_eq!(
         sent(&server, &user, &json!({"message": "Hi"})).await["model"],
@@ -183,9 +190,8 @@ async fn the_model_comes_from_request_conversation_or_setting() {
     assert_eq!(sent(&server, &user, &body).await["model"], "the-requests");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn content_parts_are_sent_as_parts() {
-    let server = TestServer::start().await;
+async fn content_parts_are_sent_as_parts(store: Store) {
+    let server = TestServer::on(store).await;
     let parts = json!([
         {"type": "text", "text": "What is this?"},
         {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}},
@@ -195,9 +201,8 @@ async fn content_parts_are_sent_as_parts() {
     assert_eq!(sent["messages"][0]["content"], parts);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_model_server_is_told_who_asks_with_our_key() {
-    let server = TestServer::start().await;
+async fn the_model_server_is_told_who_asks_with_our_key(store: Store) {
+    let server = TestServer::on(store).await;
     let user = server.user();
     let request = user
         .request(reqwest::Method::POST, "/v1/chat/completions")
@@ -215,9 +220,8 @@ async fn the_model_server_is_told_who_asks_with_our_key() {
     assert!(body.get("client_version").is_none());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn unstreamed_answers_are_not_streamed_from_the_model_either() {
-    let server = TestServer::start().await;
+async fn unstreamed_answers_are_not_streamed_from_the_model_either(store: Store) {
+    let server = TestServer::on(store).await;
     let body = json!({"model": MODEL, "message": "Hi", "stream": false});
     assert_eq!(server.user().chat(&body).await.status, 200);
     let sent = server.upstream.last_chat().json();
@@ -225,9 +229,8 @@ async fn unstreamed_answers_are_not_streamed_from_the_model_either() {
     assert!(sent.get("stream_options").is_none(), "{sent}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn tool_results_answer_the_tool_calls() {
-    let server = TestServer::start().await;
+async fn tool_results_answer_the_tool_calls(store: Store) {
+    let server = TestServer::on(store).await;
     let call = crate::support::chunk::tool_call(Some("call_1"), "{}");
     server.upstream.script(
         MODEL,

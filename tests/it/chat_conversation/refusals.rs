@@ -4,7 +4,20 @@ use serde_json::{Value, json};
 
 use super::{ask, ask_in, chat};
 use crate::support::client::text;
-use crate::support::{Client, Gate, MODEL, Reply, TestServer, token};
+use crate::support::{Client, Gate, MODEL, Reply, Store, TestServer, on_each_store, token};
+
+on_each_store!(
+    every_field_is_checked,
+    bounds_themselves_are_accepted,
+    a_body_must_be_one_of_the_two_kinds,
+    without_any_model_the_field_is_named,
+    a_foreign_conversation_looks_like_none,
+    a_branch_or_parent_must_be_of_the_conversation,
+    one_answer_at_a_time_per_branch_head,
+    of_two_answers_at_once_one_is_refused,
+    branches_are_limited,
+    messages_are_limited,
+);
 
 /// An ordinary request with one field set.
 fn ask_with(field: &str, value: Value) -> Value {
@@ -13,9 +26,8 @@ fn ask_with(field: &str, value: Value) -> Value {
     body
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_field_is_checked() {
-    let server = TestServer::start().await;
+async fn every_field_is_checked(store: Store) {
+    let server = TestServer::on(store).await;
     let user = server.user();
     for (field, value) in [
         ("message", json!("")),
@@ -50,9 +62,8 @@ async fn every_field_is_checked() {
     assert_eq!(user.get("/v1/conversations").await.data(200)["items"], json!([]));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn bounds_themselves_are_accepted() {
-    let server = TestServer::start().await;
+async fn bounds_themselves_are_accepted(store: Store) {
+    let server = TestServer::on(store).await;
     let user = server.user();
     for (field, value) in [
         ("message", json!("ü".repeat(32_000))),
@@ -65,9 +76,8 @@ async fn bounds_themselves_are_accepted() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_body_must_be_one_of_the_two_kinds() {
-    let server = TestServer::start().await;
+async fn a_body_must_be_one_of_the_two_kinds(store: Store) {
+    let server = TestServer::on(store).await;
     let messages = json!([{"role": "user", "content": "Hi"}]);
     for body in [
         json!({"model": MODEL}),
@@ -78,16 +88,14 @@ async fn a_body_must_be_one_of_the_two_kinds() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn without_any_model_the_field_is_named() {
-    let server = TestServer::start().await;
+async fn without_any_model_the_field_is_named(store: Store) {
+    let server = TestServer::on(store).await;
     let answer = server.user().chat(&json!({"message": "Hi"})).await;
     assert_eq!(answer.invalid_fields(), ["model"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_foreign_conversation_looks_like_none() {
-    let server = TestServer::start().await;
+async fn a_foreign_conversation_looks_like_none(store: Store) {
+    let server = TestServer::on(store).await;
     let theirs = chat(&server.user(), &ask("Hi")).await;
     let me = server.user();
     let missing = token::new_uuid().to_string();
@@ -105,9 +113,8 @@ async fn refusal(user: &Client, conversation: &str) -> String {
         .replace(conversation, "")
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_branch_or_parent_must_be_of_the_conversation() {
-    let server = TestServer::start().await;
+async fn a_branch_or_parent_must_be_of_the_conversation(store: Store) {
+    let server = TestServer::on(store).await;
     let user = server.user();
     let conversation = chat(&user, &ask("one")).await.conversation();
     let other = chat(&user, &ask("two")).await;
@@ -128,9 +135,8 @@ async fn a_branch_or_parent_must_be_of_the_conversation() {
     assert_eq!(user.messages(&conversation).await.len(), 2, "nothing was stored");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_answer_at_a_time_per_branch_head() {
-    let server = TestServer::start().await;
+async fn one_answer_at_a_time_per_branch_head(store: Store) {
+    let server = TestServer::on(store).await;
     let user = server.user();
     let gate = Gate::new();
     server.upstream.script(
@@ -152,9 +158,8 @@ async fn one_answer_at_a_time_per_branch_head() {
     chat(&user, &ask_in(&conversation, "two")).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn of_two_answers_at_once_one_is_refused() {
-    let server = TestServer::start().await;
+async fn of_two_answers_at_once_one_is_refused(store: Store) {
+    let server = TestServer::on(store).await;
     let user = server.user();
     let gate = Gate::new();
     server
@@ -178,9 +183,8 @@ async fn of_two_answers_at_once_one_is_refused() {
     assert_eq!(user.messages(&conversation).await.len(), 2);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn branches_are_limited() {
-    let server = TestServer::with([("MAX_BRANCHES_PER_CONVERSATION", "2")]).await;
+async fn branches_are_limited(store: Store) {
+    let server = TestServer::on_with(store, [("MAX_BRANCHES_PER_CONVERSATION", "2")]).await;
     let user = server.user();
     let first = chat(&user, &ask("one")).await;
     let conversation = first.conversation();
@@ -193,9 +197,8 @@ async fn branches_are_limited() {
     assert_eq!(error["details"]["current"], 2);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn messages_are_limited() {
-    let server = TestServer::with([("MAX_MESSAGES_PER_CONVERSATION", "2")]).await;
+async fn messages_are_limited(store: Store) {
+    let server = TestServer::on_with(store, [("MAX_MESSAGES_PER_CONVERSATION", "2")]).await;
     let user = server.user();
     let conversation = chat(&user, &ask("one")).await.conversation();
     let error = user

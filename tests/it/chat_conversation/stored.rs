@@ -3,11 +3,24 @@
 use serde_json::{Value, json};
 
 use super::{ask, ask_in, chat};
-use crate::support::{Gate, MODEL, Reply, TestServer, chunk};
+use crate::support::{Gate, MODEL, Reply, Store, TestServer, chunk, on_each_store};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn both_messages_are_stored() {
-    let server = TestServer::start().await;
+on_each_store!(
+    both_messages_are_stored,
+    a_new_conversation_has_one_active_branch,
+    the_users_message_is_stored_before_the_model_answers,
+    thinking_and_tool_calls_are_stored,
+    unstorable_text_from_a_model_becomes_a_replacement_character,
+    the_title_is_the_beginning_of_the_first_answer,
+    a_given_title_stays,
+    going_on_elsewhere_than_at_the_head_forks_a_branch,
+    going_on_at_the_head_stays_on_its_branch,
+    a_named_branch_is_written_to,
+    an_answer_survives_its_reader,
+);
+
+async fn both_messages_are_stored(store: Store) {
+    let server = TestServer::on(store).await;
     let user = server.user();
     let transcript = chat(&user, &ask("Hi")).await;
     let full = user.full(&transcript.conversation()).await;
@@ -34,9 +47,8 @@ async fn both_messages_are_stored() {
     assert!(answer["time_to_first_token_ms"].is_number(), "{answer}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_new_conversation_has_one_active_branch() {
-    let server = TestServer::start().await;
+async fn a_new_conversation_has_one_active_branch(store: Store) {
+    let server = TestServer::on(store).await;
     let user = server.user();
     let transcript = chat(&user, &ask("Hi")).await;
     let full = user.full(&transcript.conversation()).await;
@@ -52,9 +64,8 @@ async fn a_new_conversation_has_one_active_branch() {
     assert_eq!(full["conversation"]["message_count"], 2);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_users_message_is_stored_before_the_model_answers() {
-    let server = TestServer::start().await;
+async fn the_users_message_is_stored_before_the_model_answers(store: Store) {
+    let server = TestServer::on(store).await;
     let user = server.user();
     let gate = Gate::new();
     server
@@ -71,9 +82,8 @@ async fn the_users_message_is_stored_before_the_model_answers() {
     assert_eq!(transcript.text(), "Hi");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn thinking_and_tool_calls_are_stored() {
-    let server = TestServer::start().await;
+async fn thinking_and_tool_calls_are_stored(store: Store) {
+    let server = TestServer::on(store).await;
     let reply = Reply::stream()
         .event(chunk::reasoning("Let me "))
         .event(chunk::reasoning("see."))
@@ -96,9 +106,8 @@ async fn thinking_and_tool_calls_are_stored() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn unstorable_text_from_a_model_becomes_a_replacement_character() {
-    let server = TestServer::start().await;
+async fn unstorable_text_from_a_model_becomes_a_replacement_character(store: Store) {
+    let server = TestServer::on(store).await;
     let chunk = r#"{"choices":[{"index":0,"delta":{"content":"a\u0000b\ud83dc"}}]}"#;
     server
         .upstream
@@ -109,9 +118,8 @@ async fn unstorable_text_from_a_model_becomes_a_replacement_character() {
     assert_eq!(messages[1]["content"], "a\u{fffd}b\u{fffd}c");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_title_is_the_beginning_of_the_first_answer() {
-    let server = TestServer::start().await;
+async fn the_title_is_the_beginning_of_the_first_answer(store: Store) {
+    let server = TestServer::on(store).await;
     let answer = "The quick brown fox jumps over the lazy dog and goes on running";
     server
         .upstream
@@ -127,18 +135,16 @@ async fn the_title_is_the_beginning_of_the_first_answer() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_given_title_stays() {
-    let server = TestServer::start().await;
+async fn a_given_title_stays(store: Store) {
+    let server = TestServer::on(store).await;
     let user = server.user();
     let conversation = user.new_conversation(&json!({"title": "Mine"})).await;
     chat(&user, &ask_in(&conversation, "Hi")).await;
     assert_eq!(user.full(&conversation).await["conversation"]["title"], "Mine");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn going_on_elsewhere_than_at_the_head_forks_a_branch() {
-    let server = TestServer::start().await;
+async fn going_on_elsewhere_than_at_the_head_forks_a_branch(store: Store) {
+    let server = TestServer::on(store).await;
     let user = server.user();
     let first = chat(&user, &ask("one")).await;
     let conversation = first.conversation();
@@ -166,9 +172,8 @@ async fn going_on_elsewhere_than_at_the_head_forks_a_branch() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn going_on_at_the_head_stays_on_its_branch() {
-    let server = TestServer::start().await;
+async fn going_on_at_the_head_stays_on_its_branch(store: Store) {
+    let server = TestServer::on(store).await;
     let user = server.user();
     let first = chat(&user, &ask("one")).await;
     let mut body = ask_in(&first.conversation(), "two");
@@ -177,9 +182,8 @@ async fn going_on_at_the_head_stays_on_its_branch() {
     assert_eq!(second.first()["branch_id"], first.first()["branch_id"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_named_branch_is_written_to() {
-    let server = TestServer::start().await;
+async fn a_named_branch_is_written_to(store: Store) {
+    let server = TestServer::on(store).await;
     let user = server.user();
     let first = chat(&user, &ask("one")).await;
     let conversation = first.conversation();
@@ -202,9 +206,8 @@ async fn a_named_branch_is_written_to() {
     assert_eq!(sent, ["one", "Hello there!", "two", "Hello there!", "three"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_answer_survives_its_reader() {
-    let server = TestServer::start().await;
+async fn an_answer_survives_its_reader(store: Store) {
+    let server = TestServer::on(store).await;
     let user = server.user();
     let gate = Gate::new();
     server.upstream.script(

@@ -5,11 +5,25 @@ use uuid::Uuid;
 
 use super::{ask, ask_in, chat};
 use crate::support::client::{header, text};
-use crate::support::{Gate, MODEL, Reply, TestServer, chunk};
+use crate::support::{Gate, MODEL, Reply, Store, TestServer, chunk, on_each_store};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_headers_keep_proxies_from_buffering() {
-    let server = TestServer::start().await;
+on_each_store!(
+    the_headers_keep_proxies_from_buffering,
+    the_first_chunk_names_the_ids,
+    the_models_chunks_pass_unchanged_and_in_order,
+    the_last_chunk_has_usage_and_ids,
+    a_model_without_usage_is_counted_by_us,
+    an_unknown_cost_is_null_not_zero,
+    each_token_is_sent_when_it_comes,
+    silence_is_filled_with_comments,
+    a_slow_model_holds_the_head_for_ten_seconds_at_most,
+    whoever_has_read_done_can_go_on_at_once,
+    unstreamed_answers_are_completions_with_ids,
+    nothing_of_the_model_servers_headers_is_passed_on,
+);
+
+async fn the_headers_keep_proxies_from_buffering(store: Store) {
+    let server = TestServer::on(store).await;
     let stream = server.user().chat_stream(&ask("Hi")).await;
     assert_eq!(header(&stream.headers, "cache-control"), "no-cache, no-transform");
     assert_eq!(header(&stream.headers, "x-accel-buffering"), "no");
@@ -18,9 +32,8 @@ async fn the_headers_keep_proxies_from_buffering() {
     stream.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_first_chunk_names_the_ids() {
-    let server = TestServer::start().await;
+async fn the_first_chunk_names_the_ids(store: Store) {
+    let server = TestServer::on(store).await;
     let stream = server.user().chat_stream(&ask("Hi")).await;
     let stream_id = stream.stream_id();
     let first = stream.finish().await.first();
@@ -32,9 +45,8 @@ async fn the_first_chunk_names_the_ids() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_models_chunks_pass_unchanged_and_in_order() {
-    let server = TestServer::start().await;
+async fn the_models_chunks_pass_unchanged_and_in_order(store: Store) {
+    let server = TestServer::on(store).await;
     let odd = r#"{"id": "c1",  "object":"chat.completion.chunk","created":1e9,"model":"m","score":1.0,"big":12345678901234567890123,"choices":[{"index":0,"delta":{"content":"caf\u00e9 \/ 🙂"}}]}"#;
     let chunks = [
         odd.to_owned(),
@@ -53,9 +65,8 @@ async fn the_models_chunks_pass_unchanged_and_in_order() {
     assert_eq!(transcript.middle(), chunks);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_last_chunk_has_usage_and_ids() {
-    let server = TestServer::start().await;
+async fn the_last_chunk_has_usage_and_ids(store: Store) {
+    let server = TestServer::on(store).await;
     let reply = Reply::stream().text("Hi").event(chunk::finish("stop"));
     let reply = reply.event(chunk::usage_with_choice(8, 27, 0.000_017_4)).done();
     server.upstream.script(MODEL, [reply]);
@@ -72,9 +83,8 @@ async fn the_last_chunk_has_usage_and_ids() {
     assert!(text(&last["message_id"]).parse::<Uuid>().is_ok(), "{last}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_model_without_usage_is_counted_by_us() {
-    let server = TestServer::start().await;
+async fn a_model_without_usage_is_counted_by_us(store: Store) {
+    let server = TestServer::on(store).await;
     server.upstream.script(
         MODEL,
         [Reply::stream().text("Hi").event(chunk::finish("stop")).done()],
@@ -89,16 +99,14 @@ async fn a_model_without_usage_is_counted_by_us() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_cost_is_null_not_zero() {
-    let server = TestServer::start().await;
+async fn an_unknown_cost_is_null_not_zero(store: Store) {
+    let server = TestServer::on(store).await;
     let last = chat(&server.user(), &ask("Hi")).await.last();
     assert!(last["usage"]["cost_usd"].is_null(), "{last}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn each_token_is_sent_when_it_comes() {
-    let server = TestServer::start().await;
+async fn each_token_is_sent_when_it_comes(store: Store) {
+    let server = TestServer::on(store).await;
     let gate = Gate::new();
     let reply = Reply::stream()
         .text("one")
@@ -115,9 +123,8 @@ async fn each_token_is_sent_when_it_comes() {
     stream.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn silence_is_filled_with_comments() {
-    let server = TestServer::with([("SSE_KEEPALIVE_SECONDS", "1")]).await;
+async fn silence_is_filled_with_comments(store: Store) {
+    let server = TestServer::on_with(store, [("SSE_KEEPALIVE_SECONDS", "1")]).await;
     let gate = Gate::new();
     let reply = Reply::stream().text("one").wait(&gate).text("two").end();
     server.upstream.script(MODEL, [reply]);
@@ -130,9 +137,8 @@ async fn silence_is_filled_with_comments() {
     stream.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_slow_model_holds_the_head_for_ten_seconds_at_most() {
-    let server = TestServer::with([("SSE_KEEPALIVE_SECONDS", "1")]).await;
+async fn a_slow_model_holds_the_head_for_ten_seconds_at_most(store: Store) {
+    let server = TestServer::on_with(store, [("SSE_KEEPALIVE_SECONDS", "1")]).await;
     let gate = Gate::new();
     server
         .upstream
@@ -143,9 +149,8 @@ async fn a_slow_model_holds_the_head_for_ten_seconds_at_most() {
     assert_eq!(stream.finish().await.text(), "at last");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn whoever_has_read_done_can_go_on_at_once() {
-    let server = TestServer::start().await;
+async fn whoever_has_read_done_can_go_on_at_once(store: Store) {
+    let server = TestServer::on(store).await;
     let user = server.user();
     let conversation = chat(&user, &ask("turn 0")).await.conversation();
     for turn in 1..6 {
@@ -155,9 +160,8 @@ async fn whoever_has_read_done_can_go_on_at_once() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn unstreamed_answers_are_completions_with_ids() {
-    let server = TestServer::start().await;
+async fn unstreamed_answers_are_completions_with_ids(store: Store) {
+    let server = TestServer::on(store).await;
     let reply = Reply::completion("Hello!").header("x-litellm-response-cost", "1.5e-06");
     server.upstream.script(MODEL, [reply]);
     let user = server.user();
@@ -177,9 +181,8 @@ async fn unstreamed_answers_are_completions_with_ids() {
     assert_eq!(messages[1]["usage"]["cost_usd"], 1.5e-6);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_of_the_model_servers_headers_is_passed_on() {
-    let server = TestServer::start().await;
+async fn nothing_of_the_model_servers_headers_is_passed_on(store: Store) {
+    let server = TestServer::on(store).await;
     let reply = Reply::answer(["Hi"])
         .header("x-litellm-model-api-base", "http://internal:4000")
         .header("x-litellm-key-spend", "1.0")

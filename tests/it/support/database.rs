@@ -1,12 +1,36 @@
-//! The server's database file, from outside: what its rows say, and a lock that holds up the server's writes.
+//! The server's database, from outside: the ledger of any; of a file, what its rows say, and a lock that holds up the
+//! server's writes.
 
 use std::path::Path;
 
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, SqliteConnection};
 use uuid::Uuid;
 
-/// A connection of the test's own.
+const LEDGER: &str = "SELECT * FROM usage_events ORDER BY id";
+
+/// The ledger of a server on any store, which the API does not show.
+pub enum Ledger {
+    /// In the server's file.
+    Sqlite(Database),
+    /// On a PostgreSQL server.
+    Postgres(PgConnection),
+}
+
+impl Ledger {
+    /// All entries, the oldest first.
+    pub async fn entries(&mut self) -> Vec<UsageRow> {
+        match self {
+            Self::Sqlite(database) => database.usage().await,
+            Self::Postgres(connection) => {
+                let rows = sqlx::query_as(LEDGER).fetch_all(connection).await;
+                rows.expect("the ledger")
+            }
+        }
+    }
+}
+
+/// A connection of the test's own to a database file.
 pub struct Database(SqliteConnection);
 
 /// One entry of the ledger.
@@ -42,7 +66,7 @@ impl Database {
 
     /// The ledger, oldest entry first.
     pub async fn usage(&mut self) -> Vec<UsageRow> {
-        let rows = sqlx::query_as("SELECT * FROM usage_events ORDER BY id").fetch_all(&mut self.0);
+        let rows = sqlx::query_as(LEDGER).fetch_all(&mut self.0);
         rows.await.expect("the ledger")
     }
 

@@ -5,20 +5,31 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use super::process::Process;
-use super::{Upstream, token};
+use super::{PostgresDatabase, Store, Upstream, token};
 
-/// A data folder and a model server that outlive the processes using them.
+/// A data folder, a database and a model server that outlive the processes using them.
 pub struct Machine {
     data_dir: TempDir,
+    postgres: Option<PostgresDatabase>,
     /// The model server that each process calls.
     pub upstream: Upstream,
 }
 
 impl Machine {
-    /// A machine on which nothing has run yet.
+    /// A machine on which nothing has run yet, with a database file.
     pub async fn new() -> Self {
+        Self::on(Store::Sqlite).await
+    }
+
+    /// A machine on which nothing has run yet, with this store. On PostgreSQL, dropping it needs a multi-threaded
+    /// test runtime.
+    pub async fn on(store: Store) -> Self {
         Self {
             data_dir: TempDir::new().expect("a temporary folder"),
+            postgres: match store {
+                Store::Sqlite => None,
+                Store::Postgres => Some(PostgresDatabase::create().await),
+            },
             upstream: Upstream::start().await,
         }
     }
@@ -31,7 +42,9 @@ impl Machine {
     /// Starts the service with more settings.
     pub async fn serve_with(&self, more: &[(&str, &str)]) -> Process {
         let url = self.upstream.url();
+        let database = self.postgres.as_ref().map(PostgresDatabase::url);
         let mut settings = vec![("JWT_SECRET_KEY", token::SECRET), ("LITELLM_URL", &url)];
+        settings.extend(database.as_deref().map(|url| ("DATABASE_URL", url)));
         settings.extend_from_slice(more);
         Process::serve(self.data_dir.path(), &settings).await
     }
@@ -39,5 +52,13 @@ impl Machine {
     /// The folder.
     pub fn data_dir(&self) -> &Path {
         self.data_dir.path()
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        if let Some(database) = self.postgres.take() {
+            database.remove_blocking();
+        }
     }
 }

@@ -3,10 +3,11 @@
 //! - [`server`]: the server in this process, the only place that knows how it is started
 //! - [`process`]: the real binary as a process of its own, for signals and the command line
 //! - [`machine`]: where that process is started, ended and started again
-//! - [`database`]: the server's database file, from outside; [`postgres`]: databases on a server
+//! - [`database`]: the server's database, from outside; [`postgres`]: databases on a server
 //! - [`python`]: what other people's clients and tools make of the service
 //! - [`upstream`]: the double of an OpenAI-compatible model server
 //! - [`client`], [`sse`], [`token`]: a user of the API
+//! - [`tree`]: a conversation in the hands of its owner
 //! - [`time`]: no test waits without a limit, and none sleeps in the hope that something has happened
 
 pub mod client;
@@ -19,16 +20,18 @@ pub mod server;
 pub mod sse;
 pub mod time;
 pub mod token;
+pub mod tree;
 pub mod upstream;
 
 pub use client::{Answer, Client};
-pub use database::Database;
+pub use database::{Database, Ledger};
 pub use machine::Machine;
 pub use postgres::PostgresDatabase;
 pub(crate) use server::on_each_store;
 pub use server::{Store, TestServer};
 pub use sse::{EventStream, Transcript};
 pub use time::{eventually, within};
+pub use tree::Tree;
 pub use upstream::{Gate, Reply, Upstream, chunk};
 
 /// The model name that tests ask for where the name does not matter.

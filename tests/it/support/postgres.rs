@@ -1,6 +1,8 @@
 //! Databases on the PostgreSQL server that `scripts/test` has started.
 
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use tokio::runtime::Handle;
+use tokio::task::block_in_place;
 
 use super::token;
 
@@ -24,9 +26,19 @@ impl PostgresDatabase {
         format!("{server}/{}", self.name)
     }
 
+    /// A connection to it.
+    pub async fn connect(&self) -> PgConnection {
+        PgConnection::connect(&self.url()).await.expect("the database")
+    }
+
     /// Removes it, whoever is connected to it.
     pub async fn remove(self) {
         administer(&format!("DROP DATABASE {} WITH (FORCE)", self.name)).await;
+    }
+
+    /// The same from where nothing can be awaited; needs a multi-threaded test runtime.
+    pub fn remove_blocking(self) {
+        block_in_place(|| Handle::current().block_on(self.remove()));
     }
 }
 

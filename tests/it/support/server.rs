@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
 use super::time::{eventually, within};
-use super::{Client, Database, PostgresDatabase, Upstream, token};
+use super::{Client, Database, Ledger, PostgresDatabase, Upstream, token};
 
 /// What the double of the model server is told to expect as our key.
 pub const UPSTREAM_KEY: &str = "sk-upstream-master";
@@ -111,9 +111,17 @@ impl TestServer {
         self.data_dir.path()
     }
 
-    /// Its database, from outside.
+    /// Its database file, from outside.
     pub async fn database(&self) -> Database {
         Database::open(self.data_dir()).await
+    }
+
+    /// Its ledger, from outside.
+    pub async fn ledger(&self) -> Ledger {
+        match &self.postgres {
+            Some(database) => Ledger::Postgres(database.connect().await),
+            None => Ledger::Sqlite(self.database().await),
+        }
     }
 
     /// A user whom it has not seen before.

@@ -1,4 +1,7 @@
-//! What is asked: one turn, appended, with a place for its answer.
+//! What is asked: one turn, appended, with a place for its answer. All of it has one time, so that no answer is older
+//! than its question.
+
+use chrono::{DateTime, Utc};
 
 use super::place::{self, Place, Planter, check_message_limit};
 use super::{Surroundings, create, lock, node, preview_of, refuse_running};
@@ -19,12 +22,13 @@ pub async fn append_turn(
     caller: &Caller,
     turn: &NewTurn,
 ) -> Result<Turn, StoreError> {
-    let now = around.clock.now();
     let (mut conversation, mut place) = find_place(rows, around, caller, turn).await?;
+    // Not before the conversation is locked: what was written while this waited is older.
+    let now = around.clock.now();
     let new_conversation = turn.target == TurnTarget::NewConversation;
     let id = conversation.shown.id;
     let mut planter = Planter::new(id);
-    let mut asked = input_rows(rows, &around.clock, &mut planter, &place, turn).await?;
+    let mut asked = input_rows(rows, &around.clock, now, &mut planter, &place, turn).await?;
     let question = asked
         .last()
         .map(|row| row.id)
@@ -191,6 +195,7 @@ async fn unanswered(
 async fn input_rows(
     rows: &mut dyn Rows,
     clock: &Clock,
+    now: DateTime<Utc>,
     planter: &mut Planter,
     place: &Place,
     turn: &NewTurn,
@@ -198,7 +203,6 @@ async fn input_rows(
     match &turn.input {
         TurnInput::Again => Ok(Vec::new()),
         TurnInput::Message(content) => {
-            let now = clock.now();
             let id = MessageId::new(clock);
             let mut row = planter
                 .plant(rows, id, place.branch.id, place.parent, now)
@@ -206,7 +210,7 @@ async fn input_rows(
             set_content(&mut row, content)?;
             Ok(vec![row])
         }
-        TurnInput::ToolResults(results) => tool_rows(rows, clock, planter, place, results).await,
+        TurnInput::ToolResults(results) => tool_rows(rows, clock, now, planter, place, results).await,
     }
 }
 
@@ -214,6 +218,7 @@ async fn input_rows(
 async fn tool_rows(
     rows: &mut dyn Rows,
     clock: &Clock,
+    now: DateTime<Utc>,
     planter: &mut Planter,
     place: &Place,
     results: &[ToolResult],
@@ -232,9 +237,7 @@ async fn tool_rows(
     let mut added = Vec::with_capacity(results.len() + 1);
     for result in results {
         let id = MessageId::new(clock);
-        let mut row = planter
-            .plant(rows, id, place.branch.id, Some(last), clock.now())
-            .await?;
+        let mut row = planter.plant(rows, id, place.branch.id, Some(last), now).await?;
         row.role = Role::Tool;
         row.content.clone_from(&result.content);
         row.tool_call_id = Some(result.tool_call_id.clone());

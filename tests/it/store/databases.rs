@@ -137,7 +137,7 @@ impl TestStore {
             .expect("PostgreSQL");
         let alone = "SELECT count(*) = 0 FROM pg_stat_activity
              WHERE datname = current_database() AND pid <> pg_backend_pid()";
-        while !sqlx::query_scalar(alone)
+        while !sqlx::query_scalar::<_, bool>(alone)
             .fetch_one(&mut connection)
             .await
             .expect("sessions")

@@ -33,7 +33,7 @@ pub fn probes<D: SqlDatabase>(database: &D, store: &Arc<dyn ConversationStore>, 
         path(
             store,
             large,
-            "page of answers only",
+            "page of answers only, which walks the path",
             SortOrder::Desc,
             1,
             Some(Role::Assistant),

@@ -8,7 +8,7 @@
 //! A connection that died is found when it is handed out after a pause, and replaced. Whoever was using it, or was
 //! using it a moment ago, is told that the database does not answer, which is true.
 //!
-//! - [`PostgresDatabase`]: the database; `connect` opens it, [`lock`] keeps a second instance away
+//! - [`PostgresDatabase`]: the database; `connect` opens it, `lock` keeps a second instance away
 //! - [`PostgresRows`]: a transaction; its methods are in `conversations`, `branches`, `messages`, `reads`, `answers` and
 //!   `search`, with `records` between columns and what callers know
 //! - `generations`, `usage`, `outbox`: what other services keep here

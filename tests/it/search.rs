@@ -5,12 +5,24 @@ use reqwest::Url;
 use serde_json::{Value, json};
 
 use crate::conversations::{ROUTE, list, titles};
-use crate::support::{Answer, Client, Conversation, MODEL, Store, TestServer, on_each_store};
+use crate::support::{Answer, Client, MODEL, Store, TestServer, Tree, on_each_store};
+
+on_each_store!(
+    the_best_come_first,
+    a_hit_is_the_conversation_and_the_place,
+    people_find_what_they_mean,
+    any_text_is_only_text,
+    a_search_has_to_look_for_something,
+    a_search_can_be_narrowed_down_as_a_list,
+    what_is_changed_is_found_as_it_is_now,
+    only_ones_own_is_found,
+    a_list_with_a_query_keeps_its_order,
+);
 
 /// Looks for any text.
 async fn ask(user: &Client, route: &str, text: &str, more: &[(&str, &str)]) -> Answer {
-    let parameters = more.iter().chain(&[("q", text)]);
-    let url = Url::parse_with_params("http://localhost", parameters).expect("a URL");
+    let mut url = Url::parse_with_params("http://localhost", more).expect("a URL");
+    url.query_pairs_mut().append_pair("q", text);
     user.get(&format!("{route}?{}", url.query().unwrap_or_default()))
         .await
 }
@@ -30,14 +42,14 @@ fn snippets(page: &Value) -> Vec<&str> {
 async fn the_best_come_first(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
-    Conversation::titled(&user, "About quantum").await;
-    let often = Conversation::titled(&user, "often").await;
-    often.say("user", "quantum, quantum and quantum").await;
+    Tree::titled(&user, "About quantum").await;
+    let often = Tree::titled(&user, "often").await;
+    often.add([("user", "quantum, quantum and quantum")]).await;
     for title in ["once", "once too"] {
-        let once = Conversation::titled(&user, title).await;
-        once.say("user", "a quantum of solace").await;
+        let once = Tree::titled(&user, title).await;
+        once.add([("user", "a quantum of solace")]).await;
     }
-    Conversation::titled(&user, "never").await;
+    Tree::titled(&user, "never").await;
     let page = search(&user, "quantum").await;
     assert_eq!(
         titles(&page),
@@ -53,13 +65,13 @@ async fn the_best_come_first(store: Store) {
 async fn a_hit_is_the_conversation_and_the_place(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
-    let conversation = Conversation::titled(&user, "A <quantum> & more").await;
+    let conversation = Tree::titled(&user, "A <quantum> & more").await;
     let page = search(&user, "quantum").await;
     assert_eq!(snippets(&page), ["A &lt;<mark>quantum</mark>&gt; &amp; more"]);
     assert_eq!(page["items"][0]["message_id"], Value::Null);
 
-    let message = conversation
-        .say("user", "Is <b>Café</b> \"real\"\n& isn't <script>?")
+    let [message] = conversation
+        .add([("user", "Is <b>Café</b> \"real\"\n& isn't <script>?")])
         .await;
     let page = search(&user, "cafe").await;
     let expected = "Is &lt;b&gt;<mark>Café</mark>&lt;/b&gt; &quot;real&quot; &amp; isn&#39;t &lt;script&gt;?";
@@ -81,7 +93,7 @@ async fn people_find_what_they_mean(store: Store) {
         "ﬁne dining",
     ];
     for text in texts {
-        Conversation::new(&user, &json!({})).await.say("user", text).await;
+        Tree::of(&user, &json!({})).await.add([("user", text)]).await;
     }
     for (query, found) in [
         ("CREME", texts[0]),
@@ -110,8 +122,8 @@ async fn people_find_what_they_mean(store: Store) {
 async fn any_text_is_only_text(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
-    let conversation = Conversation::titled(&user, "needle").await;
-    conversation.say("user", "100% of snake_case; DROP it").await;
+    let conversation = Tree::titled(&user, "needle").await;
+    conversation.add([("user", "100% of snake_case; DROP it")]).await;
     let long = ["(", "'", "\"", "é", "京", "😀", "*", "a ", "a\" OR "]
         .map(|text| text.chars().cycle().take(200).collect::<String>());
     let odd = [
@@ -180,13 +192,13 @@ async fn a_search_has_to_look_for_something(store: Store) {
 async fn a_search_can_be_narrowed_down_as_a_list(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
-    let plain = Conversation::titled(&user, "quantum plain").await;
+    let plain = Tree::titled(&user, "quantum plain").await;
     let model = json!({"title": "quantum modelled", "model": MODEL});
-    let modelled = Conversation::new(&user, &model).await;
-    modelled.say("user", "one").await;
-    let away = Conversation::titled(&user, "quantum away").await;
+    let modelled = Tree::of(&user, &model).await;
+    modelled.add([("user", "one")]).await;
+    let away = Tree::titled(&user, "quantum away").await;
     let archived = json!({"status": "archived"});
-    user.patch(&away.route(""), &archived).await.data(200);
+    away.patch("", &archived).await.data(200);
     let made = plain.read().await["created_at"]
         .as_str()
         .expect("a time")
@@ -221,16 +233,16 @@ async fn a_search_can_be_narrowed_down_as_a_list(store: Store) {
 async fn what_is_changed_is_found_as_it_is_now(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
-    let conversation = Conversation::titled(&user, "apples").await;
-    let message = conversation.say("user", "bananas").await;
+    let conversation = Tree::titled(&user, "apples").await;
+    let [message] = conversation.add([("user", "bananas")]).await;
     let found = async |text: &str| search(&user, text).await["pagination"]["total"].take();
     let title = json!({"title": "cherries"});
-    user.patch(&conversation.route(""), &title).await.data(200);
+    conversation.patch("", &title).await.data(200);
     assert_eq!(
         (found("apples").await, found("cherries").await),
         (json!(0), json!(1))
     );
-    let route = conversation.route(&format!("/messages/{message}"));
+    let route = conversation.path(&format!("/messages/{message}"));
     user.patch(&route, &json!({"content": "dates"})).await.data(200);
     assert_eq!(
         (found("bananas").await, found("dates").await),
@@ -243,9 +255,9 @@ async fn what_is_changed_is_found_as_it_is_now(store: Store) {
 async fn only_ones_own_is_found(store: Store) {
     let server = TestServer::on(store).await;
     let (me, them) = (server.user(), server.user());
-    Conversation::titled(&them, "quantum")
+    Tree::titled(&them, "quantum")
         .await
-        .say("user", "quantum")
+        .add([("user", "quantum")])
         .await;
     assert_eq!(search(&me, "quantum").await["pagination"]["total"], 0);
     let narrowed = ask(&me, ROUTE, "quantum", &[("status", "all")]).await;
@@ -261,7 +273,7 @@ async fn a_list_with_a_query_keeps_its_order(store: Store) {
         ("a", "quantum"),
         ("c", "x"),
     ] {
-        Conversation::titled(&user, title).await.say("user", said).await;
+        Tree::titled(&user, title).await.add([("user", said)]).await;
     }
     let by_title = [("sort_by", "title"), ("sort_order", "asc"), ("limit", "2")];
     let page = ask(&user, ROUTE, "quantum", &by_title).await.data(200);
@@ -269,15 +281,3 @@ async fn a_list_with_a_query_keeps_its_order(store: Store) {
     assert_eq!(page["pagination"]["total"], 3);
     assert!(page["items"][0].get("snippet").is_none(), "{page}");
 }
-
-on_each_store!(
-    the_best_come_first,
-    a_hit_is_the_conversation_and_the_place,
-    people_find_what_they_mean,
-    any_text_is_only_text,
-    a_search_has_to_look_for_something,
-    a_search_can_be_narrowed_down_as_a_list,
-    what_is_changed_is_found_as_it_is_now,
-    only_ones_own_is_found,
-    a_list_with_a_query_keeps_its_order,
-);

@@ -4,7 +4,15 @@ use serde_json::{Value, json};
 
 use super::{ROUTE, list, titles};
 use crate::support::client::text;
-use crate::support::{Answer, Client, Conversation, MODEL, Store, TestServer, on_each_store};
+use crate::support::{Answer, Client, MODEL, Store, TestServer, Tree, on_each_store};
+
+on_each_store!(
+    one_that_fails_leaves_the_others_done,
+    each_operation_does_what_it_does_to_one,
+    a_batch_has_a_size,
+    a_batch_that_is_refused_does_nothing,
+    batches_can_be_switched_off,
+);
 
 async fn batch(user: &Client, request: &Value) -> Answer {
     user.post(&format!("{ROUTE}/batch"), request).await
@@ -25,9 +33,9 @@ fn results(report: &Value) -> Vec<(String, Option<String>)> {
 async fn one_that_fails_leaves_the_others_done(store: Store) {
     let server = TestServer::on(store).await;
     let (me, them) = (server.user(), server.user());
-    let first = Conversation::titled(&me, "first").await;
-    let last = Conversation::titled(&me, "last").await;
-    let theirs = Conversation::titled(&them, "theirs").await;
+    let first = Tree::titled(&me, "first").await;
+    let last = Tree::titled(&me, "last").await;
+    let theirs = Tree::titled(&them, "theirs").await;
     let ids = json!([first.id, "no id", theirs.id, first.id.to_uppercase(), last.id]);
     let answer = batch(&me, &json!({"operation": "archive", "conversation_ids": ids})).await;
     let report = answer.data(200);
@@ -50,7 +58,7 @@ async fn each_operation_does_what_it_does_to_one(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
     let body = json!({"title": "Plans", "model": MODEL, "metadata": {"a": 1}});
-    let conversation = Conversation::new(&user, &body).await;
+    let conversation = Tree::of(&user, &body).await;
     let done = async |operation: &str, parameters: Value| {
         let request = json!({
             "operation": operation,
@@ -69,9 +77,7 @@ async fn each_operation_does_what_it_does_to_one(store: Store) {
     let fields = ["title", "model", "metadata"].map(|field| updated[field].clone());
     assert_eq!(fields, [json!("Other"), Value::Null, json!({"a": 1})]);
     done("delete", Value::Null).await;
-    user.get(&conversation.route(""))
-        .await
-        .error(404, "CONVERSATION_NOT_FOUND");
+    conversation.get("").await.error(404, "CONVERSATION_NOT_FOUND");
     let again = json!({"operation": "delete", "conversation_ids": [conversation.id]});
     let report = batch(&user, &again).await.data(200);
     assert_eq!((&report["succeeded"], &report["failed"]), (&json!(0), &json!(1)));
@@ -80,7 +86,7 @@ async fn each_operation_does_what_it_does_to_one(store: Store) {
 async fn a_batch_has_a_size(store: Store) {
     let server = TestServer::on_with(store, [("MAX_BATCH_OPERATION_SIZE", "2")]).await;
     let user = server.user();
-    let conversation = Conversation::titled(&user, "Plans").await;
+    let conversation = Tree::titled(&user, "Plans").await;
     let id = conversation.id.as_str();
     for ids in [&[][..], &[id, id, id]] {
         let answer = batch(&user, &json!({"operation": "delete", "conversation_ids": ids})).await;
@@ -94,7 +100,7 @@ async fn a_batch_has_a_size(store: Store) {
 async fn a_batch_that_is_refused_does_nothing(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
-    let conversation = Conversation::titled(&user, "Plans").await;
+    let conversation = Tree::titled(&user, "Plans").await;
     let before = conversation.read().await;
     for (operation, parameters, field) in [
         ("merge", Value::Null, "operation"),
@@ -132,16 +138,8 @@ async fn a_batch_that_is_refused_does_nothing(store: Store) {
 async fn batches_can_be_switched_off(store: Store) {
     let server = TestServer::on_with(store, [("ENABLE_BATCH_OPERATIONS", "false")]).await;
     let user = server.user();
-    let conversation = Conversation::titled(&user, "Plans").await;
+    let conversation = Tree::titled(&user, "Plans").await;
     let request = json!({"operation": "delete", "conversation_ids": [conversation.id]});
     batch(&user, &request).await.error(403, "FEATURE_DISABLED");
     assert_eq!(conversation.read().await["title"], "Plans");
 }
-
-on_each_store!(
-    one_that_fails_leaves_the_others_done,
-    each_operation_does_what_it_does_to_one,
-    a_batch_has_a_size,
-    a_batch_that_is_refused_does_nothing,
-    batches_can_be_switched_off,
-);

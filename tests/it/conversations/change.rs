@@ -2,19 +2,24 @@
 
 use serde_json::{Value, json};
 
-use super::ROUTE;
 use crate::support::client::text;
-use crate::support::{Client, Conversation, Gate, MODEL, Reply, Store, TestServer, on_each_store};
+use crate::support::{Client, MODEL, Store, TestServer, Tree, on_each_store};
+
+on_each_store!(
+    what_is_absent_stays_and_null_empties,
+    a_change_is_the_last_change,
+    a_change_that_is_refused_changes_nothing,
+);
 
 /// A conversation that has everything that can be changed.
-async fn full_of_fields(user: &Client) -> Conversation<'_> {
+async fn full_of_fields(user: &Client) -> Tree {
     let body = json!({
         "title": "Plans",
         "model": MODEL,
         "system_message": "Be kind.",
         "metadata": {"colour": "red", "size": 3},
     });
-    Conversation::new(user, &body).await
+    Tree::of(user, &body).await
 }
 
 async fn what_is_absent_stays_and_null_empties(store: Store) {
@@ -37,7 +42,7 @@ async fn what_is_absent_stays_and_null_empties(store: Store) {
     ] {
         let conversation = full_of_fields(&user).await;
         let mut expected = conversation.read().await;
-        let changed = user.patch(&conversation.route(""), &change).await.data(200);
+        let changed = conversation.patch("", &change).await.data(200);
         expected[field] = becomes;
         expected["updated_at"] = changed["updated_at"].clone();
         assert_eq!(conversation.read().await, expected, "{change}");
@@ -53,7 +58,7 @@ async fn a_change_is_the_last_change(store: Store) {
     let conversation = full_of_fields(&user).await;
     let before = conversation.read().await;
     let change = json!({"title": "Other", "status": "archived"});
-    let after = user.patch(&conversation.route(""), &change).await.data(200);
+    let after = conversation.patch("", &change).await.data(200);
     assert_eq!(
         (&after["title"], &after["status"]),
         (&json!("Other"), &json!("archived"))
@@ -83,32 +88,11 @@ async fn a_change_that_is_refused_changes_nothing(store: Store) {
         (json!({"title": "Fine", "metadata": "text"}), "metadata"),
         (json!({"metadata": {"big": "x".repeat(10_001)}}), "metadata"),
     ] {
-        let answer = user.patch(&conversation.route(""), &change).await;
+        let answer = conversation.patch("", &change).await;
         assert_eq!(answer.invalid_fields(), [field], "{change}");
     }
     let change = json!({"title": "", "model": ""});
-    let answer = user.patch(&conversation.route(""), &change).await;
+    let answer = conversation.patch("", &change).await;
     assert_eq!(answer.invalid_fields(), ["title", "model"], "all that is wrong");
     assert_eq!(conversation.read().await, before);
 }
-
-async fn a_conversation_can_be_deleted_while_it_is_answered(store: Store) {
-    let server = TestServer::on(store).await;
-    let user = server.user();
-    let gate = Gate::new();
-    let reply = Reply::stream().text("a").wait(&gate).text("b").end();
-    server.upstream.script(MODEL, [reply]);
-    let mut answer = user.chat_stream(&json!({"model": MODEL, "message": "Hi"})).await;
-    let first = answer.next().await.expect("an event").json();
-    let route = format!("{ROUTE}/{}", text(&first["conversation_id"]));
-    user.delete(&route).await.data(200);
-    answer.finish().await;
-    user.get(&route).await.error(404, "CONVERSATION_NOT_FOUND");
-}
-
-on_each_store!(
-    what_is_absent_stays_and_null_empties,
-    a_change_is_the_last_change,
-    a_change_that_is_refused_changes_nothing,
-    a_conversation_can_be_deleted_while_it_is_answered,
-);

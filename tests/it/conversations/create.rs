@@ -7,6 +7,15 @@ use super::{ROUTE, list, make};
 use crate::support::client::text;
 use crate::support::{MODEL, Store, TestServer, on_each_store};
 
+on_each_store!(
+    a_new_conversation_is_answered_with_its_address,
+    everything_about_a_new_conversation_is_optional,
+    the_metadata_of_a_client_are_kept_as_they_were_written,
+    the_fields_of_a_new_conversation_are_checked,
+    a_title_may_be_two_hundred_characters_of_any_script,
+    conversations_are_limited,
+);
+
 async fn a_new_conversation_is_answered_with_its_address(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
@@ -107,12 +116,3 @@ async fn conversations_are_limited(store: Store) {
         .error(409, "LIMIT_REACHED");
     assert_eq!(server.upstream.chats().len(), 0);
 }
-
-on_each_store!(
-    a_new_conversation_is_answered_with_its_address,
-    everything_about_a_new_conversation_is_optional,
-    the_metadata_of_a_client_are_kept_as_they_were_written,
-    the_fields_of_a_new_conversation_are_checked,
-    a_title_may_be_two_hundred_characters_of_any_script,
-    conversations_are_limited,
-);

@@ -7,7 +7,15 @@ use serde_json::{Value, json};
 use super::{ROUTE, list, titles};
 use crate::support::client::text;
 use crate::support::time::pass;
-use crate::support::{Client, Conversation, Store, TestServer, on_each_store};
+use crate::support::{Client, Store, TestServer, Tree, on_each_store};
+
+on_each_store!(
+    a_list_can_be_narrowed_down,
+    a_list_can_be_of_a_time,
+    a_list_has_one_of_ten_orders,
+    titles_are_sorted_as_people_do,
+    what_cannot_be_asked_for_is_named,
+);
 
 /// What one is sorted before the other by, when times are sorted by.
 const TICK: Duration = Duration::from_millis(2);
@@ -15,19 +23,18 @@ const TICK: Duration = Duration::from_millis(2);
 /// Conversations that differ in all that can be asked for: `plain` has no message, `short` has one and a model,
 /// `forked` has three on two branches, `away` is archived. Made in this order.
 async fn make_all_kinds(user: &Client) {
-    Conversation::titled(user, "plain").await;
+    Tree::titled(user, "plain").await;
     pass(TICK).await;
-    let short = Conversation::new(user, &json!({"title": "short", "model": "m/1"})).await;
-    short.say("user", "quantum").await;
+    let short = Tree::of(user, &json!({"title": "short", "model": "m/1"})).await;
+    short.add([("user", "quantum")]).await;
     pass(TICK).await;
-    let forked = Conversation::titled(user, "forked").await;
-    let question = forked.say("user", "one").await;
-    forked.say("assistant", "quantum").await;
-    forked.say_after(&question, "assistant", "two").await;
+    let forked = Tree::titled(user, "forked").await;
+    let [question, _] = forked.add([("user", "one"), ("assistant", "quantum")]).await;
+    forked.add_after(&question, "assistant", "two").await;
     pass(TICK).await;
-    let away = Conversation::titled(user, "away").await;
+    let away = Tree::titled(user, "away").await;
     let archived = json!({"status": "archived"});
-    user.patch(&away.route(""), &archived).await.data(200);
+    away.patch("", &archived).await.data(200);
 }
 
 async fn a_list_can_be_narrowed_down(store: Store) {
@@ -122,7 +129,7 @@ async fn titles_are_sorted_as_people_do(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
     for title in ["zebra", "Äpfel", "apricot", "Zoo", "ape", "東京"] {
-        Conversation::titled(&user, title).await;
+        Tree::titled(&user, title).await;
     }
     user.new_conversation(&json!({})).await;
     let page = list(&user, "?sort_by=title&sort_order=asc").await;
@@ -161,11 +168,3 @@ async fn what_cannot_be_asked_for_is_named(store: Store) {
 fn items(page: &Value) -> &[Value] {
     page["items"].as_array().expect("items")
 }
-
-on_each_store!(
-    a_list_can_be_narrowed_down,
-    a_list_can_be_of_a_time,
-    a_list_has_one_of_ten_orders,
-    titles_are_sorted_as_people_do,
-    what_cannot_be_asked_for_is_named,
-);

@@ -5,6 +5,15 @@ use serde_json::json;
 use super::{ROUTE, list, make, titles};
 use crate::support::{Store, TestServer, on_each_store};
 
+on_each_store!(
+    pages_hold_the_newest_first,
+    an_item_is_what_reading_it_shows,
+    a_page_past_the_end_is_empty,
+    an_unpaged_list_has_the_default_size,
+    pages_must_be_counted_from_one,
+    a_list_holds_only_ones_own,
+);
+
 async fn pages_hold_the_newest_first(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
@@ -88,12 +97,3 @@ async fn a_list_holds_only_ones_own(store: Store) {
         json!({"page": 1, "limit": 20, "total": 0, "pages": 0, "has_next": false, "has_prev": false});
     assert_eq!(nobody["pagination"], expected);
 }
-
-on_each_store!(
-    pages_hold_the_newest_first,
-    an_item_is_what_reading_it_shows,
-    a_page_past_the_end_is_empty,
-    an_unpaged_list_has_the_default_size,
-    pages_must_be_counted_from_one,
-    a_list_holds_only_ones_own,
-);

@@ -15,8 +15,7 @@ mod stats;
 
 use serde_json::{Value, json};
 
-use crate::support::client::text;
-use crate::support::{Answer, Client};
+use crate::support::Client;
 
 pub const ROUTE: &str = "/v1/conversations";
 
@@ -38,10 +37,4 @@ pub fn titles(page: &Value) -> Vec<String> {
     items
         .map(|item| item["title"].as_str().unwrap_or_default().to_owned())
         .collect()
-}
-
-/// A refusal without what is different in every one.
-fn without_ids(refusal: &Answer, id: &str) -> String {
-    let request_id = text(&refusal.json()["error"]["request_id"]);
-    refusal.text().replace(&request_id, "").replace(id, "")
 }

@@ -1,41 +1,23 @@
-//! Reading one conversation, and what those see for whom there is none.
+//! Reading one conversation, and deleting it.
 
-use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{ROUTE, list, without_ids};
+use super::{ROUTE, list};
 use crate::support::client::text;
-use crate::support::{Answer, Client, Conversation, MODEL, Store, TestServer, on_each_store, token};
+use crate::support::{MODEL, Store, TestServer, Tree, on_each_store, token};
 
-/// What may be asked of a conversation.
-const REQUESTS: [(Method, &str, &str); 7] = [
-    (Method::GET, "", ""),
-    (Method::PATCH, "", r#"{"title":"mine now"}"#),
-    (Method::DELETE, "", ""),
-    (Method::GET, "/full", ""),
-    (Method::GET, "/stream", ""),
-    (Method::GET, "/export", ""),
-    (Method::GET, "/export?format=csv", ""),
-];
-
-async fn refusal(user: &Client, id: &str, request: &(Method, &str, &str)) -> String {
-    let (method, below, body) = request;
-    let request = user.request(method.clone(), &format!("{ROUTE}/{id}{below}"));
-    let request = match *body {
-        "" => request,
-        body => request
-            .header("content-type", "application/json")
-            .body(body.to_owned()),
-    };
-    let answer = Answer::to(request).await;
-    answer.error(404, "CONVERSATION_NOT_FOUND");
-    without_ids(&answer, id)
-}
+on_each_store!(
+    a_conversation_is_read_with_its_branches,
+    everything_is_read_flat_and_as_a_tree,
+    one_path_can_be_read_alone,
+    the_totals_follow_the_messages,
+    a_deleted_conversation_is_gone,
+);
 
 async fn a_conversation_is_read_with_its_branches(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
-    let conversation = Conversation::titled(&user, "Plans").await;
+    let conversation = Tree::titled(&user, "Plans").await;
     let read = conversation.read().await;
     assert_eq!(
         (&read["id"], &read["title"]),
@@ -50,10 +32,11 @@ async fn a_conversation_is_read_with_its_branches(store: Store) {
 async fn everything_is_read_flat_and_as_a_tree(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
-    let conversation = Conversation::titled(&user, "Plans").await;
-    let question = conversation.say("user", "Where to?").await;
-    let north = conversation.say("assistant", "North").await;
-    let south = conversation.say_after(&question, "assistant", "South").await;
+    let conversation = Tree::titled(&user, "Plans").await;
+    let [question, north] = conversation
+        .add([("user", "Where to?"), ("assistant", "North")])
+        .await;
+    let south = conversation.add_after(&question, "assistant", "South").await;
     let full = conversation.full().await;
     let said: Vec<_> = full["messages"]
         .as_array()
@@ -74,25 +57,26 @@ async fn everything_is_read_flat_and_as_a_tree(store: Store) {
 async fn one_path_can_be_read_alone(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
-    let conversation = Conversation::titled(&user, "Plans").await;
-    let question = conversation.say("user", "Where to?").await;
-    let north = conversation.say("assistant", "North").await;
-    conversation.say_after(&question, "assistant", "South").await;
+    let conversation = Tree::titled(&user, "Plans").await;
+    let [question, north] = conversation
+        .add([("user", "Where to?"), ("assistant", "North")])
+        .await;
+    conversation.add_after(&question, "assistant", "South").await;
 
     let main = text(&conversation.read().await["branches"][0]["id"]);
-    let path = conversation.route(&format!("/full?branch_id={main}"));
+    let path = conversation.path(&format!("/full?branch_id={main}"));
     let full = user.get(&path).await.data(200);
     let tree = json!([{"id": question, "children": [{"id": north, "children": []}]}]);
     assert_eq!(full["tree"], tree);
     assert_eq!(full["messages"].as_array().map(Vec::len), Some(2));
 
     let theirs = server.user();
-    let other = Conversation::titled(&theirs, "Other").await.read().await;
+    let other = Tree::titled(&theirs, "Other").await.read().await;
     for no_branch_here in [text(&other["active_branch_id"]), token::new_uuid().to_string()] {
-        let path = conversation.route(&format!("/full?branch_id={no_branch_here}"));
+        let path = conversation.path(&format!("/full?branch_id={no_branch_here}"));
         user.get(&path).await.error(404, "BRANCH_NOT_FOUND");
     }
-    let path = conversation.route("/full?branch_id=main");
+    let path = conversation.path("/full?branch_id=main");
     assert_eq!(user.get(&path).await.invalid_fields(), ["branch_id"]);
 }
 
@@ -111,47 +95,28 @@ async fn the_totals_follow_the_messages(store: Store) {
     assert!(read["last_message_at"].is_string(), "{read}");
 }
 
-async fn what_is_no_id_is_never_looked_up(store: Store) {
-    let server = TestServer::on(store).await;
-    let user = server.user();
-    for no_id in [
-        "1",
-        "main",
-        "..%2Fstats",
-        "019aafc3-7c52-7d3c-9b1e-0d5f2f6f8a1",
-        "%00",
-    ] {
-        let answer = user.get(&format!("{ROUTE}/{no_id}")).await;
-        assert_eq!(answer.invalid_fields(), ["id"], "{no_id}");
-    }
-}
-
-async fn a_foreign_conversation_looks_like_none(store: Store) {
-    let server = TestServer::on(store).await;
-    let (them, me) = (server.user(), server.user());
-    let theirs = Conversation::titled(&them, "theirs").await;
-    let before = theirs.full().await;
-    let missing = token::new_uuid().to_string();
-    for request in &REQUESTS {
-        assert_eq!(
-            refusal(&me, &theirs.id, request).await,
-            refusal(&me, &missing, request).await,
-            "{request:?}"
-        );
-    }
-    assert_eq!(theirs.full().await, before, "and nothing happened to it");
-}
-
 async fn a_deleted_conversation_is_gone(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
-    let conversation = Conversation::titled(&user, "Quantum").await;
-    conversation.say("user", "quantum").await;
-    let deleted = user.delete(&conversation.route("")).await.data(200);
+    let conversation = Tree::titled(&user, "Quantum").await;
+    conversation.add([("user", "quantum")]).await;
+    let deleted = conversation.delete("").await.data(200);
     assert_eq!(deleted, json!({"id": conversation.id, "deleted": true}));
-    for request in &REQUESTS {
-        refusal(&user, &conversation.id, request).await;
+    for below in [
+        "",
+        "/full",
+        "/stream",
+        "/export",
+        "/export?format=csv",
+        "/branches",
+        "/messages",
+    ] {
+        let answer = conversation.get(below).await;
+        answer.error(404, "CONVERSATION_NOT_FOUND");
     }
+    let change = conversation.patch("", &json!({"title": "Again"})).await;
+    change.error(404, "CONVERSATION_NOT_FOUND");
+    conversation.delete("").await.error(404, "CONVERSATION_NOT_FOUND");
     for query in ["?status=all", "/search?q=quantum"] {
         assert_eq!(list(&user, query).await["items"], json!([]), "{query}");
     }
@@ -160,32 +125,3 @@ async fn a_deleted_conversation_is_gone(store: Store) {
         .await
         .error(404, "CONVERSATION_NOT_FOUND");
 }
-
-async fn without_a_token_nothing_is_told(store: Store) {
-    let server = TestServer::on(store).await;
-    let user = server.user();
-    let conversation = Conversation::titled(&user, "Plans").await;
-    let stranger = server.anonymous();
-    for path in [
-        conversation.route(""),
-        conversation.route("/export"),
-        ROUTE.to_owned(),
-    ] {
-        let answer = stranger.get(&path).await;
-        answer.error(401, "MISSING_AUTH_HEADER");
-    }
-    let answer = Answer::to(stranger.request(Method::DELETE, &conversation.route(""))).await;
-    answer.error(401, "MISSING_AUTH_HEADER");
-    assert_ne!(conversation.read().await, Value::Null);
-}
-
-on_each_store!(
-    a_conversation_is_read_with_its_branches,
-    everything_is_read_flat_and_as_a_tree,
-    one_path_can_be_read_alone,
-    the_totals_follow_the_messages,
-    what_is_no_id_is_never_looked_up,
-    a_foreign_conversation_looks_like_none,
-    a_deleted_conversation_is_gone,
-    without_a_token_nothing_is_told,
-);

@@ -4,7 +4,14 @@ use chrono::{DateTime, Datelike, Utc};
 use serde_json::{Value, json};
 
 use super::{ROUTE, list};
-use crate::support::{Client, Conversation, Reply, Store, TestServer, on_each_store, token};
+use crate::support::{Client, Reply, Store, TestServer, Tree, on_each_store, token};
+
+on_each_store!(
+    everything_is_added_up,
+    only_a_period_can_be_looked_at,
+    months_are_counted_the_oldest_first,
+    who_has_nothing_has_zeros,
+);
 
 const DAY: i64 = 24 * 3600;
 
@@ -35,13 +42,12 @@ async fn everything_is_added_up(store: Store) {
         let asked = user.chat_stream(&json!({"model": model, "message": "Hi"})).await;
         asked.finish().await;
     }
-    let forked = Conversation::titled(&user, "forked").await;
-    let question = forked.say("user", "one").await;
-    forked.say("assistant", "two").await;
-    forked.say_after(&question, "assistant", "three").await;
+    let forked = Tree::titled(&user, "forked").await;
+    let [question, _] = forked.add([("user", "one"), ("assistant", "two")]).await;
+    forked.add_after(&question, "assistant", "three").await;
     let archived = json!({"status": "archived"});
-    user.patch(&forked.route(""), &archived).await.data(200);
-    Conversation::titled(&server.user(), "of somebody else").await;
+    forked.patch("", &archived).await.data(200);
+    Tree::titled(&server.user(), "of somebody else").await;
 
     let stats = stats(&user, "").await;
     for (figure, expected) in [
@@ -106,10 +112,3 @@ async fn who_has_nothing_has_zeros(store: Store) {
     });
     assert_eq!(stats, expected);
 }
-
-on_each_store!(
-    everything_is_added_up,
-    only_a_period_can_be_looked_at,
-    months_are_counted_the_oldest_first,
-    who_has_nothing_has_zeros,
-);

@@ -6,10 +6,18 @@ use serde_json::{Value, json};
 
 use super::export;
 use crate::support::client::text;
-use crate::support::{Client, Conversation, Store, TestServer, on_each_store};
+use crate::support::{Store, TestServer, Tree, on_each_store};
+
+on_each_store!(
+    json_holds_everything,
+    csv_has_a_row_for_each_message,
+    jsonl_has_an_example_for_each_branch,
+    markdown_is_read_from_top_to_bottom,
+    an_empty_conversation_is_a_file_too,
+);
 
 /// The query for one branch.
-async fn of_branch(conversation: &Conversation<'_>, name: &str) -> String {
+async fn of_branch(conversation: &Tree, name: &str) -> String {
     let read = conversation.read().await;
     let branches = read["branches"].as_array().expect("branches");
     let branch = branches.iter().find(|branch| branch["name"] == name);
@@ -19,8 +27,8 @@ async fn of_branch(conversation: &Conversation<'_>, name: &str) -> String {
 async fn json_holds_everything(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
-    let conversation = Conversation::eventful(&user).await;
-    let file = export(&user, &conversation, "").await.json();
+    let conversation = Tree::eventful(&user).await;
+    let file = export(&conversation, "").await.json();
     let full = conversation.full().await;
     assert_eq!(
         (&file["format"], &file["version"]),
@@ -43,8 +51,8 @@ async fn json_holds_everything(store: Store) {
 async fn csv_has_a_row_for_each_message(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
-    let conversation = Conversation::eventful(&user).await;
-    let rows = rows(&user, &conversation, "").await;
+    let conversation = Tree::eventful(&user).await;
+    let rows = rows(&conversation, "").await;
     let full = conversation.full().await;
     let messages = full["messages"].as_array().expect("messages");
     assert_eq!(rows.len(), messages.len());
@@ -72,22 +80,22 @@ async fn csv_has_a_row_for_each_message(store: Store) {
     let figures = ["prompt_tokens", "completion_tokens", "total_tokens"].map(|name| answer[name].as_str());
     assert_eq!(figures, ["5", "3", "8"]);
     let query = of_branch(&conversation, "Ähnlich").await;
-    let branch = rows_of(&user, &conversation, &query).await;
+    let branch = rows_of(&conversation, &query).await;
     assert_eq!(branch.last().map(String::as_str), Some("Who?"));
     assert_eq!(branch.len(), 3, "only what is on its path: {branch:?}");
 }
 
 /// The rows of a table, by the names of the columns.
-async fn rows(user: &Client, conversation: &Conversation<'_>, query: &str) -> Vec<HashMap<String, String>> {
-    let answer = export(user, conversation, &format!("?format=csv{query}")).await;
+async fn rows(conversation: &Tree, query: &str) -> Vec<HashMap<String, String>> {
+    let answer = export(conversation, &format!("?format=csv{query}")).await;
     let mut reader = csv::Reader::from_reader(&*answer.body);
     let rows = reader.deserialize().collect::<Result<_, _>>();
     rows.expect("a table")
 }
 
 /// What the rows of a table say.
-async fn rows_of(user: &Client, conversation: &Conversation<'_>, query: &str) -> Vec<String> {
-    let rows = rows(user, conversation, query).await;
+async fn rows_of(conversation: &Tree, query: &str) -> Vec<String> {
+    let rows = rows(conversation, query).await;
     rows.into_iter()
         .map(|mut row| row.remove("content").expect("a content"))
         .collect()
@@ -96,7 +104,7 @@ async fn rows_of(user: &Client, conversation: &Conversation<'_>, query: &str) ->
 async fn jsonl_has_an_example_for_each_branch(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
-    let conversation = Conversation::eventful(&user).await;
+    let conversation = Tree::eventful(&user).await;
     let [system, hi, hello] = [("system", "Be kind."), ("user", "Hi"), ("assistant", "Hello")];
     let sum = ("user", "=1+1, \"once\"\nplease");
     let main = [
@@ -117,9 +125,9 @@ async fn jsonl_has_an_example_for_each_branch(store: Store) {
         example(&unanswered),
         example(&unanswered),
     ];
-    assert_eq!(lines(&user, &conversation, "").await, expected);
+    assert_eq!(lines(&conversation, "").await, expected);
     let query = of_branch(&conversation, "Branch 2").await;
-    assert_eq!(lines(&user, &conversation, &query).await, [example(&fork)]);
+    assert_eq!(lines(&conversation, &query).await, [example(&fork)]);
 }
 
 fn example(messages: &[(&str, &str)]) -> Value {
@@ -131,8 +139,8 @@ fn example(messages: &[(&str, &str)]) -> Value {
 }
 
 /// The lines of a file, each of which is JSON.
-async fn lines(user: &Client, conversation: &Conversation<'_>, query: &str) -> Vec<Value> {
-    let answer = export(user, conversation, &format!("?format=jsonl{query}")).await;
+async fn lines(conversation: &Tree, query: &str) -> Vec<Value> {
+    let answer = export(conversation, &format!("?format=jsonl{query}")).await;
     let file = answer.text();
     assert!(file.ends_with('\n'), "{file}");
     file.lines()
@@ -143,10 +151,10 @@ async fn lines(user: &Client, conversation: &Conversation<'_>, query: &str) -> V
 async fn markdown_is_read_from_top_to_bottom(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
-    let conversation = Conversation::eventful(&user).await;
-    let whole = page(&user, &conversation, "").await;
+    let conversation = Tree::eventful(&user).await;
+    let whole = page(&conversation, "").await;
     let branch = of_branch(&conversation, "Ähnlich").await;
-    let branch = page(&user, &conversation, &branch).await;
+    let branch = page(&conversation, &branch).await;
     insta::allow_duplicates! {
         insta::assert_snapshot!("markdown_of_a_conversation", whole);
         insta::assert_snapshot!("markdown_of_a_branch", branch);
@@ -154,8 +162,8 @@ async fn markdown_is_read_from_top_to_bottom(store: Store) {
 }
 
 /// A page without the lines that name times and ids.
-async fn page(user: &Client, conversation: &Conversation<'_>, query: &str) -> String {
-    let answer = export(user, conversation, &format!("?format=markdown{query}")).await;
+async fn page(conversation: &Tree, query: &str) -> String {
+    let answer = export(conversation, &format!("?format=markdown{query}")).await;
     let file = answer.text();
     let is_different_each_time =
         |line: &&str| (line.starts_with('*') && line.ends_with('*')) || line.contains("Exported: ");
@@ -169,19 +177,11 @@ async fn page(user: &Client, conversation: &Conversation<'_>, query: &str) -> St
 async fn an_empty_conversation_is_a_file_too(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
-    let conversation = Conversation::titled(&user, "Empty").await;
-    let file = export(&user, &conversation, "").await.json();
+    let conversation = Tree::titled(&user, "Empty").await;
+    let file = export(&conversation, "").await.json();
     assert_eq!(file["messages"], json!([]));
-    assert!(rows(&user, &conversation, "").await.is_empty());
-    let jsonl = export(&user, &conversation, "?format=jsonl").await;
+    assert!(rows(&conversation, "").await.is_empty());
+    let jsonl = export(&conversation, "?format=jsonl").await;
     assert_eq!(jsonl.text(), "");
-    assert!(page(&user, &conversation, "").await.starts_with("# Empty"));
+    assert!(page(&conversation, "").await.starts_with("# Empty"));
 }
-
-on_each_store!(
-    json_holds_everything,
-    csv_has_a_row_for_each_message,
-    jsonl_has_an_example_for_each_branch,
-    markdown_is_read_from_top_to_bottom,
-    an_empty_conversation_is_a_file_too,
-);

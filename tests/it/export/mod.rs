@@ -9,11 +9,18 @@ mod stream;
 
 use serde_json::json;
 
-use crate::support::{Answer, Client, Conversation, Store, TestServer, on_each_store, token};
+use crate::support::{Answer, Store, TestServer, Tree, on_each_store, token};
+
+on_each_store!(
+    each_format_says_what_it_is,
+    no_title_gets_out_of_the_header,
+    what_cannot_be_exported_is_told_before_the_first_byte,
+    exports_can_be_switched_off,
+);
 
 /// The answer to an export.
-async fn export(user: &Client, conversation: &Conversation<'_>, query: &str) -> Answer {
-    let answer = user.get(&conversation.route(&format!("/export{query}"))).await;
+async fn export(conversation: &Tree, query: &str) -> Answer {
+    let answer = conversation.get(&format!("/export{query}")).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     answer
 }
@@ -21,7 +28,7 @@ async fn export(user: &Client, conversation: &Conversation<'_>, query: &str) -> 
 async fn each_format_says_what_it_is(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
-    let conversation = Conversation::titled(&user, "Quantum computing, part 1").await;
+    let conversation = Tree::titled(&user, "Quantum computing, part 1").await;
     for (query, kind, extension) in [
         ("", "application/json", "json"),
         ("?format=json", "application/json", "json"),
@@ -29,7 +36,7 @@ async fn each_format_says_what_it_is(store: Store) {
         ("?format=csv", "text/csv; charset=utf-8; header=present", "csv"),
         ("?format=jsonl", "application/jsonl", "jsonl"),
     ] {
-        let answer = export(&user, &conversation, query).await;
+        let answer = export(&conversation, query).await;
         assert_eq!(answer.header("content-type"), kind, "{query}");
         assert_eq!(
             answer.header("content-disposition"),
@@ -45,8 +52,8 @@ async fn no_title_gets_out_of_the_header(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
     let named = async |title: serde_json::Value| {
-        let conversation = Conversation::new(&user, &json!({"title": title})).await;
-        let answer = export(&user, &conversation, "").await;
+        let conversation = Tree::of(&user, &json!({"title": title})).await;
+        let answer = export(&conversation, "").await;
         answer
             .header("content-disposition")
             .replace(&conversation.id, "ID")
@@ -77,22 +84,22 @@ async fn no_title_gets_out_of_the_header(store: Store) {
 async fn what_cannot_be_exported_is_told_before_the_first_byte(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
-    let conversation = Conversation::titled(&user, "Plans").await;
+    let conversation = Tree::titled(&user, "Plans").await;
     for (query, field) in [
         ("format=xml", "format"),
         ("format=", "format"),
         ("branch_id=main", "branch_id"),
     ] {
-        let answer = user.get(&conversation.route(&format!("/export?{query}"))).await;
+        let answer = conversation.get(&format!("/export?{query}")).await;
         assert_eq!(answer.invalid_fields(), [field], "{query}");
         assert_eq!(answer.header("content-disposition"), "", "{query}");
     }
-    let other = Conversation::titled(&user, "Other").await.read().await;
+    let other = Tree::titled(&user, "Other").await.read().await;
     let foreign = other["active_branch_id"].as_str().expect("an id");
     for branch in [foreign, &token::new_uuid().to_string()] {
         for format in ["json", "markdown", "csv", "jsonl"] {
             let query = format!("/export?format={format}&branch_id={branch}");
-            let answer = user.get(&conversation.route(&query)).await;
+            let answer = conversation.get(&query).await;
             answer.error(404, "BRANCH_NOT_FOUND");
         }
     }
@@ -101,15 +108,8 @@ async fn what_cannot_be_exported_is_told_before_the_first_byte(store: Store) {
 async fn exports_can_be_switched_off(store: Store) {
     let server = TestServer::on_with(store, [("ENABLE_CONVERSATION_EXPORT", "false")]).await;
     let user = server.user();
-    let conversation = Conversation::titled(&user, "Plans").await;
-    let answer = user.get(&conversation.route("/export")).await;
+    let conversation = Tree::titled(&user, "Plans").await;
+    let answer = conversation.get("/export").await;
     let error = answer.error(403, "FEATURE_DISABLED");
     assert_eq!(error["type"], "permission_error");
 }
-
-on_each_store!(
-    each_format_says_what_it_is,
-    no_title_gets_out_of_the_header,
-    what_cannot_be_exported_is_told_before_the_first_byte,
-    exports_can_be_switched_off,
-);

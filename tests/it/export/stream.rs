@@ -7,6 +7,8 @@ use crate::conversations::ROUTE;
 use crate::support::client::text;
 use crate::support::{Client, Store, TestServer, on_each_store, within};
 
+on_each_store!(a_large_file_is_read_as_it_is_taken);
+
 /// Messages of the conversation: several pages of what the service reads at once.
 const MESSAGES: usize = 400;
 
@@ -63,5 +65,3 @@ async fn a_large_file_is_read_as_it_is_taken(store: Store) {
     assert!(ended.is_err(), "what is not whole does not end as if it were");
     assert!(taken < MESSAGES * MESSAGE_BYTES, "{taken} bytes were sent");
 }
-
-on_each_store!(a_large_file_is_read_as_it_is_taken);

@@ -7,6 +7,13 @@ use crate::conversations::{ROUTE, list, titles};
 use crate::support::client::text;
 use crate::support::{Client, MODEL, Store, TestServer, on_each_store};
 
+on_each_store!(
+    every_branch_is_there,
+    a_conversation_keeps_what_it_was,
+    it_can_be_gone_on_with,
+    a_newer_archive_brings_what_is_new,
+);
+
 /// Two conversations as ChatGPT exports them: the first with an edited question and an answer that was written anew,
 /// the second archived and of an older form, without `children` and `metadata`.
 fn archive() -> Value {
@@ -158,10 +165,3 @@ async fn a_newer_archive_brings_what_is_new(store: Store) {
     );
     assert_eq!(list(&user, "?status=all").await["pagination"]["total"], 2);
 }
-
-on_each_store!(
-    every_branch_is_there,
-    a_conversation_keeps_what_it_was,
-    it_can_be_gone_on_with,
-    a_newer_archive_brings_what_is_new,
-);

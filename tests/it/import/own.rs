@@ -6,7 +6,16 @@ use serde_json::{Value, json};
 use super::{copies, import, statuses};
 use crate::conversations::{ROUTE, list};
 use crate::support::client::text;
-use crate::support::{Client, Conversation, Store, TestServer, on_each_store};
+use crate::support::{Client, Store, TestServer, Tree, on_each_store};
+
+on_each_store!(
+    an_export_comes_back_as_an_equal_tree,
+    a_branch_comes_back_as_a_conversation,
+    importing_again_brings_the_copy_up_to_date,
+    what_was_written_into_a_copy_stays,
+    a_copy_that_was_deleted_is_made_anew,
+    imports_of_the_same_at_once_make_one_copy,
+);
 
 /// A conversation with everything in it, its ids replaced by their places, and without what a copy has of its own.
 fn portrait(mut full: Value) -> Value {
@@ -29,16 +38,16 @@ fn portrait(mut full: Value) -> Value {
     serde_json::from_str(&json).expect("JSON")
 }
 
-async fn exported(user: &Client, conversation: &Conversation<'_>) -> Value {
-    user.get(&conversation.route("/export")).await.json()
+async fn exported(conversation: &Tree) -> Value {
+    conversation.get("/export").await.json()
 }
 
 async fn an_export_comes_back_as_an_equal_tree(store: Store) {
     let server = TestServer::on(store).await;
     let (owner, other) = (server.user(), server.user());
-    let original = Conversation::eventful(&owner).await;
+    let original = Tree::eventful(&owner).await;
     let before = original.full().await;
-    let file = exported(&owner, &original).await;
+    let file = exported(&original).await;
     for importer in [&owner, &other] {
         let report = import(importer, &file).await;
         let source = format!("export:{}", original.id);
@@ -71,10 +80,10 @@ fn pretty_assert(found: &Value, expected: &Value) {
 async fn a_branch_comes_back_as_a_conversation(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
-    let original = Conversation::eventful(&user).await;
+    let original = Tree::eventful(&user).await;
     let branches = original.read().await["branches"].take();
     let branch = branches.as_array().expect("branches").last().expect("a branch");
-    let path = original.route(&format!("/export?branch_id={}", text(&branch["id"])));
+    let path = original.path(&format!("/export?branch_id={}", text(&branch["id"])));
     let file = user.get(&path).await.json();
     let report = import(&user, &file).await;
     let full = user.full(&copies(&report)[0]).await;
@@ -92,14 +101,14 @@ async fn a_branch_comes_back_as_a_conversation(store: Store) {
 async fn importing_again_brings_the_copy_up_to_date(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
-    let original = Conversation::titled(&user, "Plans").await;
-    let question = original.say("user", "Where to?").await;
-    let report = import(&user, &exported(&user, &original).await).await;
+    let original = Tree::titled(&user, "Plans").await;
+    let [question] = original.add([("user", "Where to?")]).await;
+    let report = import(&user, &exported(&original).await).await;
     let copy = copies(&report)[0].clone();
 
-    original.say("assistant", "North").await;
-    original.say_after(&question, "assistant", "South").await;
-    let file = exported(&user, &original).await;
+    original.add([("assistant", "North")]).await;
+    original.add_after(&question, "assistant", "South").await;
+    let file = exported(&original).await;
     for _ in 0..2 {
         let report = import(&user, &file).await;
         assert_eq!(
@@ -121,9 +130,9 @@ async fn importing_again_brings_the_copy_up_to_date(store: Store) {
 async fn what_was_written_into_a_copy_stays(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
-    let original = Conversation::titled(&user, "Plans").await;
-    original.say("user", "Where to?").await;
-    let file = exported(&user, &original).await;
+    let original = Tree::titled(&user, "Plans").await;
+    original.add([("user", "Where to?")]).await;
+    let file = exported(&original).await;
     let copy = copies(&import(&user, &file).await)[0].clone();
     let message = json!({"role": "assistant", "content": "mine"});
     user.post(&format!("{ROUTE}/{copy}/messages"), &message)
@@ -142,8 +151,8 @@ async fn what_was_written_into_a_copy_stays(store: Store) {
 async fn a_copy_that_was_deleted_is_made_anew(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
-    let original = Conversation::titled(&user, "Plans").await;
-    let file = exported(&user, &original).await;
+    let original = Tree::titled(&user, "Plans").await;
+    let file = exported(&original).await;
     let first = copies(&import(&user, &file).await)[0].clone();
     user.delete(&format!("{ROUTE}/{first}")).await.data(200);
     let report = import(&user, &file).await;
@@ -154,8 +163,8 @@ async fn a_copy_that_was_deleted_is_made_anew(store: Store) {
 async fn imports_of_the_same_at_once_make_one_copy(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
-    let original = Conversation::eventful(&user).await;
-    let file = exported(&user, &original).await;
+    let original = Tree::eventful(&user).await;
+    let file = exported(&original).await;
     let reports = join_all((0..4).map(|_| import(&user, &file))).await;
     let mut all: Vec<_> = reports.iter().flat_map(statuses).collect();
     all.sort_unstable();
@@ -165,12 +174,3 @@ async fn imports_of_the_same_at_once_make_one_copy(store: Store) {
     let [copied, full] = [user.full(&copy[0]).await, original.full().await].map(portrait);
     assert_eq!(copied["messages"], full["messages"]);
 }
-
-on_each_store!(
-    an_export_comes_back_as_an_equal_tree,
-    a_branch_comes_back_as_a_conversation,
-    importing_again_brings_the_copy_up_to_date,
-    what_was_written_into_a_copy_stays,
-    a_copy_that_was_deleted_is_made_anew,
-    imports_of_the_same_at_once_make_one_copy,
-);

@@ -9,7 +9,18 @@ use serde_json::{Value, json};
 
 use super::{copies, import, send, statuses};
 use crate::conversations::{ROUTE, list, titles};
-use crate::support::{Answer, Client, Conversation, Store, TestServer, eventually, on_each_store};
+use crate::support::{Answer, Client, Store, TestServer, Tree, eventually, on_each_store};
+
+on_each_store!(
+    a_malformed_file_changes_nothing,
+    a_file_without_conversations_is_named_so,
+    one_that_is_wrong_leaves_the_others_imported,
+    a_file_has_a_size,
+    a_file_may_be_larger_than_any_other_body,
+    only_json_is_imported,
+    limits_bind_conversations_but_not_what_is_in_them,
+    only_four_files_are_in_work_at_once,
+);
 
 /// A conversation of ChatGPT's in which somebody says this.
 fn conversation(id: &str, said: &str) -> Value {
@@ -76,7 +87,7 @@ async fn one_that_is_wrong_leaves_the_others_imported(store: Store) {
         "a": {"parent": "b", "message": null}, "b": {"parent": "a", "message": null},
     }});
     let mut newer = user
-        .get(&Conversation::titled(&user, "own").await.route("/export"))
+        .get(&Tree::titled(&user, "own").await.path("/export"))
         .await
         .json();
     newer["version"] = json!(99);
@@ -186,14 +197,3 @@ async fn only_four_files_are_in_work_at_once(store: Store) {
     })
     .await;
 }
-
-on_each_store!(
-    a_malformed_file_changes_nothing,
-    a_file_without_conversations_is_named_so,
-    one_that_is_wrong_leaves_the_others_imported,
-    a_file_has_a_size,
-    a_file_may_be_larger_than_any_other_body,
-    only_json_is_imported,
-    limits_bind_conversations_but_not_what_is_in_them,
-    only_four_files_are_in_work_at_once,
-);

@@ -6,17 +6,13 @@
 //! - [`database`]: the server's database, from outside; [`postgres`]: databases on a server
 //! - [`python`]: what other people's clients and tools make of the service
 //! - [`upstream`]: the double of an OpenAI-compatible model server
-<<<<<<< Updated upstream
 //! - [`client`], [`sse`], [`token`]: a user of the API
-//! - [`tree`]: a conversation in the hands of its owner
-=======
-//! - [`client`], [`sse`], [`token`]: a user of the API; [`conversation`]: what such a user writes
->>>>>>> Stashed changes
+//! - [`tree`]: a conversation in the hands of its owner; [`eventful`]: one in which everything has happened
 //! - [`time`]: no test waits without a limit, and none sleeps in the hope that something has happened
 
 pub mod client;
-pub mod conversation;
 pub mod database;
+pub mod eventful;
 pub mod machine;
 pub mod postgres;
 pub mod process;
@@ -29,12 +25,7 @@ pub mod tree;
 pub mod upstream;
 
 pub use client::{Answer, Client};
-<<<<<<< Updated upstream
 pub use database::{Database, Ledger};
-=======
-pub use conversation::Conversation;
-pub use database::Database;
->>>>>>> Stashed changes
 pub use machine::Machine;
 pub use postgres::PostgresDatabase;
 pub(crate) use server::on_each_store;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::utils::errors::{ApiError, ErrorCode};
-use crate::utils::json::find_unstorable_escape;
+use crate::utils::json::{depth, find_unstorable_escape};
 
 use super::body::{BodyLimits, read_json_body};
 
@@ -181,25 +181,4 @@ fn ill_typed(path: &str, error: &serde_json::Error) -> ApiError {
 fn explanation(text: &str) -> String {
     let shortened: String = text.chars().take(MAX_EXPLANATION_LENGTH).collect();
     format!("is not valid: {shortened}")
-}
-
-/// How deep a well-formed JSON text is nested.
-fn depth(json: &str) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0);
-    let (mut in_string, mut escaped) = (false, false);
-    for byte in json.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            _ if in_string => {}
-            b'{' | b'[' => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b'}' | b']' => depth -= 1,
-            _ => {}
-        }
-    }
-    deepest
 }

@@ -15,7 +15,8 @@ const API_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 /// Two years, as browsers' preload lists ask for.
 const TWO_YEARS: &str = "max-age=63072000; includeSubDomains";
 
-/// Adds the security headers, and `Cache-Control: no-store` to JSON under `/v1`.
+/// Adds the security headers, and `Cache-Control: no-store` to what is under `/v1` and says nothing else: it is for one
+/// user alone, whichever format it has.
 pub async fn add(State(settings): State<Arc<Settings>>, request: Request, next: Next) -> Response {
     let is_api = request.uri().path().starts_with("/v1/");
     let mut response = next.run(request).await;
@@ -27,16 +28,10 @@ pub async fn add(State(settings): State<Arc<Settings>>, request: Request, next: 
     if settings.app.environment == Environment::Production {
         set(headers, header::STRICT_TRANSPORT_SECURITY, TWO_YEARS);
     }
-    if is_api && is_json(headers) {
+    if is_api {
         set_unless_present(headers, header::CACHE_CONTROL, "no-store");
     }
     response
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"))
 }
 
 fn set(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {

@@ -1,5 +1,5 @@
-//! JSON that passes through unread: objects whose values keep their exact bytes, and the escapes that no
-//! database of ours can hold.
+//! JSON that passes through unread: objects whose values keep their exact bytes, how deep it is nested, and the escapes
+//! that no database of ours can hold.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -143,6 +143,28 @@ pub fn replace_unstorable_escapes(json: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(clean)
 }
 
+/// How deep a well-formed JSON text is nested: 0 where it is no array and no object.
+#[must_use]
+pub fn depth(json: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let (mut in_string, mut escaped) = (false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'{' | b'[' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' => depth -= 1,
+            _ => {}
+        }
+    }
+    deepest
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,6 +186,18 @@ mod tests {
             &*replace_unstorable_escapes(br#""\ud83d\u0000\ud83d\ude00""#),
             br#""\ufffd\ufffd\ud83d\ude00""#
         );
+    }
+
+    #[test]
+    fn sees_how_deep_it_goes() {
+        for (json, expected) in [
+            ("5", 0),
+            ("[]", 1),
+            (r#"{"a":[{}],"b":[[]]}"#, 3),
+            (r#"["[[[", "\"[[", "\\"]"#, 1),
+        ] {
+            assert_eq!(depth(json), expected, "{json}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use serde_json::value::RawValue;
 
 use crate::models::message::{ContentPart, MessageContent};
 use crate::utils::errors::FieldErrors;
+use crate::utils::json::depth;
 
 /// How many of a thing one owner may have. They bind what users write, not what they import.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +30,9 @@ const MAX_BRANCH_NAME_CHARS: usize = 100;
 
 /// Bytes of the metadata of a conversation or a message.
 const MAX_METADATA_BYTES: usize = 10_000;
+
+/// Deepest nesting of metadata: what any reader of JSON takes, with what stands around it in answers and exports.
+const MAX_METADATA_DEPTH: usize = 100;
 
 /// Content parts in one message.
 const MAX_PARTS: usize = 100;
@@ -61,13 +65,16 @@ pub fn check_system_message(errors: &mut FieldErrors, text: &str) {
     check_length(errors, "system_message", text, 0, MAX_SYSTEM_MESSAGE_CHARS);
 }
 
-/// Notes metadata that are no object, or too large.
+/// Notes metadata that are no object, too large, or nested too deeply to be read or imported again.
 pub fn check_metadata(errors: &mut FieldErrors, metadata: &RawValue) {
     errors.check(metadata.get().starts_with('{'), "metadata", || {
         "must be an object".to_owned()
     });
     errors.check(metadata.get().len() <= MAX_METADATA_BYTES, "metadata", || {
         format!("must have at most {MAX_METADATA_BYTES} bytes")
+    });
+    errors.check(depth(metadata.get()) <= MAX_METADATA_DEPTH, "metadata", || {
+        format!("must be nested at most {MAX_METADATA_DEPTH} deep")
     });
 }
 

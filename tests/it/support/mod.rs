@@ -7,11 +7,12 @@
 //! - [`python`]: what other people's clients and tools make of the service
 //! - [`upstream`]: the double of an OpenAI-compatible model server
 //! - [`client`], [`sse`], [`token`]: a user of the API
-//! - [`tree`]: a conversation in the hands of its owner
+//! - [`tree`]: a conversation in the hands of its owner; [`eventful`]: one in which everything has happened
 //! - [`time`]: no test waits without a limit, and none sleeps in the hope that something has happened
 
 pub mod client;
 pub mod database;
+pub mod eventful;
 pub mod machine;
 pub mod postgres;
 pub mod process;

@@ -35,9 +35,20 @@ pub struct RunningAnswer {
 impl Tree {
     /// An empty conversation of a new user.
     pub async fn new(server: &TestServer) -> Self {
-        let user = server.user();
-        let id = user.new_conversation(&json!({})).await;
-        Self { user, id }
+        Self::of(&server.user(), &json!({})).await
+    }
+
+    /// An empty conversation of this user, made from this body.
+    pub async fn of(user: &Client, body: &Value) -> Self {
+        Self {
+            id: user.new_conversation(body).await,
+            user: user.clone(),
+        }
+    }
+
+    /// An empty conversation of this user, with this title.
+    pub async fn titled(user: &Client, title: &str) -> Self {
+        Self::of(user, &json!({"title": title})).await
     }
 
     /// The path of one of its routes.
@@ -107,6 +118,12 @@ impl Tree {
         text(&self.post("/messages", &body).await.data(201)["id"])
     }
 
+    /// Adds a message after this one, on a new and active branch if that is not where a branch ends.
+    pub async fn add_after(&self, parent: &str, role: &str, content: &str) -> String {
+        let body = json!({"role": role, "content": content, "parent_id": parent});
+        text(&self.post("/messages", &body).await.data(201)["id"])
+    }
+
     /// Forks an active branch at this message.
     pub async fn fork(&self, at: &str) -> String {
         let made = self.post("/branches", &json!({"from_message_id": at})).await;
@@ -116,6 +133,11 @@ impl Tree {
     /// The conversation itself, with its branches.
     pub async fn read(&self) -> Value {
         self.get("").await.data(200)
+    }
+
+    /// The conversation with everything in it.
+    pub async fn full(&self) -> Value {
+        self.user.full(&self.id).await
     }
 
     /// The active branch.

@@ -1,5 +1,8 @@
 //! What requests about conversations, branches and messages may hold.
 
+use std::ops::RangeInclusive;
+
+use chrono::{DateTime, Datelike, Utc};
 use serde_json::value::RawValue;
 
 use crate::models::branch::CreateBranchRequest;
@@ -13,6 +16,9 @@ use crate::utils::errors::{ApiError, FieldErrors};
 
 /// Characters of a search.
 const MAX_QUERY_CHARS: usize = 200;
+
+/// Years of the times that a list is narrowed down to.
+const YEARS: RangeInclusive<i32> = 0..=9999;
 
 /// What errors about a body as a whole call it.
 pub(super) const BODY: &str = "body";
@@ -95,11 +101,25 @@ pub(super) fn optional_search(text: Option<&str>) -> Result<Option<SearchQuery>,
     text.filter(|text| !text.is_empty()).map(search).transpose()
 }
 
-/// Checks the model that a list or a search is narrowed down to.
-pub(super) fn model_filter(model: Option<&str>) -> Result<(), ApiError> {
+/// Checks what a list or a search is narrowed down to. Times have the years of RFC 3339: those before them look like
+/// times too, and not every database of ours takes them.
+pub(super) fn filter(
+    model: Option<&str>,
+    created_after: Option<DateTime<Utc>>,
+    created_before: Option<DateTime<Utc>>,
+) -> Result<(), ApiError> {
     let mut errors = FieldErrors::default();
     if let Some(model) = model {
         check_model(&mut errors, model);
+    }
+    for (field, time) in [
+        ("created_after", created_after),
+        ("created_before", created_before),
+    ] {
+        let is_known = time.is_none_or(|time| YEARS.contains(&time.year()));
+        errors.check(is_known, field, || {
+            format!("must be in the years {} to {}", YEARS.start(), YEARS.end())
+        });
     }
     errors.into_result()
 }

@@ -62,7 +62,11 @@ impl ConversationService {
         order: ConversationOrder,
         page: Page,
     ) -> Result<(Vec<Conversation>, u64), ApiError> {
-        checks::model_filter(filter.model.as_deref())?;
+        checks::filter(
+            filter.model.as_deref(),
+            filter.created_after,
+            filter.created_before,
+        )?;
         let query = checks::optional_search(query)?;
         let query = query.as_ref();
         Ok(self.store.conversations(user, query, filter, order, page).await?)
@@ -80,7 +84,11 @@ impl ConversationService {
         filter: &ConversationFilter,
         page: Page,
     ) -> Result<(Vec<ConversationHit>, u64), ApiError> {
-        checks::model_filter(filter.model.as_deref())?;
+        checks::filter(
+            filter.model.as_deref(),
+            filter.created_after,
+            filter.created_before,
+        )?;
         let query = checks::search(query)?;
         self.count("searched");
         Ok(self

@@ -144,7 +144,11 @@ impl ConversationService {
         request: &SearchMessagesRequest,
         page: Page,
     ) -> Result<(Vec<MessageHit>, u64), ApiError> {
-        checks::model_filter(request.model.as_deref())?;
+        checks::filter(
+            request.model.as_deref(),
+            request.created_after,
+            request.created_before,
+        )?;
         let query = checks::search(&request.q)?;
         self.count("searched");
         let filter = MessageFilter {

@@ -33,6 +33,9 @@ const MAX_CONVERSATIONS: usize = 100_000;
 /// What errors call the file.
 const BODY: &str = "body";
 
+/// How the reason begins why one conversation is not imported.
+const NOT_IMPORTED: &str = "This conversation cannot be imported: ";
+
 /// A conversation of the file, or why there is none.
 type Found = Result<ImportedConversation, ImportProblem>;
 
@@ -152,10 +155,7 @@ fn is_unknown(result: &ImportResult) -> bool {
 }
 
 fn unreadable(message: &str) -> ApiError {
-    ApiError::new(
-        ErrorCode::ValidationError,
-        format!("Not a conversation that can be imported: {message}."),
-    )
+    ApiError::new(ErrorCode::ValidationError, format!("{NOT_IMPORTED}{message}."))
 }
 
 fn too_many() -> ApiError {
@@ -172,8 +172,11 @@ fn nothing_known(report: &ImportReport) -> ApiError {
         Some(error) => ApiError::invalid_field(
             BODY,
             format!(
-                "holds no conversation that is known; the first entry {}",
-                error.message
+                "holds no conversation that is known; of its first entry: {}",
+                error
+                    .message
+                    .trim_start_matches(NOT_IMPORTED)
+                    .trim_end_matches('.')
             ),
         ),
         None => ApiError::invalid_field(BODY, "holds no conversation"),

@@ -191,9 +191,9 @@ fn conversation(index: usize, json: &[u8]) -> Result<ImportedConversation, Impor
         message,
     };
     let json = replace_unstorable_escapes(json);
-    let text = std::str::from_utf8(&json).map_err(|_| problem(None, "is not UTF-8".to_owned()))?;
+    let text = std::str::from_utf8(&json).map_err(|_| problem(None, "it is not UTF-8".to_owned()))?;
     if !text.trim_start().starts_with('{') {
-        return Err(problem(None, "is not an object".to_owned()));
+        return Err(problem(None, "it is not an object".to_owned()));
     }
     let probe: Probe = limits::parse(text).map_err(|refusal| problem(None, refusal.to_string()))?;
     let source = probe.source();
@@ -207,7 +207,7 @@ fn parse(probe: &Probe, text: &str) -> Result<ImportedConversation, Refusal> {
         chatgpt::conversation(text)
     } else {
         Err(Refusal::of(
-            "is neither an export of this service (`format`) nor of ChatGPT (`mapping`)",
+            "it is neither an export of this service (`format`) nor of ChatGPT (`mapping`)",
         ))
     }
 }

@@ -56,7 +56,7 @@ pub(super) fn conversation(json: &str) -> Result<ImportedConversation, Refusal> 
     let id = found
         .conversation_id
         .or(found.id)
-        .ok_or_else(|| Refusal::of("has neither `conversation_id` nor `id`"))?;
+        .ok_or_else(|| Refusal::of("it has neither `conversation_id` nor `id`"))?;
     let source = source(&id);
     limits::check_source(&source)?;
     let tree = Tree::read(&found.mapping.0, found.current_node.as_deref())?;

@@ -56,7 +56,7 @@ fn a_problem_of_one_leaves_the_others_alone() {
     let (found, summary) = sources(&file).expect("readable");
     assert_eq!((summary.conversations, summary.problems), (1, 4));
     let problem = |index: usize| found[index].as_ref().expect_err("a problem");
-    assert_eq!(problem(0).message, "is not an object");
+    assert_eq!(problem(0).message, "it is not an object");
     assert!(
         problem(1).message.contains("neither an export"),
         "{:?}",
@@ -133,7 +133,7 @@ fn says_what_is_not_utf8() {
         ControlFlow::Continue(())
     })
     .expect("readable");
-    assert_eq!(problem.expect("a problem").message, "is not UTF-8");
+    assert_eq!(problem.expect("a problem").message, "it is not UTF-8");
 }
 
 #[test]

@@ -105,7 +105,11 @@ async fn jsonl_has_an_example_for_each_branch(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
     let conversation = Tree::eventful(&user).await;
-    let [system, hi, hello] = [("system", "Be kind."), ("user", "Hi"), ("assistant", "Hello")];
+    let [system, hi, hello] = [
+        ("system", "Be kind."),
+        ("user", "Hi"),
+        ("assistant", "Hello there!"),
+    ];
     let sum = ("user", "=1+1, \"once\"\nplease");
     let main = [
         system,

@@ -153,7 +153,7 @@ async fn only_json_is_imported(store: Store) {
 async fn limits_bind_conversations_but_not_what_is_in_them(store: Store) {
     let limits = [
         ("MAX_CONVERSATIONS_PER_USER", "1"),
-        ("MAX_MESSAGES_PER_CONVERSATION", "1"),
+        ("MAX_MESSAGES_PER_CONVERSATION", "2"),
         ("MAX_BRANCHES_PER_CONVERSATION", "1"),
     ];
     let server = TestServer::on_with(store, limits).await;
@@ -175,17 +175,26 @@ async fn limits_bind_conversations_but_not_what_is_in_them(store: Store) {
     assert_eq!(statuses(&import(&user, &first).await), ["updated"]);
 }
 
+/// Sends a file that never ends, again if no place was free for it.
+async fn hold_a_place(user: &Client) {
+    loop {
+        let endless = Body::wrap_stream(stream::pending::<io::Result<String>>());
+        Answer::to(request(user).body(endless))
+            .await
+            .error(503, "OVERLOADED");
+    }
+}
+
 async fn only_four_files_are_in_work_at_once(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
-    let endless = || request(&user).body(Body::wrap_stream(stream::pending::<io::Result<String>>()));
-    let mut held = Box::pin(join_all((0..4).map(|_| endless().send())));
+    let mut held = Box::pin(join_all((0..4).map(|_| hold_a_place(&user))));
     let refused = eventually("a refusal", async || {
         let answer = send(&user, "[]").await;
         (answer.status == 503).then_some(answer)
     });
     let answer = tokio::select! {
-        _ = &mut held => panic!("an upload without an end was answered"),
+        _ = &mut held => unreachable!("each goes on for ever"),
         answer = refused => answer,
     };
     let error = answer.error(503, "OVERLOADED");

@@ -103,12 +103,15 @@ CREATE TABLE messages (
 );
 
 CREATE INDEX messages_by_conversation ON messages (conversation_id, number);
-CREATE INDEX messages_by_parent ON messages (parent_id);
+-- Imported ones were not made in the order in which they were stored.
+CREATE INDEX messages_by_time ON messages (conversation_id, created_at);
+-- With the conversation, because the parent of all roots is the same: none.
+CREATE INDEX messages_by_parent ON messages (parent_id, conversation_id);
 CREATE INDEX messages_by_branch ON messages (branch_id);
 CREATE INDEX messages_by_jump ON messages (jump_id);
 
 -- How many answers of a conversation each model gave: what statistics add up, instead of reading all that a user ever
--- wrote. There may be none left of a model.
+-- wrote. There may be none left of a model. A copy that a merge made is no answer more.
 CREATE TABLE answer_counts (
     conversation_id uuid   NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
     model           text   NOT NULL,
@@ -119,7 +122,8 @@ CREATE TABLE answer_counts (
 CREATE FUNCTION count_added_answers() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO answer_counts (conversation_id, model, answers)
-    SELECT conversation_id, model, count(*) FROM added WHERE role = 'assistant' AND model IS NOT NULL
+    SELECT conversation_id, model, count(*) FROM added
+    WHERE role = 'assistant' AND model IS NOT NULL AND origin_id IS NULL
     GROUP BY conversation_id, model
     ON CONFLICT (conversation_id, model) DO UPDATE SET answers = answer_counts.answers + excluded.answers;
     RETURN NULL;
@@ -128,8 +132,8 @@ $$;
 CREATE FUNCTION count_removed_answers() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE answer_counts SET answers = answer_counts.answers - gone.answers
-    FROM (SELECT conversation_id, model, count(*) AS answers FROM removed WHERE role = 'assistant'
-          GROUP BY conversation_id, model) gone
+    FROM (SELECT conversation_id, model, count(*) AS answers FROM removed
+          WHERE role = 'assistant' AND origin_id IS NULL GROUP BY conversation_id, model) gone
     WHERE answer_counts.conversation_id = gone.conversation_id AND answer_counts.model = gone.model;
     RETURN NULL;
 END
@@ -149,7 +153,7 @@ CREATE TRIGGER messages_count_delete AFTER DELETE ON messages
     REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION count_removed_answers();
 -- The model that answered may be another than the one that was asked.
 CREATE TRIGGER messages_count_update AFTER UPDATE OF model ON messages
-    FOR EACH ROW WHEN (new.role = 'assistant' AND new.model IS DISTINCT FROM old.model)
+    FOR EACH ROW WHEN (new.role = 'assistant' AND new.origin_id IS NULL AND new.model IS DISTINCT FROM old.model)
     EXECUTE FUNCTION count_renamed_answer();
 
 -- These point at tables that point back. Deferred, because each of the two rows needs the other; all other constraints

@@ -104,13 +104,15 @@ CREATE TABLE messages (
 ) STRICT;
 
 CREATE INDEX messages_by_conversation ON messages (conversation_id, number);
+-- Imported ones were not made in the order in which they were stored.
+CREATE INDEX messages_by_time ON messages (conversation_id, created_at);
 -- With the conversation, because the parent of all roots is the same: none.
 CREATE INDEX messages_by_parent ON messages (parent_id, conversation_id);
 CREATE INDEX messages_by_branch ON messages (branch_id);
 CREATE INDEX messages_by_jump ON messages (jump_id);
 
 -- How many answers of a conversation each model gave: what statistics add up, instead of reading all that a user ever
--- wrote. There may be none left of a model.
+-- wrote. There may be none left of a model. A copy that a merge made is no answer more.
 CREATE TABLE answer_counts (
     conversation_id BLOB    NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
     model           TEXT    NOT NULL,
@@ -119,17 +121,17 @@ CREATE TABLE answer_counts (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TRIGGER messages_count_insert AFTER INSERT ON messages
-WHEN new.role = 'assistant' AND new.model IS NOT NULL BEGIN
+WHEN new.role = 'assistant' AND new.model IS NOT NULL AND new.origin_id IS NULL BEGIN
     INSERT INTO answer_counts (conversation_id, model, answers) VALUES (new.conversation_id, new.model, 1)
     ON CONFLICT (conversation_id, model) DO UPDATE SET answers = answers + 1;
 END;
 CREATE TRIGGER messages_count_delete AFTER DELETE ON messages
-WHEN old.role = 'assistant' AND old.model IS NOT NULL BEGIN
+WHEN old.role = 'assistant' AND old.model IS NOT NULL AND old.origin_id IS NULL BEGIN
     UPDATE answer_counts SET answers = answers - 1 WHERE conversation_id = old.conversation_id AND model = old.model;
 END;
 -- The model that answered may be another than the one that was asked.
 CREATE TRIGGER messages_count_update AFTER UPDATE OF model ON messages
-WHEN new.role = 'assistant' AND new.model IS NOT old.model BEGIN
+WHEN new.role = 'assistant' AND new.origin_id IS NULL AND new.model IS NOT old.model BEGIN
     UPDATE answer_counts SET answers = answers - 1 WHERE conversation_id = old.conversation_id AND model = old.model;
     INSERT INTO answer_counts (conversation_id, model, answers)
     SELECT new.conversation_id, new.model, 1 WHERE new.model IS NOT NULL

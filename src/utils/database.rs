@@ -1,5 +1,6 @@
 //! Why a database could not do what it was asked, in a form that every layer may pass on.
 
+use std::error::Error;
 use std::sync::Arc;
 
 use sqlx::error::ErrorKind;
@@ -12,8 +13,20 @@ pub enum DatabaseError {
     #[error("the database failed: {0}")]
     Database(#[source] Arc<sqlx::Error>),
     /// A row holds what this version cannot read.
-    #[error("a stored value cannot be read: {0}")]
-    Corrupt(String),
+    #[error("a stored {what} cannot be read: {cause}")]
+    Corrupt {
+        /// What it should have been.
+        what: &'static str,
+        /// Why it is not.
+        #[source]
+        cause: Arc<dyn Error + Send + Sync>,
+    },
+    /// A value cannot be stored as JSON.
+    #[error("a value cannot be written as JSON: {0}")]
+    Encode(#[source] Arc<serde_json::Error>),
+    /// There is a fault in the work of a write, which was undone.
+    #[error("a write panicked")]
+    Panicked,
     /// Too many writes are waiting.
     #[error("too many writes are waiting")]
     QueueFull,
@@ -27,18 +40,36 @@ pub enum DatabaseError {
 
 impl From<sqlx::Error> for DatabaseError {
     fn from(error: sqlx::Error) -> Self {
-        Self::Database(Arc::new(error))
+        match error {
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => Self::corrupt("row", error),
+            _ => Self::Database(Arc::new(error)),
+        }
     }
 }
 
 impl DatabaseError {
+    /// A stored value that cannot be read, and why.
+    #[must_use]
+    pub fn corrupt(what: &'static str, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Corrupt {
+            what,
+            cause: Arc::from(cause.into()),
+        }
+    }
+
+    /// A value that cannot be stored as JSON.
+    #[must_use]
+    pub fn encode(error: serde_json::Error) -> Self {
+        Self::Encode(Arc::new(error))
+    }
+
     /// Whether the database does not answer (or not in time, or not now), rather than refuse this.
     #[must_use]
     pub fn is_outage(&self) -> bool {
         match self {
             Self::Database(error) => error.as_database_error().is_none_or(is_passing),
             Self::QueueFull | Self::TimedOut | Self::Closed => true,
-            Self::Corrupt(_) => false,
+            Self::Corrupt { .. } | Self::Encode(_) | Self::Panicked => false,
         }
     }
 }
@@ -84,6 +115,6 @@ mod tests {
             assert_eq!(is_passing_state(code), passes, "{code}");
         }
         assert!(DatabaseError::from(sqlx::Error::PoolTimedOut).is_outage());
-        assert!(!DatabaseError::Corrupt(String::new()).is_outage());
+        assert!(!DatabaseError::corrupt("name", "no name").is_outage());
     }
 }

@@ -96,7 +96,7 @@ impl From<StoreError> for ApiError {
             )
             .with_detail("stream_id", stream_id.to_string()),
             StoreError::InvalidToolResults(message) => Self::invalid_field("tool_results", message),
-            StoreError::Database(error @ DatabaseError::Corrupt(_)) => Self::internal(error),
+            StoreError::Database(error) if !error.is_outage() => Self::internal(error),
             StoreError::Database(error) => Self::new(
                 ErrorCode::StoreUnavailable,
                 "The conversation store does not answer. Try again shortly.",

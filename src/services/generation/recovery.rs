@@ -23,8 +23,8 @@ pub(super) async fn recover(engine: &EngineCore, waiting: &HashSet<StreamId>) ->
         // One answer that cannot be read must not keep the service from starting.
         let checkpoints = match engine.records.checkpoints(stream_id).await {
             Ok(checkpoints) => checkpoints,
-            Err(DatabaseError::Corrupt(what)) => {
-                tracing::error!(what, %stream_id, "the checkpoints of an answer cannot be read, it is closed without them");
+            Err(error @ DatabaseError::Corrupt { .. }) => {
+                tracing::error!(%error, %stream_id, "the checkpoints of an answer cannot be read, it is closed without them");
                 Vec::new()
             }
             Err(error) => return Err(unavailable(error)),

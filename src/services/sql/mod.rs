@@ -6,13 +6,14 @@
 //! - [`SqlConversations`]: the conversation store, one transaction around each operation
 //! - `operations`: what the store does, once for all databases
 //! - [`rows`]: what a transaction can do with the tables; [`SqlDatabase`] begins and ends it
-//! - [`sqlite`], [`postgres`]: static SQL for each database; `values`: what both store alike
+//! - [`sqlite`], [`postgres`]: static SQL for each database; `records`, `values`: what both read and store alike
 //! - [`OpenDatabase`]: whichever of the two the settings name
 
 mod database;
 mod opened;
 mod operations;
 pub mod postgres;
+mod records;
 pub mod rows;
 pub mod sqlite;
 mod store;

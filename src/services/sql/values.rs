@@ -17,9 +17,15 @@ pub(super) fn stored(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
+/// A sum of numbers that were added up in halves, the upper and the lower 32 bits; the largest number there is if it is
+/// larger.
+pub(super) fn sum(high: i64, low: i64) -> i64 {
+    i64::try_from((i128::from(high) << 32) + i128::from(low)).unwrap_or(i64::MAX)
+}
+
 /// Stored JSON.
 pub(super) fn json(text: String) -> Result<Box<RawValue>, DatabaseError> {
-    RawValue::from_string(text).map_err(|error| DatabaseError::Corrupt(format!("JSON: {error}")))
+    RawValue::from_string(text).map_err(|error| DatabaseError::corrupt("JSON", error))
 }
 
 /// JSON as it is stored.
@@ -29,10 +35,27 @@ pub(super) fn raw(json: Option<&RawValue>) -> Option<&str> {
 
 /// A stored text as JSON.
 pub(super) fn text_json(text: &str) -> Result<Box<RawValue>, DatabaseError> {
-    serde_json::value::to_raw_value(text).map_err(|error| DatabaseError::Corrupt(format!("text: {error}")))
+    serde_json::value::to_raw_value(text).map_err(DatabaseError::encode)
 }
 
 /// A stored name of a closed list.
 pub(super) fn named<T>(read: impl Fn(&str) -> Option<T>, name: &str) -> Result<T, DatabaseError> {
-    read(name).ok_or_else(|| DatabaseError::Corrupt(format!("name {name}")))
+    read(name).ok_or_else(|| DatabaseError::corrupt("name", format!("unknown: {name}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_of_halves_end_at_the_largest_number() {
+        let halves = |values: &[i64]| {
+            let high = values.iter().map(|value| value >> 32).sum();
+            sum(high, values.iter().map(|value| value & 0xffff_ffff).sum())
+        };
+        assert_eq!(halves(&[]), 0);
+        assert_eq!(halves(&[7, i64::MAX - 7]), i64::MAX);
+        assert_eq!(halves(&[(1 << 40) + 3, (1 << 33) - 1]), (1 << 40) + (1 << 33) + 2);
+        assert_eq!(halves(&[i64::MAX, 1]), i64::MAX);
+    }
 }

@@ -13,6 +13,7 @@ on_each_store!(
     branches_are_limited,
     a_branch_is_renamed,
     an_abandoned_branch_is_hidden_until_it_is_activated,
+    main_is_always_listed,
     writing_to_an_abandoned_branch_takes_it_up_again,
     activating_twice_is_the_same_as_once,
     the_active_branch_takes_new_messages,
@@ -170,6 +171,19 @@ async fn an_abandoned_branch_is_hidden_until_it_is_activated(store: Store) {
         (&json!("active"), &json!(true))
     );
     assert_eq!(items(&tree.get("/branches").await.data(200)).len(), 2);
+}
+
+async fn main_is_always_listed(store: Store) {
+    let server = TestServer::on(store).await;
+    let tree = Tree::new(&server).await;
+    let [one, _] = tree.add(TURN).await;
+    let main = tree.active().await;
+    tree.fork(&one).await;
+    let path = format!("/branches/{main}");
+    tree.patch(&path, &json!({"status": "abandoned"})).await.data(200);
+    let list = tree.get("/branches").await.data(200);
+    assert_eq!(items(&list)[0]["id"], *main);
+    assert_eq!(items(&list).len(), 2);
 }
 
 async fn writing_to_an_abandoned_branch_takes_it_up_again(store: Store) {

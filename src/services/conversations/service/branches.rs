@@ -21,8 +21,8 @@ pub struct BranchOrder {
 }
 
 impl ConversationService {
-    /// One page of the branches of a conversation, and how many there are: those in use and the active one, or
-    /// all. They are sorted here, since every store reads them all to show a conversation.
+    /// One page of the branches of a conversation, and how many there are: those in use, the main and the active one,
+    /// or all. They are sorted here, since every store reads them all to show a conversation.
     ///
     /// # Errors
     /// If there is no such conversation, or the store fails.
@@ -35,8 +35,9 @@ impl ConversationService {
         page: Page,
     ) -> Result<(Vec<Branch>, u64), ApiError> {
         let mut branches = self.read(user, conversation).await?.branches;
-        branches
-            .retain(|branch| include_inactive || branch.is_active || branch.status == BranchStatus::Active);
+        branches.retain(|branch| {
+            include_inactive || branch.is_main || branch.is_active || branch.status == BranchStatus::Active
+        });
         sort(&mut branches, order);
         let total = branches.len() as u64;
         let offset = usize::try_from(page.offset()).unwrap_or(usize::MAX);

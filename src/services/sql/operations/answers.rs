@@ -51,7 +51,6 @@ fn add_up(conversation: &mut ConversationRow, answer: &FinishedAnswer) {
     shown.total_cost = Money::from_nano(shown.total_cost.nano().saturating_add(cost.nano()));
     // It may have ended long before it could be stored.
     shown.updated_at = shown.updated_at.max(answer.ended_at);
-    shown.last_message_at = shown.last_message_at.max(Some(answer.ended_at));
 }
 
 /// Removes the empty place; the branch ends at the user's message again. What is filled already stays.

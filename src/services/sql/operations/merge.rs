@@ -196,7 +196,7 @@ async fn append(
     rows.insert_messages(conversation.shown.user_id, id, &copies)
         .await?;
     conversation.shown.message_count += copies.len() as u64;
-    conversation.shown.last_message_at = Some(now);
+    conversation.shown.last_message_at = conversation.shown.last_message_at.max(Some(now));
     move_head(rows, target, head, now).await
 }
 
@@ -212,7 +212,7 @@ fn provenance(
     branch_id: BranchId,
     message_id: MessageId,
 ) -> Result<Box<RawValue>, StoreError> {
-    let corrupt = |error: serde_json::Error| DatabaseError::Corrupt(format!("metadata: {error}"));
+    let corrupt = |error: serde_json::Error| DatabaseError::corrupt("metadata", error);
     let mut metadata: RawObject = match metadata {
         Some(metadata) => serde_json::from_str(metadata.get()).map_err(corrupt)?,
         None => RawObject::default(),

@@ -150,7 +150,7 @@ async fn added(
 ) -> Result<(), StoreError> {
     conversation.shown.message_count += 1;
     conversation.shown.updated_at = now;
-    conversation.shown.last_message_at = Some(now);
+    conversation.shown.last_message_at = conversation.shown.last_message_at.max(Some(now));
     Ok(rows.save_conversation(conversation).await?)
 }
 

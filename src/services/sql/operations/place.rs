@@ -11,6 +11,9 @@ use crate::models::message::{MessageStatus, Role};
 use crate::services::conversations::StoreError;
 use crate::services::sql::rows::{BranchRow, ConversationRow, Jump, MessageRow, Rows, jump_below};
 
+/// What the name of a branch that was given none begins with.
+const AUTOMATIC_NAME: &str = "Branch ";
+
 /// The branch that something is appended to, and the message that it follows.
 #[derive(Debug)]
 pub(super) struct Place {
@@ -83,11 +86,15 @@ pub(super) async fn fork(
             current,
         });
     }
+    let name = match name {
+        Some(name) => name.to_owned(),
+        None => free_name(rows, conversation.shown.id).await?,
+    };
     let now = around.clock.now();
     let branch = BranchRow {
         id: BranchId::new(&around.clock),
         conversation_id: conversation.shown.id,
-        name: name.map_or_else(|| format!("Branch {}", current + 1), str::to_owned),
+        name,
         status: BranchStatus::Active,
         is_main: false,
         fork: at,
@@ -105,6 +112,25 @@ pub(super) async fn fork(
         parent: at,
         forked: true,
     })
+}
+
+/// The name of a branch that was given none: "Branch" and the number after the highest that is in use, and never less than
+/// what the number of branches suggests.
+async fn free_name(rows: &mut dyn Rows, conversation: ConversationId) -> Result<String, StoreError> {
+    let branches = rows.branch_rows(conversation).await?;
+    let highest = branches
+        .iter()
+        .filter_map(|branch| automatic_number(&branch.name))
+        .max();
+    let number = highest
+        .unwrap_or_default()
+        .max(branches.len() as u64)
+        .saturating_add(1);
+    Ok(format!("{AUTOMATIC_NAME}{number}"))
+}
+
+fn automatic_number(name: &str) -> Option<u64> {
+    name.strip_prefix(AUTOMATIC_NAME)?.parse().ok()
 }
 
 /// Refuses more messages than a conversation may have.

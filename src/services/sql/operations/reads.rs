@@ -50,7 +50,7 @@ pub async fn full(
         .iter()
         .map(|message| (message.id, message.parent_id))
         .collect();
-    let tree = tree_json(&places).map_err(|error| DatabaseError::Corrupt(error.to_string()))?;
+    let tree = tree_json(&places).map_err(DatabaseError::encode)?;
     Ok(Some(FullConversation {
         conversation: detail.conversation,
         branches: detail.branches,

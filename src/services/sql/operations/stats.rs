@@ -27,8 +27,9 @@ pub async fn branch_stats(
     };
     let figures = rows.figures(branch.head).await?;
     let count = figures.len() as u64;
-    let prompt_tokens = figures.iter().map(|message| message.prompt_tokens).sum();
-    let completion_tokens = figures.iter().map(|message| message.completion_tokens).sum();
+    let prompt_tokens = add_up(&figures, |message| message.prompt_tokens);
+    let completion_tokens = add_up(&figures, |message| message.completion_tokens);
+    let cost = figures.iter().map(|message| message.cost.nano());
     let latencies = latencies(&figures);
     Ok(BranchStats {
         branch_id: id,
@@ -39,14 +40,19 @@ pub async fn branch_stats(
         messages_by_role: by_role(&figures),
         prompt_tokens,
         completion_tokens,
-        total_tokens: prompt_tokens + completion_tokens,
-        total_cost: Money::from_nano(figures.iter().map(|message| message.cost.nano()).sum()),
+        total_tokens: prompt_tokens.saturating_add(completion_tokens),
+        total_cost: Money::from_nano(cost.fold(0, i64::saturating_add)),
         models: models(&figures),
         first_message_at: figures.first().map(|message| message.created_at),
         last_message_at: figures.last().map(|message| message.created_at),
         average_latency_ms: average(&latencies),
         p95_latency_ms: percentile_95(&latencies),
     })
+}
+
+/// A sum that ends at the largest number: what was imported may be as large as it likes.
+fn add_up(figures: &[Figures], of: impl Fn(&Figures) -> u64) -> u64 {
+    figures.iter().map(of).fold(0, u64::saturating_add)
 }
 
 fn by_role(figures: &[Figures]) -> MessagesByRole {
@@ -87,7 +93,8 @@ fn latencies(figures: &[Figures]) -> Vec<u64> {
 }
 
 fn average(sorted: &[u64]) -> Option<u64> {
-    sorted.iter().sum::<u64>().checked_div(sorted.len() as u64)
+    let sum = sorted.iter().copied().fold(0, u64::saturating_add);
+    sum.checked_div(sorted.len() as u64)
 }
 
 /// The nearest rank: the smallest value that 95 of 100 do not exceed.

@@ -51,7 +51,7 @@ pub async fn append_turn(
     place.advance(rows, answer, now).await?;
     conversation.shown.message_count += added;
     conversation.shown.updated_at = now;
-    conversation.shown.last_message_at = Some(now);
+    conversation.shown.last_message_at = conversation.shown.last_message_at.max(Some(now));
     rows.save_conversation(&conversation).await?;
     let context = rows.context(question, around.limits.context_messages).await?;
     rows.insert_claim(&ClaimRow {
@@ -262,6 +262,6 @@ pub(super) fn parts(
         MessageContent::Text(_) => Ok(None),
         MessageContent::Parts(parts) => serde_json::value::to_raw_value(parts)
             .map(Some)
-            .map_err(|error| DatabaseError::Corrupt(format!("content parts: {error}")).into()),
+            .map_err(|error| DatabaseError::encode(error).into()),
     }
 }

@@ -2,14 +2,14 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::FromRow;
 
-use super::records::millis;
+use super::values::millis;
 use super::{PostgresRows, texts, usage};
-use crate::models::ids::{BranchId, ConversationId, MessageId, StreamId};
+use crate::models::ids::{ConversationId, StreamId};
 use crate::models::message::MessageStatus;
 use crate::services::billing::UsageEvent;
 use crate::services::conversations::FinishedAnswer;
+use crate::services::sql::records::RunningRecord;
 use crate::services::sql::rows::{AnswerRows, ClaimRow, RowsResult, RunningAnswer};
 use crate::services::sql::values::{raw, stored};
 
@@ -31,27 +31,6 @@ const END: &str = "UPDATE generations SET status = $2, ended_at = $3 WHERE id = 
 
 /// A statement of its own after [`END`], so that it sees the checkpoints that were written while that waited.
 const FORGET_CHECKPOINTS: &str = "DELETE FROM checkpoints WHERE generation_id = $1";
-
-#[derive(Debug, FromRow)]
-struct RunningRecord {
-    id: StreamId,
-    branch_id: BranchId,
-    parent_id: Option<MessageId>,
-    user_message_id: MessageId,
-    message_id: MessageId,
-}
-
-impl From<RunningRecord> for RunningAnswer {
-    fn from(record: RunningRecord) -> Self {
-        Self {
-            stream_id: record.id,
-            branch_id: record.branch_id,
-            parent_id: record.parent_id,
-            user_message_id: record.user_message_id,
-            message_id: record.message_id,
-        }
-    }
-}
 
 #[async_trait]
 impl AnswerRows for PostgresRows {

@@ -3,9 +3,11 @@
 use async_trait::async_trait;
 
 use super::PostgresRows;
-use super::records::{BranchRecord, ShownBranchRecord, branch_columns, millis};
+use super::columns::branch_columns;
+use super::values::millis;
 use crate::models::branch::Branch;
 use crate::models::ids::{BranchId, ConversationId};
+use crate::services::sql::records::{BranchRecord, ShownBranchRecord};
 use crate::services::sql::rows::{BranchRow, BranchRows, RowsResult};
 
 #[async_trait]

@@ -7,7 +7,7 @@ use sqlx::Postgres;
 use sqlx::postgres::PgArguments;
 use sqlx::query::QueryAs;
 
-use super::records::millis;
+use super::values::millis;
 use crate::models::conversation::{ConversationStatus, StatusFilter};
 use crate::models::ids::UserId;
 use crate::services::conversations::ConversationFilter;

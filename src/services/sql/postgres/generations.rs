@@ -2,17 +2,13 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::FromRow;
 
 use super::PostgresDatabase;
-use super::records::millis;
-use crate::models::ids::{BranchId, ConversationId, MessageId, StreamId, UserId};
-use crate::models::message::MessageStatus;
-use crate::services::conversations::{AnswerOutcome, AnswerUsage, FinishedAnswer};
-use crate::services::generation::{
-    Checkpoint, GenerationRecord, GenerationRecords, TurnIds, UnfinishedGeneration,
-};
-use crate::services::sql::values::{count, named, stored};
+use super::values::millis;
+use crate::models::ids::{StreamId, UserId};
+use crate::services::generation::{Checkpoint, GenerationRecord, GenerationRecords, UnfinishedGeneration};
+use crate::services::sql::records::{CheckpointRecord, StateRecord, UnfinishedRecord};
+use crate::services::sql::values::stored;
 use crate::utils::database::DatabaseError;
 
 /// Ended answers forgotten in one transaction.
@@ -48,8 +44,9 @@ const ONE: &str =
      FROM generations g LEFT JOIN messages m ON m.id = g.message_id
      WHERE g.id = $1 AND g.user_id = $2";
 
+/// What somebody deletes with its conversation right now is theirs to delete.
 const FORGET: &str = "DELETE FROM generations WHERE id IN
-         (SELECT id FROM generations WHERE ended_at < $1 ORDER BY ended_at LIMIT $2)";
+         (SELECT id FROM generations WHERE ended_at < $1 ORDER BY ended_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
 
 #[async_trait]
 impl GenerationRecords for PostgresDatabase {
@@ -58,7 +55,7 @@ impl GenerationRecords for PostgresDatabase {
             .iter()
             .map(|checkpoint| serde_json::to_string(&checkpoint.marks))
             .collect::<Result<_, _>>()
-            .map_err(|error| DatabaseError::Corrupt(format!("marks: {error}")))?;
+            .map_err(DatabaseError::encode)?;
         sqlx::query(APPEND)
             .bind(column(&checkpoints, |checkpoint| checkpoint.stream_id))
             .bind(column(&checkpoints, |checkpoint| stored(checkpoint.first_event)))
@@ -113,105 +110,4 @@ impl GenerationRecords for PostgresDatabase {
 /// One value of every checkpoint.
 fn column<'c, T>(checkpoints: &'c [Checkpoint], value: impl Fn(&'c Checkpoint) -> T) -> Vec<T> {
     checkpoints.iter().map(value).collect()
-}
-
-#[derive(Debug, FromRow)]
-struct CheckpointRecord {
-    generation_id: StreamId,
-    first_event: i64,
-    content: String,
-    reasoning: String,
-    marks: String,
-    tool_calls: Option<String>,
-}
-
-impl CheckpointRecord {
-    fn into_checkpoint(self) -> Result<Checkpoint, DatabaseError> {
-        Ok(Checkpoint {
-            stream_id: self.generation_id,
-            first_event: count(self.first_event),
-            content: self.content,
-            reasoning: self.reasoning,
-            marks: serde_json::from_str(&self.marks)
-                .map_err(|error| DatabaseError::Corrupt(format!("marks: {error}")))?,
-            tool_calls: self.tool_calls,
-        })
-    }
-}
-
-#[derive(Debug, FromRow)]
-struct UnfinishedRecord {
-    id: StreamId,
-    user_id: UserId,
-    conversation_id: ConversationId,
-    branch_id: BranchId,
-    user_message_id: MessageId,
-    message_id: MessageId,
-    model: String,
-    request_id: String,
-    streamed: bool,
-    sent_bytes: i64,
-}
-
-impl UnfinishedRecord {
-    fn into_unfinished(self, ended_at: DateTime<Utc>) -> UnfinishedGeneration {
-        UnfinishedGeneration {
-            sent_bytes: count(self.sent_bytes),
-            answer: FinishedAnswer {
-                stream_id: self.id,
-                user_id: self.user_id,
-                request_id: self.request_id.into(),
-                conversation_id: self.conversation_id,
-                branch_id: self.branch_id,
-                user_message_id: self.user_message_id,
-                message_id: self.message_id,
-                model: self.model.into(),
-                streamed: self.streamed,
-                outcome: AnswerOutcome::Stored(MessageStatus::Interrupted),
-                content: String::new(),
-                reasoning: None,
-                tool_calls: None,
-                finish_reason: None,
-                usage: AnswerUsage::default(),
-                latency_ms: None,
-                first_token_ms: None,
-                ended_at,
-            },
-        }
-    }
-}
-
-#[derive(Debug, FromRow)]
-struct StateRecord {
-    id: StreamId,
-    conversation_id: ConversationId,
-    branch_id: BranchId,
-    user_message_id: MessageId,
-    message_id: MessageId,
-    request_id: String,
-    model: String,
-    status: String,
-    started_at: DateTime<Utc>,
-    ended_at: Option<DateTime<Utc>>,
-    has_message: bool,
-}
-
-impl StateRecord {
-    fn into_record(self) -> Result<GenerationRecord, DatabaseError> {
-        Ok(GenerationRecord {
-            turn: TurnIds {
-                conversation_id: self.conversation_id,
-                branch_id: self.branch_id,
-                user_message_id: self.user_message_id,
-                message_id: self.message_id,
-                stream_id: self.id,
-            },
-            has_message: self.has_message,
-            request_id: self.request_id,
-            model: self.model,
-            started_at: self.started_at,
-            status: named(MessageStatus::from_name, &self.status)?,
-            ended_at: self.ended_at,
-        })
-    }
 }

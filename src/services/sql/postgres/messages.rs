@@ -3,19 +3,19 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 
-use super::records::{MessageRecord, message_columns, millis};
+use super::columns::message_columns;
+use super::values::millis;
 use super::{PostgresRows, texts};
 use crate::models::ids::{BranchId, ConversationId, MessageId, UserId};
-use crate::models::message::{MessageStatus, MessageUsage, Role};
-use crate::models::money::Money;
+use crate::models::message::MessageUsage;
 use crate::services::conversations::ContextMessage;
+use crate::services::sql::records::{ContextRecord, MessageRecord, NodeRecord, RemovedRecord};
 use crate::services::sql::rows::{
-    Edge, ImportedText, Jump, MessageRow, MessageRows, Node, Origin, Removed, RowsResult,
+    Edge, ImportedText, MessageRow, MessageRows, Node, Origin, Removed, RowsResult,
 };
-use crate::services::sql::values::{EMPTY_OBJECT, count, json, named, raw, stored};
-use crate::utils::database::DatabaseError;
+use crate::services::sql::values::{EMPTY_OBJECT, raw, stored};
 
 /// Messages inserted by one statement.
 const INSERT_BATCH: usize = 500;
@@ -46,7 +46,10 @@ const SET_TEXT: &str =
 
 /// One statement for all: that nothing leads to them any more is checked at its end.
 const DELETE: &str = "WITH gone AS (DELETE FROM messages WHERE id = ANY ($1) RETURNING total_tokens, cost)
-     SELECT count(*), coalesce(sum(total_tokens), 0)::bigint, coalesce(sum(cost), 0)::bigint FROM gone";
+     SELECT count(*) AS messages, coalesce(sum(total_tokens >> 32), 0)::bigint AS tokens_high,
+         coalesce(sum(total_tokens & 4294967295), 0)::bigint AS tokens_low,
+         coalesce(sum(cost >> 32), 0)::bigint AS cost_high, coalesce(sum(cost & 4294967295), 0)::bigint AS cost_low
+     FROM gone";
 
 const SET_BRANCH: &str = "UPDATE messages SET branch_id = $2 WHERE id = ANY ($1)";
 
@@ -127,15 +130,11 @@ impl MessageRows for PostgresRows {
     }
 
     async fn delete_messages(&mut self, ids: &[MessageId]) -> RowsResult<Removed> {
-        let (messages, tokens, cost): (i64, i64, Money) = sqlx::query_as(DELETE)
+        let removed: RemovedRecord = sqlx::query_as(DELETE)
             .bind(ids)
             .fetch_one(self.connection())
             .await?;
-        Ok(Removed {
-            messages: count(messages),
-            tokens: count(tokens),
-            cost,
-        })
+        Ok(removed.into())
     }
 
     async fn set_branch(&mut self, ids: &[MessageId], branch: BranchId) -> RowsResult<()> {
@@ -277,62 +276,4 @@ fn column<'r, T>(rows: &'r [MessageRow], value: impl Fn(&'r MessageRow) -> T) ->
 /// One value of the usage of every message.
 fn usage_column<T>(rows: &[MessageRow], value: impl Fn(&MessageUsage) -> Option<T>) -> Vec<Option<T>> {
     column(rows, |row| row.usage.as_ref().and_then(&value))
-}
-
-#[derive(Debug, FromRow)]
-struct NodeRecord {
-    id: MessageId,
-    parent_id: Option<MessageId>,
-    branch_id: BranchId,
-    depth: i64,
-    jump_id: Option<MessageId>,
-    jump_depth: i64,
-    role: String,
-    status: String,
-    tool_calls: Option<String>,
-    further_jump_id: Option<MessageId>,
-    further_jump_depth: i64,
-}
-
-impl NodeRecord {
-    fn into_node(self) -> Result<Node, DatabaseError> {
-        Ok(Node {
-            id: self.id,
-            parent_id: self.parent_id,
-            branch_id: self.branch_id,
-            depth: self.depth,
-            jump: Jump {
-                id: self.jump_id,
-                depth: self.jump_depth,
-            },
-            jump_of_jump: Jump {
-                id: self.further_jump_id,
-                depth: self.further_jump_depth,
-            },
-            role: named(Role::from_name, &self.role)?,
-            status: named(MessageStatus::from_name, &self.status)?,
-            tool_calls: self.tool_calls.map(json).transpose()?,
-        })
-    }
-}
-
-#[derive(Debug, FromRow)]
-struct ContextRecord {
-    role: String,
-    content: String,
-    parts: Option<String>,
-    tool_calls: Option<String>,
-    tool_call_id: Option<String>,
-}
-
-impl ContextRecord {
-    fn into_context(self) -> Result<ContextMessage, DatabaseError> {
-        Ok(ContextMessage {
-            role: named(Role::from_name, &self.role)?,
-            content: self.content,
-            parts: self.parts.map(json).transpose()?,
-            tool_calls: self.tool_calls.map(json).transpose()?,
-            tool_call_id: self.tool_call_id,
-        })
-    }
 }

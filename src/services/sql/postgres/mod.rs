@@ -10,13 +10,14 @@
 //!
 //! - [`PostgresDatabase`]: the database; `connect` opens it, `lock` keeps a second instance away
 //! - [`PostgresRows`]: a transaction; its methods are in `conversations`, `branches`, `messages`, `reads`, `answers` and
-//!   `search`, with `records` between columns and what callers know
+//!   `search`; `columns` says what the records of both databases are read from
 //! - `generations`, `usage`, `outbox`: what other services keep here
 //!
 //! All SQL is static and bound.
 
 mod answers;
 mod branches;
+mod columns;
 mod connect;
 mod conversations;
 mod filter;
@@ -25,11 +26,11 @@ mod lock;
 mod messages;
 mod outbox;
 mod reads;
-mod records;
 mod rows;
 mod search;
 mod texts;
 mod usage;
+mod values;
 
 use std::time::Duration;
 
@@ -148,9 +149,7 @@ impl SqlDatabase for PostgresDatabase {
         let job = transact(self.pool.clone(), work).in_current_span();
         match self.tracker.spawn(job).await {
             Ok(result) => result,
-            Err(ended) if ended.is_panic() => {
-                Err(DatabaseError::Corrupt("a write panicked".to_owned()).into())
-            }
+            Err(ended) if ended.is_panic() => Err(DatabaseError::Panicked.into()),
             Err(_) => Err(DatabaseError::Closed.into()),
         }
     }

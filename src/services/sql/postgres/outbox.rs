@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::PostgresDatabase;
-use super::records::millis;
+use super::values::millis;
 use crate::models::ids::StreamId;
 use crate::services::outbox::{OutboxEntry, OutboxRecords, OutboxState, WaitingEntry};
 use crate::services::sql::values::count;
@@ -26,8 +26,7 @@ impl PostgresDatabase {
 #[async_trait]
 impl OutboxRecords for PostgresDatabase {
     async fn keep(&self, entry: &OutboxEntry) -> Result<(), DatabaseError> {
-        let payload = serde_json::to_string(entry)
-            .map_err(|error| DatabaseError::Corrupt(format!("outbox entry: {error}")))?;
+        let payload = serde_json::to_string(entry).map_err(DatabaseError::encode)?;
         sqlx::query(
             "INSERT INTO outbox (id, payload, next_attempt_at, created_at) VALUES ($1, $2::json, $3, $3)
              ON CONFLICT (id) DO NOTHING",

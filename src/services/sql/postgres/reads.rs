@@ -1,19 +1,16 @@
 //! Messages in PostgreSQL as they are shown.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-use sqlx::FromRow;
 
 use super::PostgresRows;
-use super::records::{ShownMessageRecord, shown_message_columns};
+use super::columns::{ShownMessageRecord, shown_message_columns};
 use crate::models::common::{Page, SortOrder};
 use crate::models::ids::{ConversationId, MessageId};
 use crate::models::message::{Message, Role};
-use crate::models::money::Money;
 use crate::services::conversations::MessageCursor;
+use crate::services::sql::records::FiguresRecord;
 use crate::services::sql::rows::{Figures, MessageReads, RowsResult};
-use crate::services::sql::values::{count, named, stored};
-use crate::utils::database::DatabaseError;
+use crate::services::sql::values::{count, stored};
 
 /// The statement that shows the messages `m` of a source.
 macro_rules! shown {
@@ -199,29 +196,4 @@ impl MessageReads for PostgresRows {
 
 fn models(records: Vec<ShownMessageRecord>) -> RowsResult<Vec<Message>> {
     records.into_iter().map(ShownMessageRecord::into_model).collect()
-}
-
-#[derive(Debug, FromRow)]
-struct FiguresRecord {
-    role: String,
-    model: Option<String>,
-    prompt_tokens: i64,
-    completion_tokens: i64,
-    cost: Money,
-    latency_ms: Option<i64>,
-    created_at: DateTime<Utc>,
-}
-
-impl FiguresRecord {
-    fn into_figures(self) -> Result<Figures, DatabaseError> {
-        Ok(Figures {
-            role: named(Role::from_name, &self.role)?,
-            model: self.model,
-            prompt_tokens: count(self.prompt_tokens),
-            completion_tokens: count(self.completion_tokens),
-            cost: self.cost,
-            latency_ms: self.latency_ms.map(count),
-            created_at: self.created_at,
-        })
-    }
 }

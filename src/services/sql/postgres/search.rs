@@ -7,18 +7,18 @@
 //! most messages have by walking back through the newest.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 
 use super::PostgresRows;
 use super::filter::{self, wanted};
-use super::records::millis;
-use crate::models::ids::{ConversationId, MessageId, UserId};
+use super::values::millis;
+use crate::models::ids::{ConversationId, UserId};
 use crate::models::message::Role;
 use crate::services::conversations::search::{Hit, MAX_CANDIDATES, MAX_HITS, SearchQuery, user_key};
 use crate::services::conversations::{ConversationFilter, MessageFilter};
+use crate::services::sql::records::HitRecord;
 use crate::services::sql::rows::{RowsResult, SearchRows};
-use crate::services::sql::values::{count, stored};
+use crate::services::sql::values::stored;
 use crate::utils::database::DatabaseError;
 
 /// The condition that everything in an array of texts is in another, at the border of which tokens end too.
@@ -50,18 +50,21 @@ macro_rules! occurrences {
 }
 
 /// The newest matching texts `t` of the user `$1`, of conversations `c`, among the newest candidates that have the terms.
+/// What is sorted to find those is their numbers: with their texts, sorting would take files.
 macro_rules! newest_texts {
     ($columns:literal, $wanted:expr, $terms:literal, $phrases:literal, $candidates:literal, $limit:literal) => {
         concat!(
             "SELECT ",
             $columns,
             " FROM (
-                 SELECT number, conversation_id, text FROM message_texts
+                 SELECT number FROM message_texts
                  WHERE user_id = $1 AND terms @@ ",
             $terms,
             "::tsquery ORDER BY number DESC LIMIT ",
             $candidates,
-            ") t JOIN conversations c ON c.id = t.conversation_id
+            ") candidate
+             JOIN message_texts t ON t.number = candidate.number
+             JOIN conversations c ON c.id = t.conversation_id
              WHERE ",
             $wanted,
             " AND ",
@@ -73,10 +76,12 @@ macro_rules! newest_texts {
 }
 
 const MATCHING: &str = concat!(
-    "SELECT c.id FROM conversations c WHERE c.user_id = $1 AND ",
-    holds_all!("c.search_title", "$2"),
+    "SELECT c.id FROM conversations c WHERE ",
+    wanted!(),
+    " AND ",
+    holds_all!("c.search_title", "$9"),
     " UNION SELECT id FROM (",
-    newest_texts!("c.id", "c.user_id = $1", "$3", "$4", "$5", "$6"),
+    newest_texts!("c.id", wanted!(), "$10", "$11", "$12", "$13"),
     ") newest"
 );
 
@@ -118,27 +123,6 @@ const IN_CONVERSATION: &str = concat!(
     occurrences!("hit.text", "$9"),
     " AS occurrences, length(text)::bigint AS length, created_at AS at FROM hit"
 );
-
-#[derive(Debug, FromRow)]
-struct HitRecord {
-    conversation_id: ConversationId,
-    message_id: Option<MessageId>,
-    occurrences: i64,
-    length: i64,
-    at: DateTime<Utc>,
-}
-
-impl From<HitRecord> for Hit {
-    fn from(record: HitRecord) -> Self {
-        Self {
-            conversation_id: record.conversation_id,
-            message_id: record.message_id,
-            occurrences: count(record.occurrences),
-            length: count(record.length),
-            at: record.at,
-        }
-    }
-}
 
 #[async_trait]
 impl SearchRows for PostgresRows {
@@ -188,15 +172,14 @@ impl SearchRows for PostgresRows {
     }
 }
 
-/// The user's conversations that match in their title, or in one of the newest messages that do.
+/// The wanted conversations that match in their title, or in one of the newest messages that do.
 pub(super) async fn matching_conversations(
     connection: &mut PgConnection,
     user: UserId,
     query: &SearchQuery,
+    filter: &ConversationFilter,
 ) -> Result<Vec<ConversationId>, DatabaseError> {
-    let ids = sqlx::query_scalar(MATCHING)
-        .persistent(false)
-        .bind(user)
+    let ids: Vec<(ConversationId,)> = filter::bind(sqlx::query_as(MATCHING), user, filter)
         .bind(query.needles())
         .bind(query.tsquery(&user_key(user)))
         .bind(query.phrases())
@@ -204,5 +187,5 @@ pub(super) async fn matching_conversations(
         .bind(i64::from(MAX_HITS))
         .fetch_all(connection)
         .await?;
-    Ok(ids)
+    Ok(ids.into_iter().map(|(id,)| id).collect())
 }

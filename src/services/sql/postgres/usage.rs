@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use sqlx::{PgExecutor, Postgres};
 
 use super::PostgresDatabase;
-use super::records::millis;
+use super::values::millis;
 use crate::services::billing::{UsageEvent, UsageLedger};
 use crate::services::sql::values::stored;
 use crate::utils::database::DatabaseError;

@@ -77,6 +77,6 @@ pub trait ConversationRows {
     /// The text of the first message of the user that a conversation has.
     async fn first_user_text(&mut self, id: ConversationId) -> RowsResult<Option<String>>;
 
-    /// When the newest message of a conversation was stored.
+    /// The latest time at which a message of a conversation was made.
     async fn newest_message_at(&mut self, id: ConversationId) -> RowsResult<Option<DateTime<Utc>>>;
 }

@@ -4,14 +4,15 @@ use std::ops::DerefMut;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::SqliteConnection;
 
 use super::values::{millis, raw, stored};
 use super::{SqliteRows, texts, usage};
-use crate::models::ids::{BranchId, ConversationId, MessageId, StreamId};
+use crate::models::ids::{ConversationId, StreamId};
 use crate::models::message::MessageStatus;
 use crate::services::billing::UsageEvent;
 use crate::services::conversations::FinishedAnswer;
+use crate::services::sql::records::RunningRecord;
 use crate::services::sql::rows::{AnswerRows, ClaimRow, RowsResult, RunningAnswer};
 
 statements! {
@@ -29,27 +30,6 @@ statements! {
      WHERE id = ?1 AND status = 'streaming'";
     END = "UPDATE generations SET status = ?2, ended_at = ?3 WHERE id = ?1 AND status = 'streaming'";
     FORGET_CHECKPOINTS = "DELETE FROM checkpoints WHERE generation_id = ?1";
-}
-
-#[derive(Debug, FromRow)]
-struct RunningRecord {
-    id: StreamId,
-    branch_id: BranchId,
-    parent_id: Option<MessageId>,
-    user_message_id: MessageId,
-    message_id: MessageId,
-}
-
-impl From<RunningRecord> for RunningAnswer {
-    fn from(record: RunningRecord) -> Self {
-        Self {
-            stream_id: record.id,
-            branch_id: record.branch_id,
-            parent_id: record.parent_id,
-            user_message_id: record.user_message_id,
-            message_id: record.message_id,
-        }
-    }
 }
 
 #[async_trait]

@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use sqlx::SqliteConnection;
 
 use super::SqliteRows;
-use super::records::{BranchRecord, ShownBranchRecord};
 use super::values::millis;
 use crate::models::branch::Branch;
 use crate::models::ids::{BranchId, ConversationId};
+use crate::services::sql::records::{BranchRecord, ShownBranchRecord};
 use crate::services::sql::rows::{BranchRow, BranchRows, RowsResult};
 
 statements! {

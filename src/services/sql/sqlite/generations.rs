@@ -2,16 +2,13 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::SqliteConnection;
 
 use super::SqliteDatabase;
-use super::values::{count, named, stored, time};
-use crate::models::ids::{BranchId, ConversationId, MessageId, StreamId, UserId};
-use crate::models::message::MessageStatus;
-use crate::services::conversations::{AnswerOutcome, AnswerUsage, FinishedAnswer};
-use crate::services::generation::{
-    Checkpoint, GenerationRecord, GenerationRecords, TurnIds, UnfinishedGeneration,
-};
+use super::values::stored;
+use crate::models::ids::{StreamId, UserId};
+use crate::services::generation::{Checkpoint, GenerationRecord, GenerationRecords, UnfinishedGeneration};
+use crate::services::sql::records::{CheckpointRecord, StateRecord, UnfinishedRecord};
 use crate::utils::database::DatabaseError;
 
 /// Ended answers forgotten in one transaction.
@@ -33,18 +30,18 @@ impl GenerationRecords for SqliteDatabase {
     }
 
     async fn checkpoints(&self, stream: StreamId) -> Result<Vec<Checkpoint>, DatabaseError> {
-        let rows: Vec<CheckpointRow> = sqlx::query_as(
+        let rows: Vec<CheckpointRecord> = sqlx::query_as(
             "SELECT generation_id, first_event, content, reasoning, marks, tool_calls
              FROM checkpoints WHERE generation_id = ?1 ORDER BY first_event",
         )
         .bind(stream)
         .fetch_all(&self.readers)
         .await?;
-        rows.into_iter().map(CheckpointRow::into_checkpoint).collect()
+        rows.into_iter().map(CheckpointRecord::into_checkpoint).collect()
     }
 
     async fn unfinished(&self) -> Result<Vec<UnfinishedGeneration>, DatabaseError> {
-        let rows: Vec<UnfinishedRow> = sqlx::query_as(
+        let rows: Vec<UnfinishedRecord> = sqlx::query_as(
             "SELECT id, user_id, conversation_id, branch_id, user_message_id, message_id, model, request_id, streamed,
                     sent_bytes
              FROM generations WHERE status = 'streaming'",
@@ -60,7 +57,7 @@ impl GenerationRecords for SqliteDatabase {
         user: UserId,
         stream: StreamId,
     ) -> Result<Option<GenerationRecord>, DatabaseError> {
-        let row: Option<RecordRow> = sqlx::query_as(
+        let row: Option<StateRecord> = sqlx::query_as(
             "SELECT g.id, g.conversation_id, g.branch_id, g.user_message_id, g.message_id, g.request_id, g.model, g.status,
                     g.started_at, g.ended_at, m.id IS NOT NULL AS has_message
              FROM generations g LEFT JOIN messages m ON m.id = g.message_id
@@ -70,7 +67,7 @@ impl GenerationRecords for SqliteDatabase {
         .bind(user)
         .fetch_optional(&self.readers)
         .await?;
-        row.map(RecordRow::into_record).transpose()
+        row.map(StateRecord::into_record).transpose()
     }
 
     async fn forget_ended(&self, before: DateTime<Utc>) -> Result<u64, DatabaseError> {
@@ -94,8 +91,7 @@ impl GenerationRecords for SqliteDatabase {
 
 /// Nothing is written for an answer that was deleted meanwhile.
 async fn append(connection: &mut SqliteConnection, checkpoint: &Checkpoint) -> Result<(), DatabaseError> {
-    let marks = serde_json::to_string(&checkpoint.marks)
-        .map_err(|error| DatabaseError::Corrupt(format!("marks: {error}")))?;
+    let marks = serde_json::to_string(&checkpoint.marks).map_err(DatabaseError::encode)?;
     sqlx::query(
         "INSERT INTO checkpoints (generation_id, first_event, content, reasoning, marks, tool_calls)
          SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE EXISTS (SELECT 1 FROM generations WHERE id = ?1 AND status = 'streaming')
@@ -113,105 +109,4 @@ async fn append(connection: &mut SqliteConnection, checkpoint: &Checkpoint) -> R
     .execute(connection)
     .await?;
     Ok(())
-}
-
-#[derive(Debug, FromRow)]
-struct CheckpointRow {
-    generation_id: StreamId,
-    first_event: i64,
-    content: String,
-    reasoning: String,
-    marks: String,
-    tool_calls: Option<String>,
-}
-
-impl CheckpointRow {
-    fn into_checkpoint(self) -> Result<Checkpoint, DatabaseError> {
-        Ok(Checkpoint {
-            stream_id: self.generation_id,
-            first_event: count(self.first_event),
-            content: self.content,
-            reasoning: self.reasoning,
-            marks: serde_json::from_str(&self.marks)
-                .map_err(|error| DatabaseError::Corrupt(format!("marks: {error}")))?,
-            tool_calls: self.tool_calls,
-        })
-    }
-}
-
-#[derive(Debug, FromRow)]
-struct UnfinishedRow {
-    id: StreamId,
-    user_id: UserId,
-    conversation_id: ConversationId,
-    branch_id: BranchId,
-    user_message_id: MessageId,
-    message_id: MessageId,
-    model: String,
-    request_id: String,
-    streamed: bool,
-    sent_bytes: i64,
-}
-
-impl UnfinishedRow {
-    fn into_unfinished(self, ended_at: DateTime<Utc>) -> UnfinishedGeneration {
-        UnfinishedGeneration {
-            sent_bytes: count(self.sent_bytes),
-            answer: FinishedAnswer {
-                stream_id: self.id,
-                user_id: self.user_id,
-                request_id: self.request_id.into(),
-                conversation_id: self.conversation_id,
-                branch_id: self.branch_id,
-                user_message_id: self.user_message_id,
-                message_id: self.message_id,
-                model: self.model.into(),
-                streamed: self.streamed,
-                outcome: AnswerOutcome::Stored(MessageStatus::Interrupted),
-                content: String::new(),
-                reasoning: None,
-                tool_calls: None,
-                finish_reason: None,
-                usage: AnswerUsage::default(),
-                latency_ms: None,
-                first_token_ms: None,
-                ended_at,
-            },
-        }
-    }
-}
-
-#[derive(Debug, FromRow)]
-struct RecordRow {
-    id: StreamId,
-    conversation_id: ConversationId,
-    branch_id: BranchId,
-    user_message_id: MessageId,
-    message_id: MessageId,
-    request_id: String,
-    model: String,
-    status: String,
-    started_at: i64,
-    ended_at: Option<i64>,
-    has_message: bool,
-}
-
-impl RecordRow {
-    fn into_record(self) -> Result<GenerationRecord, DatabaseError> {
-        Ok(GenerationRecord {
-            turn: TurnIds {
-                conversation_id: self.conversation_id,
-                branch_id: self.branch_id,
-                user_message_id: self.user_message_id,
-                message_id: self.message_id,
-                stream_id: self.id,
-            },
-            has_message: self.has_message,
-            request_id: self.request_id,
-            model: self.model,
-            started_at: time(self.started_at)?,
-            status: named(MessageStatus::from_name, &self.status)?,
-            ended_at: self.ended_at.map(time).transpose()?,
-        })
-    }
 }

@@ -5,19 +5,16 @@ use std::ops::DerefMut;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::SqliteConnection;
 
-use super::records::MessageRecord;
-use super::values::{EMPTY_OBJECT, count, id_list, json, millis, named, raw, stored};
+use super::values::{EMPTY_OBJECT, id_list, millis, raw, stored};
 use super::{SqliteRows, texts};
 use crate::models::ids::{BranchId, ConversationId, MessageId, UserId};
-use crate::models::message::{MessageStatus, Role};
-use crate::models::money::Money;
 use crate::services::conversations::ContextMessage;
+use crate::services::sql::records::{ContextRecord, MessageRecord, NodeRecord, RemovedRecord};
 use crate::services::sql::rows::{
-    Edge, ImportedText, Jump, MessageRow, MessageRows, Node, Origin, Removed, RowsResult,
+    Edge, ImportedText, MessageRow, MessageRows, Node, Origin, Removed, RowsResult,
 };
-use crate::utils::database::DatabaseError;
 
 statements! {
     INSERT = "INSERT INTO messages
@@ -28,7 +25,9 @@ statements! {
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
              ?24, ?25, ?26, ?27, ?28, ?29)";
     SET_TEXT = "UPDATE messages SET content = ?2, parts = ?3, edited = ?4, updated_at = ?5 WHERE id = ?1";
-    SUM = "SELECT count(*), coalesce(sum(total_tokens), 0), coalesce(sum(cost), 0)
+    SUM = "SELECT count(*) AS messages, coalesce(sum(total_tokens >> 32), 0) AS tokens_high,
+         coalesce(sum(total_tokens & 4294967295), 0) AS tokens_low,
+         coalesce(sum(cost >> 32), 0) AS cost_high, coalesce(sum(cost & 4294967295), 0) AS cost_low
      FROM messages WHERE id IN (SELECT unhex(value) FROM json_each(?1))";
     // One statement for all: that nothing leads to them any more is checked at its end.
     DELETE = "DELETE FROM messages WHERE id IN (SELECT unhex(value) FROM json_each(?1))";
@@ -102,16 +101,12 @@ where
 
     async fn delete_messages(&mut self, ids: &[MessageId]) -> RowsResult<Removed> {
         let ids = id_list(ids.iter().map(|id| id.0));
-        let (messages, tokens, cost): (i64, i64, Money) = sqlx::query_as(SUM)
+        let removed: RemovedRecord = sqlx::query_as(SUM)
             .bind(&ids)
             .fetch_one(self.connection())
             .await?;
         sqlx::query(DELETE).bind(&ids).execute(self.connection()).await?;
-        Ok(Removed {
-            messages: count(messages),
-            tokens: count(tokens),
-            cost,
-        })
+        Ok(removed.into())
     }
 
     async fn set_branch(&mut self, ids: &[MessageId], branch: BranchId) -> RowsResult<()> {
@@ -240,62 +235,4 @@ async fn insert(
         .execute(connection)
         .await?;
     Ok(())
-}
-
-#[derive(Debug, FromRow)]
-struct NodeRecord {
-    id: MessageId,
-    parent_id: Option<MessageId>,
-    branch_id: BranchId,
-    depth: i64,
-    jump_id: Option<MessageId>,
-    jump_depth: i64,
-    role: String,
-    status: String,
-    tool_calls: Option<String>,
-    further_jump_id: Option<MessageId>,
-    further_jump_depth: i64,
-}
-
-impl NodeRecord {
-    fn into_node(self) -> Result<Node, DatabaseError> {
-        Ok(Node {
-            id: self.id,
-            parent_id: self.parent_id,
-            branch_id: self.branch_id,
-            depth: self.depth,
-            jump: Jump {
-                id: self.jump_id,
-                depth: self.jump_depth,
-            },
-            jump_of_jump: Jump {
-                id: self.further_jump_id,
-                depth: self.further_jump_depth,
-            },
-            role: named(Role::from_name, &self.role)?,
-            status: named(MessageStatus::from_name, &self.status)?,
-            tool_calls: self.tool_calls.map(json).transpose()?,
-        })
-    }
-}
-
-#[derive(Debug, FromRow)]
-struct ContextRecord {
-    role: String,
-    content: String,
-    parts: Option<String>,
-    tool_calls: Option<String>,
-    tool_call_id: Option<String>,
-}
-
-impl ContextRecord {
-    fn into_context(self) -> Result<ContextMessage, DatabaseError> {
-        Ok(ContextMessage {
-            role: named(Role::from_name, &self.role)?,
-            content: self.content,
-            parts: self.parts.map(json).transpose()?,
-            tool_calls: self.tool_calls.map(json).transpose()?,
-            tool_call_id: self.tool_call_id,
-        })
-    }
 }

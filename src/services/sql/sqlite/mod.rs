@@ -6,7 +6,7 @@
 //! - [`SqliteDatabase`]: the file; `open` opens it, `lock` keeps a second process away
 //! - [`Writer`]: the one task that writes
 //! - [`SqliteRows`]: a transaction; its methods are in `conversations`, `branches`, `messages`, `reads`, `answers` and
-//!   `search`, with `records` and `values` between columns and what callers know
+//!   `search`
 //! - `generations`, `usage`, `outbox`: what other services keep here
 //!
 //! All SQL is static, and each statement finds what it looks for by an index (a test looks at their plans).
@@ -24,7 +24,6 @@ mod messages;
 mod open;
 mod outbox;
 mod reads;
-mod records;
 mod rows;
 mod search;
 #[cfg(test)]

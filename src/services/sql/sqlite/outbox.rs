@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::SqliteDatabase;
-use super::values::{count, time};
+use super::values::count;
 use crate::models::ids::StreamId;
 use crate::services::outbox::{OutboxEntry, OutboxRecords, OutboxState, WaitingEntry};
+use crate::services::sql::records::StoredTime;
 use crate::utils::database::DatabaseError;
 
 /// The time of the next attempt of an entry that is not tried again.
@@ -34,8 +35,7 @@ impl SqliteDatabase {
 #[async_trait]
 impl OutboxRecords for SqliteDatabase {
     async fn keep(&self, entry: &OutboxEntry) -> Result<(), DatabaseError> {
-        let payload = serde_json::to_string(entry)
-            .map_err(|error| DatabaseError::Corrupt(format!("outbox entry: {error}")))?;
+        let payload = serde_json::to_string(entry).map_err(DatabaseError::encode)?;
         let (id, now) = (entry.id(), self.clock.now().timestamp_millis());
         self.writer
             .write(move |connection| {
@@ -109,13 +109,13 @@ impl OutboxRecords for SqliteDatabase {
     }
 
     async fn state(&self) -> Result<OutboxState, DatabaseError> {
-        let (pending, oldest): (i64, Option<i64>) =
+        let (pending, oldest): (i64, Option<StoredTime>) =
             sqlx::query_as("SELECT count(*), min(created_at) FROM outbox")
                 .fetch_one(&self.readers)
                 .await?;
         Ok(OutboxState {
             pending: count(pending),
-            oldest: oldest.map(time).transpose()?,
+            oldest: oldest.map(Into::into),
         })
     }
 }

@@ -4,16 +4,15 @@ use std::collections::HashMap;
 use std::ops::DerefMut;
 
 use async_trait::async_trait;
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::SqliteConnection;
 
 use super::SqliteRows;
-use super::records::MessageRecord;
-use super::values::{count, id_list, named, stored, time};
+use super::values::{count, id_list, stored};
 use crate::models::common::{Page, SortOrder};
 use crate::models::ids::{ConversationId, MessageId};
 use crate::models::message::{Message, Role};
-use crate::models::money::Money;
 use crate::services::conversations::MessageCursor;
+use crate::services::sql::records::{FiguresRecord, MessageRecord};
 use crate::services::sql::rows::{Figures, MessageReads, RowsResult};
 use crate::utils::database::DatabaseError;
 
@@ -208,29 +207,4 @@ async fn shown(
             record.into_model(children)
         })
         .collect()
-}
-
-#[derive(Debug, FromRow)]
-struct FiguresRecord {
-    role: String,
-    model: Option<String>,
-    prompt_tokens: i64,
-    completion_tokens: i64,
-    cost: Money,
-    latency_ms: Option<i64>,
-    created_at: i64,
-}
-
-impl FiguresRecord {
-    fn into_figures(self) -> Result<Figures, DatabaseError> {
-        Ok(Figures {
-            role: named(Role::from_name, &self.role)?,
-            model: self.model,
-            prompt_tokens: count(self.prompt_tokens),
-            completion_tokens: count(self.completion_tokens),
-            cost: self.cost,
-            latency_ms: self.latency_ms.map(count),
-            created_at: time(self.created_at)?,
-        })
-    }
 }

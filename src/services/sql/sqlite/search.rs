@@ -6,15 +6,16 @@
 use std::ops::DerefMut;
 
 use async_trait::async_trait;
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::SqliteConnection;
 
 use super::SqliteRows;
 use super::filter::{self, wanted};
-use super::values::{count, millis, stored, time, to_json};
-use crate::models::ids::{ConversationId, MessageId, UserId};
+use super::values::{millis, stored, to_json};
+use crate::models::ids::{ConversationId, UserId};
 use crate::models::message::Role;
 use crate::services::conversations::search::{Hit, MAX_CANDIDATES, MAX_HITS, SearchQuery, user_key};
 use crate::services::conversations::{ConversationFilter, MessageFilter};
+use crate::services::sql::records::HitRecord;
 use crate::services::sql::rows::{RowsResult, SearchRows};
 use crate::utils::database::DatabaseError;
 
@@ -89,10 +90,12 @@ macro_rules! newest_texts {
 
 statements! {
     MATCHING = concat!(
-        "SELECT c.id FROM conversations c WHERE c.user_id = ?1 AND ",
-        holds_first_and_all!("c.search_title", "?2"),
+        "SELECT c.id FROM conversations c WHERE ",
+        wanted!("(?2 IS NULL OR c.status = ?2)"),
+        " AND ",
+        holds_first_and_all!("c.search_title", "?9"),
         " UNION SELECT newest.id FROM (",
-        newest_texts!("c.id", "c.user_id = ?1", "?3", "?4", "?5", "?6"),
+        newest_texts!("c.id", wanted!("(?2 IS NULL OR c.status = ?2)"), "?10", "?11", "?12", "?13"),
         ") newest"
     );
     TITLES = concat!(
@@ -131,27 +134,6 @@ statements! {
     );
 }
 
-#[derive(Debug, FromRow)]
-struct HitRecord {
-    conversation_id: ConversationId,
-    message_id: Option<MessageId>,
-    occurrences: i64,
-    length: i64,
-    at: i64,
-}
-
-impl HitRecord {
-    fn into_hit(self) -> Result<Hit, DatabaseError> {
-        Ok(Hit {
-            conversation_id: self.conversation_id,
-            message_id: self.message_id,
-            occurrences: count(self.occurrences),
-            length: count(self.length),
-            at: time(self.at)?,
-        })
-    }
-}
-
 #[async_trait]
 impl<C> SearchRows for SqliteRows<C>
 where
@@ -177,7 +159,7 @@ where
             .fetch_all(self.connection())
             .await?;
         records.extend(messages);
-        records.into_iter().map(HitRecord::into_hit).collect()
+        Ok(records.into_iter().map(Hit::from).collect())
     }
 
     async fn message_hits(
@@ -199,18 +181,18 @@ where
             .bind(MAX_HITS)
             .fetch_all(self.connection())
             .await?;
-        records.into_iter().map(HitRecord::into_hit).collect()
+        Ok(records.into_iter().map(Hit::from).collect())
     }
 }
 
-/// The user's conversations that match in their title, or in one of the newest messages that do.
+/// The wanted conversations that match in their title, or in one of the newest messages that do.
 pub(super) async fn matching_conversations(
     connection: &mut SqliteConnection,
     user: UserId,
     query: &SearchQuery,
+    filter: &ConversationFilter,
 ) -> Result<Vec<ConversationId>, DatabaseError> {
-    let rows: Vec<(ConversationId,)> = sqlx::query_as(MATCHING)
-        .bind(user)
+    let rows: Vec<(ConversationId,)> = filter::bind(sqlx::query_as(MATCHING), user, filter)
         .bind(to_json(&query.needles())?)
         .bind(query.fts5(&user_key(user)))
         .bind(to_json(&query.phrases())?)

@@ -6,13 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
-pub(super) use crate::services::sql::values::{EMPTY_OBJECT, count, json, named, raw, stored};
+pub(super) use crate::services::sql::values::{EMPTY_OBJECT, count, raw, stored};
 use crate::utils::database::DatabaseError;
-
-/// The time of a stored number of milliseconds.
-pub(super) fn time(millis: i64) -> Result<DateTime<Utc>, DatabaseError> {
-    DateTime::from_timestamp_millis(millis).ok_or_else(|| DatabaseError::Corrupt(format!("time {millis}")))
-}
 
 /// A time as it is stored.
 pub(super) const fn millis(time: DateTime<Utc>) -> i64 {
@@ -21,7 +16,7 @@ pub(super) const fn millis(time: DateTime<Utc>) -> i64 {
 
 /// A value as a JSON text.
 pub(super) fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<String, DatabaseError> {
-    serde_json::to_string(value).map_err(|error| DatabaseError::Corrupt(format!("JSON: {error}")))
+    serde_json::to_string(value).map_err(DatabaseError::encode)
 }
 
 /// Ids as one bound value, for `IN (SELECT unhex(value) FROM json_each(?))`.

@@ -100,8 +100,7 @@ where
         };
         // A fault in one job must not end the writing of all others.
         let result = AssertUnwindSafe(work(connection)).catch_unwind().await;
-        let result =
-            result.unwrap_or_else(|_| Err(DatabaseError::Corrupt("a write panicked".to_owned()).into()));
+        let result = result.unwrap_or_else(|_| Err(DatabaseError::Panicked.into()));
         let keep = result.is_ok();
         self.result = Some(result);
         keep
@@ -208,7 +207,7 @@ mod tests {
                 sqlx::query("INSERT INTO t VALUES (90)")
                     .execute(connection)
                     .await?;
-                Err::<(), _>(DatabaseError::Corrupt("on purpose".to_owned()))
+                Err::<(), _>(DatabaseError::corrupt("row", "on purpose"))
             })
         });
         let panicking = writer.write(|connection| {

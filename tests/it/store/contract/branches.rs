@@ -110,6 +110,25 @@ pub async fn a_conversation_has_no_more_branches_than_the_limit(store: &TestStor
     );
 }
 
+pub async fn no_two_branches_are_named_alike_for_want_of_a_name(store: &TestStore) {
+    let user = store.user();
+    let chat = user.chat().await;
+    let root = chat.say("one").await;
+    let second = chat.fork(root).await;
+    chat.fork(root).await;
+    let main = chat.main().await.id;
+    chat.activate(main).await;
+    chat.delete_branch(second).await.expect("deleted");
+    chat.fork(root).await;
+    let names: Vec<_> = chat
+        .branches()
+        .await
+        .into_iter()
+        .map(|branch| branch.name)
+        .collect();
+    assert_eq!(names, ["Main", "Branch 3", "Branch 4"]);
+}
+
 pub async fn a_branch_is_renamed_and_given_up(store: &TestStore) {
     let user = store.user();
     let chat = user.chat().await;

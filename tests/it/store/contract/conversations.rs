@@ -1,5 +1,7 @@
 //! Making, listing, changing and deleting conversations.
 
+use std::sync::Arc;
+
 use ai_chat_orchestrator::models::conversation::ConversationStatus;
 use ai_chat_orchestrator::models::ids::{BranchId, ConversationId};
 use ai_chat_orchestrator::models::message::Role;
@@ -252,7 +254,10 @@ pub async fn statistics_add_up_what_a_user_has(store: &TestStore) {
     );
     let first = user.chat().await;
     let exchange = first.exchange("one", "1").await;
-    first.fork(exchange.question).await;
+    let fork = first.fork(exchange.question).await;
+    let main = first.main().await.id;
+    first.say_on(fork, "beside").await;
+    first.merge(main, fork).await;
     let since = store.clock.now();
     let second = user.chat().await;
     second.say("two").await;
@@ -270,7 +275,7 @@ pub async fn statistics_add_up_what_a_user_has(store: &TestStore) {
         .await
         .expect("statistics");
     assert_eq!((stats.conversations, stats.active, stats.archived), (2, 1, 1));
-    assert_eq!((stats.branches, stats.messages), (3, 3));
+    assert_eq!((stats.branches, stats.messages), (3, 5));
     assert_eq!(stats.total_tokens, PROMPT_TOKENS + COMPLETION_TOKENS);
     assert_eq!(stats.total_cost, COST);
     let models: Vec<_> = stats
@@ -278,7 +283,7 @@ pub async fn statistics_add_up_what_a_user_has(store: &TestStore) {
         .iter()
         .map(|model| (model.model.as_str(), model.count))
         .collect();
-    assert_eq!(models, [(MODEL, 1)]);
+    assert_eq!(models, [(MODEL, 1)], "a copy is no answer more");
     let months: Vec<_> = stats
         .by_month
         .iter()
@@ -292,6 +297,39 @@ pub async fn statistics_add_up_what_a_user_has(store: &TestStore) {
     assert_eq!(
         (recent.conversations, recent.messages, recent.models.len()),
         (1, 1, 0)
+    );
+}
+
+pub async fn sums_end_at_the_largest_number(store: &TestStore) {
+    let user = store.user();
+    let most = i64::MAX.unsigned_abs();
+    let mut first = None;
+    for _ in 0..2 {
+        let chat = user.chat().await;
+        for _ in 0..2 {
+            let running = chat.ask("How much?").await;
+            let mut answer = user.answer(&running.turn, running.stream, "All there is");
+            answer.usage.prompt_tokens = most;
+            answer.usage.cost = Some(Money::from_nano(i64::MAX));
+            store.save_answer(Arc::new(answer)).await.expect("an answer");
+        }
+        let branch = chat.main().await.id;
+        let stats = store.branch_stats(user.id(), chat.id, branch).await;
+        assert_eq!(stats.expect("statistics").total_cost.nano(), i64::MAX);
+        first.get_or_insert(chat);
+    }
+    let stats = store.conversation_stats(user.id(), None).await;
+    let stats = stats.expect("statistics");
+    assert_eq!((stats.total_tokens, stats.total_cost.nano()), (most, i64::MAX));
+    let chat = first.expect("a conversation");
+    let root = chat.path(None).await[0].id;
+    assert_eq!(chat.delete(root).await.expect("deleted"), 4);
+    assert_eq!(
+        (
+            chat.read().await.total_tokens,
+            chat.read().await.total_cost.nano()
+        ),
+        (0, 0)
     );
 }
 

@@ -2,13 +2,14 @@
 
 use ai_chat_orchestrator::models::common::{Page, SortOrder};
 use ai_chat_orchestrator::models::conversation::{ConversationSort, ConversationStatus, StatusFilter};
-use ai_chat_orchestrator::services::conversations::search::SearchQuery;
+use ai_chat_orchestrator::services::conversations::search::{MAX_HITS, SearchQuery};
 use ai_chat_orchestrator::services::conversations::{
     ConversationChanges, ConversationFilter, ConversationOrder, NewConversation,
 };
 use chrono::{DateTime, Utc};
 
 use crate::store::databases::TestStore;
+use crate::store::imports::chain;
 use crate::store::user::{ALL, NEWEST_FIRST, User};
 
 /// Makes four conversations and tells when the third was made:
@@ -231,5 +232,32 @@ pub async fn a_query_filters_a_list_and_keeps_its_order(store: &TestStore) {
     assert!(
         list("\"(*", &filter).await.is_empty(),
         "nothing to look for is nowhere"
+    );
+}
+
+pub async fn hits_that_a_filter_leaves_out_do_not_count(store: &TestStore) {
+    let user = store.user();
+    let wanted = user.titled("wanted").await;
+    wanted.say("message in a bottle").await;
+    let mut many = chain("many", MAX_HITS as usize + 1);
+    many.archived = true;
+    store
+        .import_conversation(&user.caller, many)
+        .await
+        .expect("an import");
+    let query = SearchQuery::parse("message");
+    let listed = store
+        .conversations(
+            user.id(),
+            Some(&query),
+            &ConversationFilter::default(),
+            NEWEST_FIRST,
+            ALL,
+        )
+        .await;
+    let (listed, total) = listed.expect("a list");
+    assert_eq!(
+        (listed.iter().map(|one| one.id).collect::<Vec<_>>(), total),
+        (vec![wanted.id], 1)
     );
 }

@@ -58,6 +58,7 @@ macro_rules! contract_group {
             a_title_that_was_given_is_kept,
             a_deleted_conversation_is_gone_with_all_in_it,
             statistics_add_up_what_a_user_has,
+            sums_end_at_the_largest_number,
             what_is_not_there_is_not_found,
         }
     };
@@ -69,6 +70,7 @@ macro_rules! contract_group {
             a_change_moves_a_conversation_to_the_front,
             pages_cut_a_list_into_pieces,
             a_query_filters_a_list_and_keeps_its_order,
+            hits_that_a_filter_leaves_out_do_not_count,
         }
     };
     (branches, $store:ident) => {
@@ -77,6 +79,7 @@ macro_rules! contract_group {
             a_branch_begins_and_ends_at_its_fork,
             a_branch_forks_only_where_something_is,
             a_conversation_has_no_more_branches_than_the_limit,
+            no_two_branches_are_named_alike_for_want_of_a_name,
             a_branch_is_renamed_and_given_up,
             activating_twice_is_activating_once,
             a_deleted_branch_takes_only_what_nobody_else_reaches,

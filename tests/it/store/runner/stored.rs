@@ -43,10 +43,10 @@ impl Runner<'_> {
         if shown.total_cost != Money::from_nano(COST.nano() * i64::try_from(answers).unwrap_or_default()) {
             return Err(format!("{} tokens cost {}", shown.total_tokens, shown.total_cost));
         }
-        if shown.last_message_at.is_some() == full.messages.is_empty() {
+        let newest = full.messages.iter().map(|message| message.created_at).max();
+        if shown.last_message_at != newest {
             return Err(format!(
-                "{} messages, the last at {:?}",
-                full.messages.len(),
+                "the last message at {:?} instead of {newest:?}",
                 shown.last_message_at
             ));
         }

@@ -173,7 +173,7 @@ impl Copies<'_> {
             branch_id: branch.map_or_else(|| from.branch.clone(), ToString::to_string),
             message_id: copied.map_or_else(|| from.message.clone(), ToString::to_string),
         };
-        let corrupt = |error: serde_json::Error| DatabaseError::Corrupt(format!("metadata: {error}"));
+        let corrupt = |error: serde_json::Error| DatabaseError::corrupt("metadata", error);
         let mut metadata: RawObject = serde_json::from_str(metadata.get()).map_err(corrupt)?;
         metadata.set_value("merged_from", &merged_from).map_err(corrupt)?;
         Ok(Some(serde_json::value::to_raw_value(&metadata).map_err(corrupt)?))

@@ -2,14 +2,15 @@
 
 use sqlx::PgConnection;
 
+use super::super::columns::conversation_columns;
 use super::super::filter::{self, wanted};
-use super::super::records::{ConversationRecord, conversation_columns};
 use super::super::search;
 use crate::models::common::{Page, SortOrder};
 use crate::models::conversation::{Conversation, ConversationSort};
 use crate::models::ids::UserId;
 use crate::services::conversations::search::SearchQuery;
 use crate::services::conversations::{ConversationFilter, ConversationOrder};
+use crate::services::sql::records::ConversationRecord;
 use crate::services::sql::rows::RowsResult;
 use crate::services::sql::values::{count, stored};
 
@@ -70,7 +71,7 @@ pub(super) async fn page(
     page: Page,
 ) -> RowsResult<(Vec<Conversation>, u64)> {
     let matching = match query {
-        Some(query) => Some(search::matching_conversations(connection, user, query).await?),
+        Some(query) => Some(search::matching_conversations(connection, user, query, filter).await?),
         None => None,
     };
     let (total,): (i64,) = filter::bind(sqlx::query_as(COUNT), user, filter)

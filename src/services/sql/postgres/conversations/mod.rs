@@ -7,13 +7,15 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::PostgresRows;
-use super::records::{ConversationRecord, conversation_columns, millis};
+use super::columns::conversation_columns;
+use super::values::millis;
 use crate::models::common::Page;
 use crate::models::conversation::{Conversation, ConversationStats};
 use crate::models::ids::{ConversationId, UserId};
 use crate::services::auth::Caller;
 use crate::services::conversations::search::SearchQuery;
 use crate::services::conversations::{ConversationFilter, ConversationOrder};
+use crate::services::sql::records::ConversationRecord;
 use crate::services::sql::rows::{ConversationRow, ConversationRows, RowsResult};
 use crate::services::sql::values::{count, stored};
 
@@ -61,8 +63,7 @@ const COPY: &str = "SELECT id FROM conversations WHERE user_id = $1 AND imported
 const FIRST_TEXT: &str =
     "SELECT content FROM messages WHERE conversation_id = $1 AND role = 'user' ORDER BY number LIMIT 1";
 
-const NEWEST_MESSAGE: &str =
-    "SELECT created_at FROM messages WHERE conversation_id = $1 ORDER BY number DESC LIMIT 1";
+const NEWEST_MESSAGE: &str = "SELECT max(created_at) FROM messages WHERE conversation_id = $1";
 
 #[async_trait]
 impl ConversationRows for PostgresRows {
@@ -206,7 +207,7 @@ impl ConversationRows for PostgresRows {
     async fn newest_message_at(&mut self, id: ConversationId) -> RowsResult<Option<DateTime<Utc>>> {
         Ok(sqlx::query_scalar(NEWEST_MESSAGE)
             .bind(id)
-            .fetch_optional(self.connection())
+            .fetch_one(self.connection())
             .await?)
     }
 }

@@ -1,19 +1,20 @@
 //! What a user's conversations amount to.
 
 use chrono::{DateTime, Utc};
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 
-use super::super::records::millis;
-use crate::models::branch::ModelCount;
-use crate::models::conversation::{ConversationStats, MonthCount};
+use super::super::values::millis;
+use crate::models::conversation::ConversationStats;
 use crate::models::ids::UserId;
-use crate::models::money::Money;
+use crate::services::sql::records::TotalsRecord;
 use crate::services::sql::rows::RowsResult;
-use crate::services::sql::values::count;
 
 const TOTALS: &str = "SELECT count(*) AS conversations, count(*) FILTER (WHERE status = 'active') AS active,
          coalesce(sum(branch_count), 0)::bigint AS branches, coalesce(sum(message_count), 0)::bigint AS messages,
-         coalesce(sum(total_tokens), 0)::bigint AS total_tokens, coalesce(sum(total_cost), 0)::bigint AS total_cost
+         coalesce(sum(total_tokens >> 32), 0)::bigint AS tokens_high,
+         coalesce(sum(total_tokens & 4294967295), 0)::bigint AS tokens_low,
+         coalesce(sum(total_cost >> 32), 0)::bigint AS cost_high,
+         coalesce(sum(total_cost & 4294967295), 0)::bigint AS cost_low
      FROM conversations WHERE user_id = $1 AND ($2::timestamptz IS NULL OR created_at >= $2)";
 
 const MODELS: &str = r#"SELECT a.model, sum(a.answers)::bigint AS answers
@@ -25,16 +26,6 @@ const MONTHS: &str = "SELECT to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM') A
      FROM conversations WHERE user_id = $1 AND ($2::timestamptz IS NULL OR created_at >= $2)
      GROUP BY month ORDER BY month";
 
-#[derive(Debug, FromRow)]
-struct Totals {
-    conversations: i64,
-    active: i64,
-    branches: i64,
-    messages: i64,
-    total_tokens: i64,
-    total_cost: Money,
-}
-
 /// What the user's conversations made since then amount to.
 pub(super) async fn stats(
     connection: &mut PgConnection,
@@ -42,7 +33,7 @@ pub(super) async fn stats(
     since: Option<DateTime<Utc>>,
 ) -> RowsResult<ConversationStats> {
     let since = since.map(millis);
-    let totals: Totals = sqlx::query_as(TOTALS)
+    let totals: TotalsRecord = sqlx::query_as(TOTALS)
         .bind(user)
         .bind(since)
         .fetch_one(&mut *connection)
@@ -57,27 +48,5 @@ pub(super) async fn stats(
         .bind(since)
         .fetch_all(connection)
         .await?;
-    Ok(ConversationStats {
-        conversations: count(totals.conversations),
-        active: count(totals.active),
-        archived: count(totals.conversations - totals.active),
-        branches: count(totals.branches),
-        messages: count(totals.messages),
-        total_tokens: count(totals.total_tokens),
-        total_cost: totals.total_cost,
-        models: models
-            .into_iter()
-            .map(|(model, answers)| ModelCount {
-                model,
-                count: count(answers),
-            })
-            .collect(),
-        by_month: months
-            .into_iter()
-            .map(|(month, conversations)| MonthCount {
-                month,
-                conversations: count(conversations),
-            })
-            .collect(),
-    })
+    Ok(totals.into_stats(models, months))
 }

@@ -3,7 +3,6 @@
 use sqlx::SqliteConnection;
 
 use super::super::filter::{self, wanted};
-use super::super::records::ConversationRecord;
 use super::super::search;
 use super::super::values::{count, id_list, stored};
 use crate::models::common::{Page, SortOrder};
@@ -11,6 +10,7 @@ use crate::models::conversation::{Conversation, ConversationSort};
 use crate::models::ids::UserId;
 use crate::services::conversations::search::SearchQuery;
 use crate::services::conversations::{ConversationFilter, ConversationOrder};
+use crate::services::sql::records::ConversationRecord;
 use crate::services::sql::rows::RowsResult;
 
 /// Begins a statement on the wanted conversations, of which those in the list `?9` if there is one.
@@ -77,7 +77,7 @@ pub(super) async fn page(
 ) -> RowsResult<(Vec<Conversation>, u64)> {
     let matching = match query {
         Some(query) => {
-            let ids = search::matching_conversations(connection, user, query).await?;
+            let ids = search::matching_conversations(connection, user, query, filter).await?;
             Some(id_list(ids.iter().map(|id| id.0)))
         }
         None => None,

@@ -10,14 +10,14 @@ use chrono::{DateTime, Utc};
 use sqlx::SqliteConnection;
 
 use super::SqliteRows;
-use super::records::ConversationRecord;
-use super::values::{count, id_list, millis, stored, time};
+use super::values::{count, id_list, millis, stored};
 use crate::models::common::Page;
 use crate::models::conversation::{Conversation, ConversationStats};
 use crate::models::ids::{ConversationId, UserId};
 use crate::services::auth::Caller;
 use crate::services::conversations::search::SearchQuery;
 use crate::services::conversations::{ConversationFilter, ConversationOrder};
+use crate::services::sql::records::{ConversationRecord, StoredTime};
 use crate::services::sql::rows::{ConversationRow, ConversationRows, RowsResult};
 
 #[cfg(test)]
@@ -46,7 +46,7 @@ statements! {
     COPY = "SELECT id FROM conversations WHERE user_id = ?1 AND imported_from = ?2";
     FIRST_TEXT = "SELECT content FROM messages WHERE conversation_id = ?1 AND role = 'user' ORDER BY number LIMIT 1";
 
-    NEWEST_MESSAGE = "SELECT created_at FROM messages WHERE conversation_id = ?1 ORDER BY number DESC LIMIT 1";
+    NEWEST_MESSAGE = "SELECT max(created_at) FROM messages WHERE conversation_id = ?1";
 }
 
 #[async_trait]
@@ -187,11 +187,11 @@ where
     }
 
     async fn newest_message_at(&mut self, id: ConversationId) -> RowsResult<Option<DateTime<Utc>>> {
-        let row: Option<(i64,)> = sqlx::query_as(NEWEST_MESSAGE)
+        let (newest,): (Option<StoredTime>,) = sqlx::query_as(NEWEST_MESSAGE)
             .bind(id)
-            .fetch_optional(self.connection())
+            .fetch_one(self.connection())
             .await?;
-        row.map(|(millis,)| time(millis)).transpose()
+        Ok(newest.map(Into::into))
     }
 }
 

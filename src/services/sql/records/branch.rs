@@ -1,22 +1,13 @@
 //! Branches as they are read.
 
-use chrono::{DateTime, Utc};
 use sqlx::FromRow;
 
+use super::StoredTime;
 use crate::models::branch::{Branch, BranchStatus};
 use crate::models::ids::{BranchId, ConversationId, MessageId};
 use crate::services::sql::rows::BranchRow;
 use crate::services::sql::values::{count, named};
 use crate::utils::database::DatabaseError;
-
-/// The columns of branch `b` that a [`BranchRecord`] is read from.
-macro_rules! branch_columns {
-    () => {
-        "b.id, b.conversation_id, b.name, b.status, b.is_main, b.parent_message_id, b.head_message_id, b.source_id,
-         b.created_at, b.updated_at"
-    };
-}
-pub(in super::super) use branch_columns;
 
 /// The columns of a branch.
 #[derive(Debug, FromRow)]
@@ -29,8 +20,8 @@ pub(in super::super) struct BranchRecord {
     parent_message_id: Option<MessageId>,
     head_message_id: Option<MessageId>,
     source_id: Option<String>,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
+    created_at: StoredTime,
+    updated_at: StoredTime,
 }
 
 impl BranchRecord {
@@ -44,8 +35,8 @@ impl BranchRecord {
             fork: self.parent_message_id,
             head: self.head_message_id,
             source_id: self.source_id,
-            created_at: self.created_at,
-            updated_at: self.updated_at,
+            created_at: self.created_at.into(),
+            updated_at: self.updated_at.into(),
         })
     }
 }

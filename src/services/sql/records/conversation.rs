@@ -1,24 +1,14 @@
 //! Conversations as they are read.
 
-use chrono::{DateTime, Utc};
 use sqlx::FromRow;
 
+use super::StoredTime;
 use crate::models::conversation::{Conversation, ConversationStatus};
 use crate::models::ids::{BranchId, ConversationId, UserId};
 use crate::models::money::Money;
 use crate::services::sql::rows::ConversationRow;
 use crate::services::sql::values::{count, json, named};
 use crate::utils::database::DatabaseError;
-
-/// The columns of conversation `c` that a [`ConversationRecord`] is read from.
-macro_rules! conversation_columns {
-    () => {
-        "c.id, c.user_id, c.title, c.search_title, c.model, c.status, c.system_message, c.metadata::text AS metadata,
-         c.active_branch_id, c.message_count, c.branch_count, c.total_tokens, c.total_cost, c.preview, c.imported_from,
-         c.created_at, c.updated_at, c.last_message_at"
-    };
-}
-pub(in super::super) use conversation_columns;
 
 /// The columns of a conversation.
 #[derive(Debug, FromRow)]
@@ -38,9 +28,9 @@ pub(in super::super) struct ConversationRecord {
     total_cost: Money,
     preview: Option<String>,
     imported_from: Option<String>,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-    last_message_at: Option<DateTime<Utc>>,
+    created_at: StoredTime,
+    updated_at: StoredTime,
+    last_message_at: Option<StoredTime>,
 }
 
 impl ConversationRecord {
@@ -60,16 +50,17 @@ impl ConversationRecord {
             total_cost: self.total_cost,
             preview: self.preview,
             imported_from: self.imported_from,
-            created_at: self.created_at,
-            updated_at: self.updated_at,
-            last_message_at: self.last_message_at,
+            created_at: self.created_at.into(),
+            updated_at: self.updated_at.into(),
+            last_message_at: self.last_message_at.map(Into::into),
         })
     }
 
     pub(in super::super) fn into_row(mut self) -> Result<ConversationRow, DatabaseError> {
+        let search_title = std::mem::take(&mut self.search_title);
         Ok(ConversationRow {
-            search_title: std::mem::take(&mut self.search_title),
             shown: self.into_model()?,
+            search_title,
         })
     }
 }

@@ -1,0 +1,22 @@
+//! Rows as they are read from either database: from columns to what the API shows, and to what operations work on.
+//!
+//! The statements are each database's own; the names and meanings of their columns are the same. What the databases have
+//! different types for is a [`StoredTime`].
+
+mod branch;
+mod conversation;
+mod generation;
+mod hit;
+mod message;
+mod path;
+mod stats;
+mod time;
+
+pub(super) use branch::{BranchRecord, ShownBranchRecord};
+pub(super) use conversation::ConversationRecord;
+pub(super) use generation::{CheckpointRecord, RunningRecord, StateRecord, UnfinishedRecord};
+pub(super) use hit::HitRecord;
+pub(super) use message::MessageRecord;
+pub(super) use path::{ContextRecord, FiguresRecord, NodeRecord};
+pub(super) use stats::{RemovedRecord, TotalsRecord};
+pub(super) use time::StoredTime;

@@ -47,7 +47,7 @@ impl<D: SqlDatabase> SqlConversations<D> {
 }
 
 /// Runs an operation that changes something: in a transaction, with the surroundings, whatever becomes of the caller.
-macro_rules! write {
+macro_rules! in_transaction {
     ($self:ident, |$rows:ident, $around:ident| $operation:expr) => {{
         let around = $self.around.clone();
         $self
@@ -69,9 +69,7 @@ impl<D: SqlDatabase> ConversationStore for SqlConversations<D> {
     }
 
     async fn check(&self) -> Result<(), StoreError> {
-        let nobody = UserId(uuid::Uuid::nil());
-        self.database.snapshot().await?.copy_of(nobody, "").await?;
-        Ok(())
+        Ok(self.database.snapshot().await?.check().await?)
     }
 
     async fn create_conversation(
@@ -80,7 +78,7 @@ impl<D: SqlDatabase> ConversationStore for SqlConversations<D> {
         new: NewConversation,
     ) -> Result<ConversationDetail, StoreError> {
         let caller = caller.clone();
-        write!(self, |rows, around| operations::create_conversation(
+        in_transaction!(self, |rows, around| operations::create_conversation(
             rows, around, &caller, &new
         ))
     }
@@ -143,7 +141,7 @@ impl<D: SqlDatabase> ConversationStore for SqlConversations<D> {
         id: ConversationId,
         changes: ConversationChanges,
     ) -> Result<Conversation, StoreError> {
-        write!(self, |rows, around| operations::update_conversation(
+        in_transaction!(self, |rows, around| operations::update_conversation(
             rows, around, user, id, changes
         ))
     }
@@ -160,7 +158,7 @@ impl<D: SqlDatabase> ConversationStore for SqlConversations<D> {
         conversation: ConversationId,
         new: NewBranch,
     ) -> Result<Branch, StoreError> {
-        write!(self, |rows, around| operations::create_branch(
+        in_transaction!(self, |rows, around| operations::create_branch(
             rows,
             around,
             user,
@@ -176,7 +174,7 @@ impl<D: SqlDatabase> ConversationStore for SqlConversations<D> {
         branch: BranchId,
         changes: BranchChanges,
     ) -> Result<Branch, StoreError> {
-        write!(self, |rows, around| operations::update_branch(
+        in_transaction!(self, |rows, around| operations::update_branch(
             rows,
             around,
             user,
@@ -192,7 +190,7 @@ impl<D: SqlDatabase> ConversationStore for SqlConversations<D> {
         conversation: ConversationId,
         branch: BranchId,
     ) -> Result<Branch, StoreError> {
-        write!(self, |rows, around| operations::activate_branch(
+        in_transaction!(self, |rows, around| operations::activate_branch(
             rows,
             around,
             user,
@@ -207,7 +205,7 @@ impl<D: SqlDatabase> ConversationStore for SqlConversations<D> {
         conversation: ConversationId,
         branch: BranchId,
     ) -> Result<DeletedBranch, StoreError> {
-        write!(self, |rows, around| operations::delete_branch(
+        in_transaction!(self, |rows, around| operations::delete_branch(
             rows,
             around,
             user,
@@ -223,7 +221,7 @@ impl<D: SqlDatabase> ConversationStore for SqlConversations<D> {
         source: BranchId,
         merge: Merge,
     ) -> Result<MergeResult, StoreError> {
-        write!(self, |rows, around| operations::merge_branch(
+        in_transaction!(self, |rows, around| operations::merge_branch(
             rows,
             around,
             user,
@@ -282,7 +280,7 @@ impl<D: SqlDatabase> ConversationStore for SqlConversations<D> {
         conversation: ConversationId,
         new: NewMessage,
     ) -> Result<Message, StoreError> {
-        write!(self, |rows, around| operations::add_message(
+        in_transaction!(self, |rows, around| operations::add_message(
             rows,
             around,
             user,
@@ -298,7 +296,7 @@ impl<D: SqlDatabase> ConversationStore for SqlConversations<D> {
         id: MessageId,
         edit: MessageEdit,
     ) -> Result<EditedMessage, StoreError> {
-        write!(self, |rows, around| operations::edit_message(
+        in_transaction!(self, |rows, around| operations::edit_message(
             rows,
             around,
             user,
@@ -314,7 +312,7 @@ impl<D: SqlDatabase> ConversationStore for SqlConversations<D> {
         conversation: ConversationId,
         id: MessageId,
     ) -> Result<DeletedMessage, StoreError> {
-        write!(self, |rows, around| operations::delete_message(
+        in_transaction!(self, |rows, around| operations::delete_message(
             rows,
             around,
             user,
@@ -349,13 +347,13 @@ impl<D: SqlDatabase> ConversationStore for SqlConversations<D> {
 
     async fn append_turn(&self, caller: &Caller, turn: NewTurn) -> Result<Turn, StoreError> {
         let caller = caller.clone();
-        write!(self, |rows, around| operations::append_turn(
+        in_transaction!(self, |rows, around| operations::append_turn(
             rows, around, &caller, &turn
         ))
     }
 
     async fn save_answer(&self, answer: Arc<FinishedAnswer>) -> Result<(), StoreError> {
-        write!(self, |rows, around| operations::save_answer(
+        in_transaction!(self, |rows, around| operations::save_answer(
             rows, around, &answer
         ))
     }
@@ -366,7 +364,7 @@ impl<D: SqlDatabase> ConversationStore for SqlConversations<D> {
         imported: ImportedConversation,
     ) -> Result<(ConversationId, ImportOutcome), StoreError> {
         let caller = caller.clone();
-        write!(self, |rows, around| operations::import_conversation(
+        in_transaction!(self, |rows, around| operations::import_conversation(
             rows, around, &caller, &imported
         ))
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::place::NewFork;
 use super::{Surroundings, branch, lock, node, place, refresh_preview, refuse_running, remove};
 use crate::models::branch::{Branch, BranchStatus, DeletedBranch};
 use crate::models::ids::{BranchId, ConversationId, MessageId, UserId};
@@ -18,18 +19,12 @@ pub async fn create_branch(
 ) -> Result<Branch, StoreError> {
     let mut conversation = lock(rows, user, conversation_id).await?;
     node(rows, conversation_id, new.fork).await?;
-    let active = conversation.shown.active_branch_id;
-    let made = place::fork(
-        rows,
-        around,
-        &mut conversation,
-        Some(new.fork),
-        new.name.as_deref(),
-    )
-    .await?;
-    if !new.activate {
-        conversation.shown.active_branch_id = active;
-    }
+    let fork = NewFork {
+        at: Some(new.fork),
+        name: new.name.as_deref(),
+        activate: new.activate,
+    };
+    let made = place::fork(rows, around, &mut conversation, fork).await?;
     rows.save_conversation(&conversation).await?;
     shown(rows, &conversation, made.branch.id).await
 }

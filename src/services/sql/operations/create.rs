@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 
-use super::{Surroundings, lock};
+use super::{Surroundings, check_limit, lock};
 use crate::models::branch::BranchStatus;
 use crate::models::conversation::{Conversation, ConversationDetail, ConversationStatus};
 use crate::models::ids::{BranchId, ConversationId, UserId};
@@ -87,15 +87,7 @@ pub(super) async fn lock_user_below_limit(
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let current = rows.lock_user(caller, now).await?;
-    let limit = around.limits.conversations;
-    if current >= u64::from(limit) {
-        return Err(StoreError::LimitReached {
-            what: "conversations",
-            limit,
-            current,
-        });
-    }
-    Ok(())
+    check_limit("conversations", around.limits.conversations, current, 1)
 }
 
 /// Changes a conversation.

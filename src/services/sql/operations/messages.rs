@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::place::{self, Planter, check_message_limit};
+use super::place::{self, NewFork, Planter, check_message_limit};
 use super::turns::{parts, set_content};
 use super::{Surroundings, cut, lock, node, preview_of, refresh_preview, refuse_running};
 use crate::models::ids::{ConversationId, MessageId, UserId};
@@ -94,14 +94,8 @@ async fn edit_beside(
     check_message_limit(around, &conversation, 1)?;
     let user = conversation.shown.user_id;
     let conversation_id = conversation.shown.id;
-    let mut place = place::fork(
-        rows,
-        around,
-        &mut conversation,
-        message.parent_id,
-        name.0.as_deref(),
-    )
-    .await?;
+    let fork = NewFork::active(message.parent_id, name.0.as_deref());
+    let mut place = place::fork(rows, around, &mut conversation, fork).await?;
     let (id, now) = (MessageId::new(&around.clock), around.clock.now());
     let mut row = Planter::new(conversation_id)
         .plant(rows, id, place.branch.id, message.parent_id, now)

@@ -81,6 +81,14 @@ async fn node(rows: &mut dyn Rows, conversation: ConversationId, id: MessageId) 
         .ok_or(StoreError::MessageNotFound)
 }
 
+/// Refuses to add more of a thing, in the plural, than there may be.
+fn check_limit(what: &'static str, limit: u32, current: u64, adding: u64) -> Result<(), StoreError> {
+    if current.saturating_add(adding) > u64::from(limit) {
+        return Err(StoreError::LimitReached { what, limit, current });
+    }
+    Ok(())
+}
+
 /// Refuses what must not happen while an answer is being written.
 fn refuse_running(
     running: &[RunningAnswer],

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
-use super::{Surroundings, branch, node};
+use super::{Surroundings, branch, check_limit, node};
 use crate::models::branch::BranchStatus;
 use crate::models::ids::{BranchId, ConversationId, MessageId};
 use crate::models::message::{MessageStatus, Role};
@@ -53,7 +53,7 @@ impl Place {
         if self.parent == self.branch.head {
             return Ok(self);
         }
-        fork(rows, around, conversation, self.parent, None).await
+        fork(rows, around, conversation, NewFork::active(self.parent, None)).await
     }
 
     /// Moves the branch's head to what was appended.
@@ -70,23 +70,42 @@ impl Place {
     }
 }
 
-/// Makes a branch that leaves the tree at a message (or before the first one) and makes it the active one.
+/// A branch that is to be forked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NewFork<'a> {
+    /// The message at which it leaves the tree, or before the first one.
+    pub(super) at: Option<MessageId>,
+    /// Its name, if it was given one.
+    pub(super) name: Option<&'a str>,
+    /// Whether it becomes the active one.
+    pub(super) activate: bool,
+}
+
+impl<'a> NewFork<'a> {
+    /// One that becomes the active branch.
+    pub(super) const fn active(at: Option<MessageId>, name: Option<&'a str>) -> Self {
+        Self {
+            at,
+            name,
+            activate: true,
+        }
+    }
+}
+
+/// Makes a branch that leaves the tree at a message.
 pub(super) async fn fork(
     rows: &mut dyn Rows,
     around: &Surroundings,
     conversation: &mut ConversationRow,
-    at: Option<MessageId>,
-    name: Option<&str>,
+    new: NewFork<'_>,
 ) -> Result<Place, StoreError> {
-    let (limit, current) = (around.limits.branches, conversation.shown.branch_count);
-    if current >= u64::from(limit) {
-        return Err(StoreError::LimitReached {
-            what: "branches",
-            limit,
-            current,
-        });
-    }
-    let name = match name {
+    check_limit(
+        "branches",
+        around.limits.branches,
+        conversation.shown.branch_count,
+        1,
+    )?;
+    let name = match new.name {
         Some(name) => name.to_owned(),
         None => free_name(rows, conversation.shown.id).await?,
     };
@@ -97,19 +116,21 @@ pub(super) async fn fork(
         name,
         status: BranchStatus::Active,
         is_main: false,
-        fork: at,
-        head: at,
+        fork: new.at,
+        head: new.at,
         source_id: None,
         created_at: now,
         updated_at: now,
     };
     rows.insert_branch(&branch).await?;
     conversation.shown.branch_count += 1;
-    conversation.shown.active_branch_id = branch.id;
+    if new.activate {
+        conversation.shown.active_branch_id = branch.id;
+    }
     conversation.shown.updated_at = now;
     Ok(Place {
         branch,
-        parent: at,
+        parent: new.at,
         forked: true,
     })
 }
@@ -140,14 +161,7 @@ pub(super) fn check_message_limit(
     adding: usize,
 ) -> Result<(), StoreError> {
     let (limit, current) = (around.limits.messages, conversation.shown.message_count);
-    if current + adding as u64 > u64::from(limit) {
-        return Err(StoreError::LimitReached {
-            what: "messages",
-            limit,
-            current,
-        });
-    }
-    Ok(())
+    check_limit("messages", limit, current, adding as u64)
 }
 
 /// Finds the depths and jump pointers of messages that are about to be written. It remembers those that it made, since

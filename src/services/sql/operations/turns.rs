@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::place::{self, Place, Planter, check_message_limit};
+use super::place::{self, NewFork, Place, Planter, check_message_limit};
 use super::{Surroundings, create, lock, node, preview_of, refuse_running};
 use crate::models::ids::{ConversationId, MessageId};
 use crate::models::message::{MessageContent, MessageStatus, Role};
@@ -131,7 +131,13 @@ async fn find_place(
                 return Ok((conversation, place));
             }
             let name = branch_name.as_deref();
-            let place = place::fork(rows, around, &mut conversation, Some(question), name).await?;
+            let place = place::fork(
+                rows,
+                around,
+                &mut conversation,
+                NewFork::active(Some(question), name),
+            )
+            .await?;
             Ok((conversation, place))
         }
     }

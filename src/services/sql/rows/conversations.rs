@@ -71,6 +71,9 @@ pub trait ConversationRows {
         since: Option<DateTime<Utc>>,
     ) -> RowsResult<ConversationStats>;
 
+    /// Reads from the table, so that a database that answers but has lost its tables is found out.
+    async fn check(&mut self) -> RowsResult<()>;
+
     /// The user's copy of a conversation from elsewhere.
     async fn copy_of(&mut self, user: UserId, source: &str) -> RowsResult<Option<ConversationId>>;
 

@@ -58,6 +58,8 @@ const SOME: &str = concat!(
     " FROM conversations c WHERE c.id = ANY ($1) AND c.user_id = $2"
 );
 
+const ANY: &str = "SELECT id FROM conversations LIMIT 1";
+
 const COPY: &str = "SELECT id FROM conversations WHERE user_id = $1 AND imported_from = $2";
 
 const FIRST_TEXT: &str =
@@ -187,6 +189,11 @@ impl ConversationRows for PostgresRows {
         since: Option<DateTime<Utc>>,
     ) -> RowsResult<ConversationStats> {
         stats::stats(self.connection(), user, since).await
+    }
+
+    async fn check(&mut self) -> RowsResult<()> {
+        sqlx::query(ANY).fetch_optional(self.connection()).await?;
+        Ok(())
     }
 
     async fn copy_of(&mut self, user: UserId, source: &str) -> RowsResult<Option<ConversationId>> {

@@ -43,6 +43,7 @@ statements! {
     ONE = "SELECT * FROM conversations WHERE id = ?1 AND user_id = ?2";
     // The plus keeps SQLite from looking at all that the user has.
     SOME = "SELECT * FROM conversations WHERE id IN (SELECT unhex(value) FROM json_each(?1)) AND +user_id = ?2";
+    ANY = "SELECT id FROM conversations LIMIT 1";
     COPY = "SELECT id FROM conversations WHERE user_id = ?1 AND imported_from = ?2";
     FIRST_TEXT = "SELECT content FROM messages WHERE conversation_id = ?1 AND role = 'user' ORDER BY number LIMIT 1";
 
@@ -167,6 +168,11 @@ where
         since: Option<DateTime<Utc>>,
     ) -> RowsResult<ConversationStats> {
         stats::stats(self.connection(), user, since).await
+    }
+
+    async fn check(&mut self) -> RowsResult<()> {
+        sqlx::query(ANY).fetch_optional(self.connection()).await?;
+        Ok(())
     }
 
     async fn copy_of(&mut self, user: UserId, source: &str) -> RowsResult<Option<ConversationId>> {

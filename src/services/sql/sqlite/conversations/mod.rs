@@ -43,7 +43,7 @@ statements! {
     ONE = "SELECT * FROM conversations WHERE id = ?1 AND user_id = ?2";
     // The plus keeps SQLite from looking at all that the user has.
     SOME = "SELECT * FROM conversations WHERE id IN (SELECT unhex(value) FROM json_each(?1)) AND +user_id = ?2";
-    ANY = "SELECT id FROM conversations LIMIT 1";
+    NONE = "SELECT id FROM conversations WHERE id = x'00'";
     COPY = "SELECT id FROM conversations WHERE user_id = ?1 AND imported_from = ?2";
     FIRST_TEXT = "SELECT content FROM messages WHERE conversation_id = ?1 AND role = 'user' ORDER BY number LIMIT 1";
 
@@ -171,7 +171,7 @@ where
     }
 
     async fn check(&mut self) -> RowsResult<()> {
-        sqlx::query(ANY).fetch_optional(self.connection()).await?;
+        sqlx::query(NONE).fetch_optional(self.connection()).await?;
         Ok(())
     }
 

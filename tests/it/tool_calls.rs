@@ -193,11 +193,10 @@ async fn a_call_that_a_merge_parted_from_its_results_is_left_out(store: Store) {
     let merge = format!("/branches/{branch}/merge");
     tree.post(&merge, &json!({})).await.data(200);
     tree.add_on(&main, "user", "in between").await;
-    tree.chat_with(&results(&tree, "sun")).await;
+    let mut results = results(&tree, "sun");
+    results["branch_id"] = json!(branch);
+    tree.chat_with(&results).await;
     tree.post(&merge, &json!({})).await.data(200);
-    tree.post(&format!("/branches/{main}/activate"), &json!({}))
-        .await
-        .data(200);
     tree.chat("Thanks").await;
     let expected = pairs([
         ("user", "Hi"),

@@ -81,7 +81,7 @@ async fn what_the_target_does_not_have_is_copied(store: Store) {
         (&conversation["message_count"], &conversation["branch_count"]),
         (&json!(6), &json!(2))
     );
-    assert_eq!(conversation["active_branch_id"], branch);
+    assert_eq!(conversation["active_branch_id"], main, "the target takes over");
 }
 
 async fn copies_say_where_they_come_from_and_cost_nothing(store: Store) {
@@ -219,12 +219,11 @@ async fn merged_branches_go_on(store: Store) {
     let server = TestServer::on(store).await;
     let (tree, main, branch) = forked(&server).await;
     merge(&tree, &branch, &json!({})).await;
-    tree.chat("on the source").await;
-    assert_eq!(tree.branch(&branch).await["status"], "active");
-    tree.post(&format!("/branches/{main}/activate"), &json!({}))
-        .await
-        .data(200);
     tree.chat("on the target").await;
+    let mut on_source = tree.ask("on the source");
+    on_source["branch_id"] = json!(branch);
+    tree.chat_with(&on_source).await;
+    assert_eq!(tree.branch(&branch).await["status"], "active");
     merge(&tree, &branch, &json!({})).await;
     let expected = [
         "one",
@@ -243,9 +242,6 @@ async fn role_seams_are_joined_in_what_the_model_is_sent(store: Store) {
     let server = TestServer::on(store).await;
     let (tree, main, branch) = forked(&server).await;
     merge(&tree, &branch, &json!({})).await;
-    tree.post(&format!("/branches/{main}/activate"), &json!({}))
-        .await
-        .data(200);
     server.upstream.script(MODEL, [Reply::answer(["fine"])]);
     tree.chat("z").await;
     let sent = server.upstream.last_chat().messages();

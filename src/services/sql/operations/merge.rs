@@ -229,7 +229,7 @@ fn provenance(
     Ok(serde_json::value::to_raw_value(&metadata).map_err(corrupt)?)
 }
 
-/// The source is called merged, or deleted; then the target takes over if it was the active one.
+/// The source is called merged, or deleted. If it was the active branch, the target takes over.
 async fn retire(
     rows: &mut dyn Rows,
     conversation: &mut ConversationRow,
@@ -238,10 +238,10 @@ async fn retire(
     merge: Merge,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
+    if conversation.shown.active_branch_id == source.id {
+        conversation.shown.active_branch_id = target.id;
+    }
     if merge.delete_source {
-        if conversation.shown.active_branch_id == source.id {
-            conversation.shown.active_branch_id = target.id;
-        }
         remove_branch(rows, conversation, source).await?;
         return Ok(());
     }

@@ -78,12 +78,12 @@ impl Model {
 
     fn retire(&mut self, conversation: C, source: B, target: B, delete: bool) -> Result<(), Refusal> {
         let here = &mut self.conversations[conversation.0];
+        if here.active == source {
+            here.active = target;
+        }
         if !delete {
             here.branches.get_mut(&source).expect("the source").status = BranchStatus::Merged;
             return Ok(());
-        }
-        if here.active == source {
-            here.active = target;
         }
         self.remove_branch(conversation, source).map(|_| ())
     }

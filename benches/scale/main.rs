@@ -1,4 +1,4 @@
-//! What a store costs at scale: `cargo bench --bench scale -- --store sqlite`.
+//! What a store costs at scale: `cargo bench --bench scale -- --store sqlite`. Without `--store` it only says so.
 //!
 //! It fills a database with two users who have the same amount of everything, and with one conversation of 10,000
 //! messages in 200 branches, and then measures what the first user does. Each line of the table is one request of the
@@ -44,10 +44,18 @@ const LIMITS: StoreLimits = StoreLimits {
     context_messages: 100,
 };
 
+/// What is told to whoever names no database.
+const USAGE: &str = "scale: takes minutes and gigabytes of disk, and is run only on a database that is named: \
+                     cargo bench --bench scale -- --store sqlite (or postgres; more with --help)";
+
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let options = Options::parse();
-    match options.store {
+    let Some(store) = options.store else {
+        println!("{USAGE}");
+        return Ok(());
+    };
+    match store {
         StoreKind::Sqlite => {
             let place = stores::Sqlite::open(options.keep.as_deref()).await?;
             let filled = fill(&place.database, &options).await?;

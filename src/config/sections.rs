@@ -295,7 +295,7 @@ pub struct LoadSettings {
     pub max_concurrent_requests: usize,
     /// `MAX_CONCURRENT_STREAMS_PER_USER`.
     pub max_streams_per_user: usize,
-    /// `REQUEST_TIMEOUT`: not for chat, import, export and erasure.
+    /// `REQUEST_TIMEOUT`: not for chat, streams, imports and the body of an export.
     pub request_timeout: Duration,
     /// `HEADER_READ_TIMEOUT`.
     pub header_read_timeout: Duration,

@@ -12,14 +12,12 @@ use crate::utils::errors::{ApiError, ErrorCode};
 use crate::utils::json::{depth, find_unstorable_escape};
 
 use super::body::{BodyLimits, read_json_body};
+use super::explanation::explanation;
 
 const APPLICATION_JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Deepest nesting of a body: as deep as `serde_json` goes when it parses into a type.
 const MAX_DEPTH: usize = 127;
-
-/// Longest explanation of what is wrong with a field, in characters: it may quote the field's value.
-const MAX_EXPLANATION_LENGTH: usize = 300;
 
 /// What errors about the body as a whole call it.
 const BODY: &str = "body";
@@ -176,9 +174,4 @@ fn ill_typed(path: &str, error: &serde_json::Error) -> ApiError {
     }
     let field = if parent.is_empty() { BODY } else { parent };
     ApiError::invalid_field(field, explanation(text))
-}
-
-fn explanation(text: &str) -> String {
-    let shortened: String = text.chars().take(MAX_EXPLANATION_LENGTH).collect();
-    format!("is not valid: {shortened}")
 }

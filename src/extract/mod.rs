@@ -7,6 +7,7 @@
 
 mod body;
 mod context;
+mod explanation;
 mod json;
 mod large_json;
 mod page;

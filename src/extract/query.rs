@@ -10,8 +10,7 @@ use serde::de::value::Error as ValueError;
 
 use crate::utils::errors::ApiError;
 
-/// Longest explanation of what is wrong with a parameter, in characters: it may quote the value.
-const MAX_EXPLANATION_LENGTH: usize = 300;
+use super::explanation::explanation;
 
 /// The query string, parsed into a type.
 #[derive(Debug, Clone, Copy)]
@@ -50,11 +49,10 @@ fn refusal(rejection: &QueryRejection) -> ApiError {
     let missing = text
         .strip_prefix("missing field `")
         .and_then(|rest| rest.strip_suffix('`'));
-    let explanation: String = text.chars().take(MAX_EXPLANATION_LENGTH).collect();
     match missing {
         Some(name) => ApiError::invalid_field(name, "is required"),
-        None if path == "." => ApiError::invalid_field("query", format!("is not valid: {explanation}")),
-        None => ApiError::invalid_field(path, format!("is not valid: {explanation}")),
+        None if path == "." => ApiError::invalid_field("query", explanation(&text)),
+        None => ApiError::invalid_field(path, explanation(&text)),
     }
 }
 

@@ -14,6 +14,7 @@ use super::*;
 use crate::middleware::error_body;
 use crate::models::common::Page;
 use crate::models::ids::{BranchId, ConversationId};
+use crate::services::conversations::transfer::export::ExportFormat;
 use crate::testing::{self, Answer, request, request_with, send};
 use crate::utils::errors::ApiError;
 
@@ -28,6 +29,7 @@ struct Order {
 #[expect(dead_code, reason = "only whether it can be read matters")]
 struct Line {
     count: u32,
+    format: Option<ExportFormat>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -35,6 +37,7 @@ struct Line {
 struct Filter {
     q: String,
     min: Option<u32>,
+    format: Option<ExportFormat>,
 }
 
 /// As a handler does that stores what it gets.
@@ -248,6 +251,19 @@ async fn query_parameters_are_named() {
     assert_names(&get_path("/filter").await, "q");
     assert_names(&get_path("/filter?q=a&min=few").await, "min");
     assert_names(&get_path("/filter?q=a%00b").await, "q");
+}
+
+#[tokio::test]
+async fn names_that_are_none_are_told_with_those_that_are() {
+    let body = r#"{"title":"a","lines":[{"count":1,"format":"xml"}]}"#;
+    for (answer, field) in [
+        (get_path("/filter?q=a&format=xml").await, "format"),
+        (post_json("/order", body).await, "lines[0].format"),
+    ] {
+        assert_names(&answer, field);
+        let error = answer.json()["error"]["details"]["field_errors"][0].take();
+        assert_eq!(error["message"], "must be one of json, markdown, csv, jsonl");
+    }
 }
 
 #[tokio::test]

@@ -33,15 +33,12 @@ const ALLOWED_HEADERS: [HeaderName; 8] = [
     HeaderName::from_static("traceparent"),
 ];
 
-const EXPOSED_HEADERS: [HeaderName; 8] = [
+const EXPOSED_HEADERS: [HeaderName; 5] = [
     HeaderName::from_static("x-request-id"),
     HeaderName::from_static("x-stream-id"),
     header::RETRY_AFTER,
     header::LOCATION,
     header::CONTENT_DISPOSITION,
-    HeaderName::from_static("x-ratelimit-limit"),
-    HeaderName::from_static("x-ratelimit-remaining"),
-    HeaderName::from_static("x-ratelimit-reset"),
 ];
 
 /// The layer that these settings ask for. Credentials are never combined with `*`.

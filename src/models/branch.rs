@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{AllOfBuilder, AnyOfBuilder, ObjectBuilder};
+use utoipa::openapi::{Ref, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::ids::{BranchId, ConversationId, MessageId};
 use super::money::Money;
@@ -176,7 +178,7 @@ pub enum BranchSort {
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[schema(example = json!({"from_message_id": "019aafc3-7c52-7d3c-9b1e-0d5f2f6f8a11", "name": "Shorter"}))]
 pub struct CreateBranchRequest {
-    /// The message to fork at, which both branches share. Required.
+    /// The message to fork at, which both branches share. It or `parent_message_id` is required.
     pub from_message_id: Option<MessageId>,
     /// Another name for `from_message_id`.
     pub parent_message_id: Option<MessageId>,
@@ -186,6 +188,37 @@ pub struct CreateBranchRequest {
     /// Whether new messages go there from now on.
     #[schema(default = true)]
     pub activate: Option<bool>,
+}
+
+/// [`CreateBranchRequest`] in the API document, where one of two names for the same field is required.
+#[derive(Debug)]
+pub struct CreateBranchBody;
+
+impl PartialSchema for CreateBranchBody {
+    fn schema() -> RefOr<Schema> {
+        let with = |name: &str| {
+            ObjectBuilder::new()
+                .property(name, Ref::from_schema_name(MessageId::name()))
+                .required(name)
+        };
+        let fork = AnyOfBuilder::new()
+            .item(with("from_message_id"))
+            .item(with("parent_message_id"));
+        AllOfBuilder::new()
+            .item(Ref::from_schema_name(CreateBranchRequest::name()))
+            .item(fork)
+            .into()
+    }
+}
+
+impl ToSchema for CreateBranchBody {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((
+            CreateBranchRequest::name().into_owned(),
+            CreateBranchRequest::schema(),
+        ));
+        CreateBranchRequest::schemas(schemas);
+    }
 }
 
 /// What changes in a branch: at least one field.

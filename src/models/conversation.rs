@@ -158,10 +158,12 @@ pub struct FullConversation {
     pub branches: Vec<Branch>,
     /// Every message once, the oldest first.
     pub messages: Vec<Message>,
-    /// The same messages as trees of ids, roots first. As deep as the longest branch: a JSON parser that limits nesting
-    /// is better off with the `parent_id` of each message.
-    #[schema(value_type = Vec<TreeNode>)]
-    pub tree: Box<RawValue>,
+    /// The same messages as trees of ids, roots first; absent with `tree=false`. Two levels of JSON for each message on
+    /// a path: of long conversations that is more than many parsers take, and the `parent_id` of each message tells the
+    /// same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<TreeNode>>, nullable = false)]
+    pub tree: Option<Box<RawValue>>,
 }
 
 /// A message's place in the tree.

@@ -111,12 +111,22 @@ pub struct Info {
 /// Limits that a client can run into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Limits {
-    /// Largest request body, in bytes.
+    /// Largest request body, in bytes; of an import, `max_import_bytes`.
     pub max_body_bytes: usize,
+    /// Largest file that is imported, in bytes.
+    pub max_import_bytes: usize,
     /// Longest message, in characters.
     pub max_message_length: usize,
     /// Newest messages that a model is sent.
     pub max_context_messages: u32,
+    /// Conversations that one user may have.
+    pub max_conversations_per_user: u32,
+    /// Branches that a conversation may have, unless they are imported.
+    pub max_branches_per_conversation: u32,
+    /// Messages that a conversation may have, unless they are imported.
+    pub max_messages_per_conversation: u32,
+    /// Conversations in one batch.
+    pub max_batch_operation_size: u32,
     /// Most tokens that an answer may be asked to have.
     pub max_output_tokens: u32,
     /// Largest page of a list.
@@ -128,7 +138,7 @@ pub struct Limits {
 /// What stands behind the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Backends {
-    /// Where conversations are kept: `sqlite`.
+    /// Where conversations are kept: `sqlite` or `postgresql`.
     #[schema(example = "sqlite")]
     pub store: &'static str,
     /// Where answers come from: `litellm` or `demo`.

@@ -9,3 +9,4 @@ mod event_stream;
 pub mod health;
 pub mod messages;
 mod model_answer;
+mod path_query;

@@ -134,4 +134,14 @@ async fn documentation_can_be_switched_off() {
         "metrics",
     ];
     assert_eq!(info["features"], serde_json::json!(on));
+    assert_eq!(info["backends"]["store"], "sqlite");
+    for (limit, default) in [
+        ("max_import_bytes", 256 << 20),
+        ("max_conversations_per_user", 1000),
+        ("max_branches_per_conversation", 10),
+        ("max_messages_per_conversation", 500),
+        ("max_batch_operation_size", 50),
+    ] {
+        assert_eq!(info["limits"][limit], default, "{limit}");
+    }
 }

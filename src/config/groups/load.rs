@@ -14,7 +14,7 @@ settings! {
     MAX_CONCURRENT_STREAMS_PER_USER: Whole<usize> = Whole::new(1, 10_000), is("20"),
         "answers in work at once for one user";
     REQUEST_TIMEOUT: Seconds = Seconds::new(0.05, 600.0), is("30"),
-        "seconds for a request, other than chat, import, export and erasure";
+        "seconds for a request, other than chat, streams, imports and the body of an export";
     HEADER_READ_TIMEOUT: Seconds = Seconds::new(0.05, 300.0), is("10"),
         "seconds for a client to send its headers";
     STREAM_TIMEOUT: Seconds = Seconds::new(0.05, 86_400.0), is("600"),

@@ -8,7 +8,9 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::extract::{Json, Path, Query};
-use crate::models::branch::{Branch, BranchSort, CreateBranchRequest, DeletedBranch, UpdateBranchRequest};
+use crate::models::branch::{
+    Branch, BranchSort, CreateBranchBody, CreateBranchRequest, DeletedBranch, UpdateBranchRequest,
+};
 use crate::models::common::{Page, PageData, PageQuery, SortOrder, Success};
 use crate::models::ids::{BranchId, ConversationId};
 use crate::routers::created::created;
@@ -70,7 +72,7 @@ pub(super) async fn list_branches(
     path = "/v1/conversations/{id}/branches",
     tag = "branches",
     params(("id" = ConversationId, Path)),
-    request_body = CreateBranchRequest,
+    request_body = inline(CreateBranchBody),
     responses(
         (status = 201, description = "The branch; `Location` names it", body = Success<Branch>),
         (status = 404, description = "No such conversation, or no such message in it", body = ErrorBody),

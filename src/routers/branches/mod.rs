@@ -2,7 +2,7 @@
 //!
 //! - `branch`: one of them, and the list
 //! - `merge`: one into another
-//! - `path`: what is on one
+//! - `path`: the messages on a branch, and its figures
 
 mod branch;
 mod merge;
@@ -12,8 +12,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::state::AppState;
-
-pub(super) use path::MessagesQuery;
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<AppState> {

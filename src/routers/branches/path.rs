@@ -3,40 +3,16 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use serde::Deserialize;
-use utoipa::IntoParams;
 
 use crate::extract::{Json, Path, Query};
 use crate::models::branch::BranchStats;
-use crate::models::common::{Page, PageData, PageQuery, SortOrder, Success};
+use crate::models::common::{Page, PageData, PageQuery, Success};
 use crate::models::ids::{BranchId, ConversationId};
-use crate::models::message::{Message, Role};
+use crate::models::message::Message;
+use crate::routers::path_query::MessagesQuery;
 use crate::services::auth::Caller;
-use crate::services::conversations::{ConversationService, PathQuery};
+use crate::services::conversations::ConversationService;
 use crate::utils::errors::{ApiError, ErrorBody};
-
-/// Which messages of a path are wanted, and in which order.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(in crate::routers) struct MessagesQuery {
-    /// Only those of this role.
-    #[param(inline)]
-    role: Option<Role>,
-    /// From the root (`asc`) or from the head (`desc`). Absent: `asc`.
-    #[param(inline)]
-    order: Option<SortOrder>,
-}
-
-impl MessagesQuery {
-    /// Of this branch; of the active one if absent.
-    pub(in crate::routers) fn of(self, branch: Option<BranchId>) -> PathQuery {
-        PathQuery {
-            branch,
-            role: self.role,
-            order: self.order.unwrap_or(SortOrder::Asc),
-        }
-    }
-}
 
 /// The messages on the path of a branch, from the root to the head
 #[utoipa::path(

@@ -118,9 +118,15 @@ pub(super) async fn delete_conversation(
 pub(super) struct FullQuery {
     /// Only the messages on the path of this branch.
     branch_id: Option<BranchId>,
+    /// Whether `tree` is there. Absent: `true`.
+    #[param(default = true)]
+    tree: Option<bool>,
 }
 
 /// A conversation with its branches and every message
+///
+/// `tree` is nested two levels for each message on a path. Many JSON parsers give up at 256 or 1,000 levels: read long
+/// conversations with `tree=false`, and take the tree from the `parent_id` of each message.
 #[utoipa::path(
     get,
     path = "/v1/conversations/{id}/full",
@@ -129,6 +135,7 @@ pub(super) struct FullQuery {
     responses(
         (status = 200, description = "The conversation", body = Success<FullConversation>),
         (status = 404, description = "No such conversation or branch", body = ErrorBody),
+        (status = 422, description = "A parameter is not valid", body = ErrorBody),
     ),
 )]
 pub(super) async fn read_full_conversation(
@@ -139,7 +146,7 @@ pub(super) async fn read_full_conversation(
 ) -> Result<Json<Success<FullConversation>>, ApiError> {
     Ok(Json(Success::new(
         conversations
-            .read_full(caller.user_id, id, query.branch_id)
+            .read_full(caller.user_id, id, query.branch_id, query.tree.unwrap_or(true))
             .await?,
     )))
 }

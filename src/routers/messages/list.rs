@@ -10,7 +10,7 @@ use crate::extract::{Json, PageLimits, Path, Query};
 use crate::models::common::{Page, PageData, PageQuery, Success};
 use crate::models::ids::{BranchId, ConversationId};
 use crate::models::message::{Message, MessageHit, SearchMessagesRequest};
-use crate::routers::branches::MessagesQuery;
+use crate::routers::path_query::MessagesQuery;
 use crate::services::auth::Caller;
 use crate::services::conversations::ConversationService;
 use crate::utils::errors::{ApiError, ErrorBody};

@@ -59,9 +59,9 @@ pub struct ConversationFilter {
 /// The order of a list of conversations; equals are in the order of their ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConversationOrder {
-    /// By what.
+    /// What the list is sorted by.
     pub by: ConversationSort,
-    /// Which end first.
+    /// Which end comes first.
     pub order: SortOrder,
 }
 

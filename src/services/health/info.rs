@@ -1,6 +1,6 @@
 //! What is running here, from the settings alone.
 
-use crate::config::{Environment, ModelSettings, Settings};
+use crate::config::{DatabaseSettings, DatabaseUrl, Environment, ModelSettings, Settings};
 use crate::models::health::{Backends, Info, Limits};
 
 /// The commit that this binary was built from, or `unknown`.
@@ -17,14 +17,19 @@ pub fn info(settings: &Settings) -> Info {
         features: features(settings),
         limits: Limits {
             max_body_bytes: settings.security.max_body_bytes,
+            max_import_bytes: settings.security.max_import_bytes,
             max_message_length: settings.business.max_message_length,
             max_context_messages: settings.business.max_context_messages,
+            max_conversations_per_user: settings.business.max_conversations_per_user,
+            max_branches_per_conversation: settings.business.max_branches_per_conversation,
+            max_messages_per_conversation: settings.business.max_messages_per_conversation,
+            max_batch_operation_size: settings.business.max_batch_operation_size,
             max_output_tokens: settings.models.max_output_tokens,
             max_page_size: settings.business.max_page_size,
             max_concurrent_streams_per_user: settings.load.max_streams_per_user,
         },
         backends: Backends {
-            store: "sqlite",
+            store: store(&settings.database),
             models: models(&settings.models),
         },
     }
@@ -53,6 +58,13 @@ fn features(settings: &Settings) -> Vec<String> {
     .filter(|(_, on)| *on)
     .map(|(name, _)| name.to_owned())
     .collect()
+}
+
+const fn store(settings: &DatabaseSettings) -> &'static str {
+    match settings.url {
+        DatabaseUrl::Sqlite(_) => "sqlite",
+        DatabaseUrl::Postgres(_) => "postgresql",
+    }
 }
 
 fn models(settings: &ModelSettings) -> &'static str {

@@ -1,13 +1,10 @@
 //! Which conversations a list holds, and in which order.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use super::{ROUTE, list, titles};
 use crate::support::client::text;
-use crate::support::time::pass;
-use crate::support::{Client, Store, TestServer, Tree, on_each_store};
+use crate::support::{Client, Store, TestServer, Tree, eventually, on_each_store};
 
 on_each_store!(
     a_list_can_be_narrowed_down,
@@ -17,21 +14,27 @@ on_each_store!(
     what_cannot_be_asked_for_is_named,
 );
 
-/// What one is sorted before the other by, when times are sorted by.
-const TICK: Duration = Duration::from_millis(2);
+/// Waits until the server's clock shows another millisecond, so that what is done next is later than what was done. Its
+/// clock is seen on conversations that somebody else makes.
+async fn clock_moves(server: &TestServer) {
+    let somebody = server.user();
+    let now = async || text(&somebody.post(ROUTE, &json!({})).await.data(201)["created_at"]);
+    let before = now().await;
+    eventually("a later time", async || (now().await > before).then_some(())).await;
+}
 
 /// Conversations that differ in all that can be asked for: `plain` has no message, `short` has one and a model,
 /// `forked` has three on two branches, `away` is archived. Made in this order.
-async fn make_all_kinds(user: &Client) {
+async fn make_all_kinds(server: &TestServer, user: &Client) {
     Tree::titled(user, "plain").await;
-    pass(TICK).await;
+    clock_moves(server).await;
     let short = Tree::of(user, &json!({"title": "short", "model": "m/1"})).await;
     short.add([("user", "quantum")]).await;
-    pass(TICK).await;
+    clock_moves(server).await;
     let forked = Tree::titled(user, "forked").await;
     let [question, _] = forked.add([("user", "one"), ("assistant", "quantum")]).await;
     forked.add_after(&question, "assistant", "two").await;
-    pass(TICK).await;
+    clock_moves(server).await;
     let away = Tree::titled(user, "away").await;
     let archived = json!({"status": "archived"});
     away.patch("", &archived).await.data(200);
@@ -40,7 +43,7 @@ async fn make_all_kinds(user: &Client) {
 async fn a_list_can_be_narrowed_down(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
-    make_all_kinds(&user).await;
+    make_all_kinds(&server, &user).await;
     for (query, expected) in [
         ("", &["plain", "short", "forked"][..]),
         ("status=active", &["plain", "short", "forked"]),
@@ -70,7 +73,7 @@ async fn a_list_can_be_narrowed_down(store: Store) {
 async fn a_list_can_be_of_a_time(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
-    make_all_kinds(&user).await;
+    make_all_kinds(&server, &user).await;
     let all = list(&user, "?status=all&sort_by=created_at&sort_order=asc").await;
     let made: Vec<String> = items(&all).iter().map(|item| text(&item["created_at"])).collect();
     let of = async |query: String| {
@@ -100,7 +103,7 @@ async fn a_list_can_be_of_a_time(store: Store) {
 async fn a_list_has_one_of_ten_orders(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
-    make_all_kinds(&user).await;
+    make_all_kinds(&server, &user).await;
     for (sort_by, ascending) in [
         ("created_at", ["plain", "short", "forked", "away"]),
         // Both without a message stand where the oldest would, in the order in which they were made.
@@ -115,7 +118,7 @@ async fn a_list_has_one_of_ten_orders(store: Store) {
         descending.reverse();
         assert_eq!(titles(&list(&user, &path).await), descending, "{sort_by}");
     }
-    pass(TICK).await;
+    clock_moves(&server).await;
     let first = list(&user, "?sort_by=created_at&sort_order=asc&limit=1").await;
     let route = format!("{ROUTE}/{}", text(&first["items"][0]["id"]));
     user.patch(&route, &json!({"metadata": {}})).await.data(200);

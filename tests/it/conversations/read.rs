@@ -9,6 +9,7 @@ use crate::support::{MODEL, Store, TestServer, Tree, on_each_store, token};
 on_each_store!(
     a_conversation_is_read_with_its_branches,
     everything_is_read_flat_and_as_a_tree,
+    the_tree_can_be_left_out,
     one_path_can_be_read_alone,
     the_totals_follow_the_messages,
     a_deleted_conversation_is_gone,
@@ -52,6 +53,21 @@ async fn everything_is_read_flat_and_as_a_tree(store: Store) {
     assert_eq!(full["branches"].as_array().map(Vec::len), Some(2));
     assert_eq!(full["conversation"]["message_count"], 3);
     assert_eq!(full["conversation"]["preview"], "Where to?");
+}
+
+async fn the_tree_can_be_left_out(store: Store) {
+    let server = TestServer::on(store).await;
+    let conversation = Tree::new(&server).await;
+    conversation
+        .add([("user", "Where to?"), ("assistant", "North")])
+        .await;
+    let with = conversation.full().await;
+    assert_eq!(conversation.get("/full?tree=true").await.data(200), with);
+    let mut without = with;
+    without.as_object_mut().expect("an object").remove("tree");
+    assert_eq!(conversation.get("/full?tree=false").await.data(200), without);
+    let answer = conversation.get("/full?tree=flat").await;
+    assert_eq!(answer.invalid_fields(), ["tree"]);
 }
 
 async fn one_path_can_be_read_alone(store: Store) {

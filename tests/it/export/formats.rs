@@ -11,7 +11,7 @@ use crate::support::{Store, TestServer, Tree, on_each_store};
 on_each_store!(
     json_holds_everything,
     csv_has_a_row_for_each_message,
-    jsonl_has_an_example_for_each_branch,
+    jsonl_has_an_example_for_each_branch_with_an_answer,
     markdown_is_read_from_top_to_bottom,
     an_empty_conversation_is_a_file_too,
 );
@@ -101,7 +101,7 @@ async fn rows_of(conversation: &Tree, query: &str) -> Vec<String> {
         .collect()
 }
 
-async fn jsonl_has_an_example_for_each_branch(store: Store) {
+async fn jsonl_has_an_example_for_each_branch_with_an_answer(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
     let conversation = Tree::eventful(&user).await;
@@ -121,15 +121,12 @@ async fn jsonl_has_an_example_for_each_branch(store: Store) {
         ("assistant", "two"),
     ];
     let fork = [system, hi, hello, sum, ("assistant", "two")];
-    // On these a question stands last, which nobody answered.
-    let unanswered = [system, hi, hello];
-    let expected = [
-        example(&main),
-        example(&fork),
-        example(&unanswered),
-        example(&unanswered),
-    ];
-    assert_eq!(lines(&conversation, "").await, expected);
+    let expected = [example(&main), example(&fork)];
+    assert_eq!(
+        lines(&conversation, "").await,
+        expected,
+        "a branch with nothing but an unanswered question adds no example"
+    );
     let query = of_branch(&conversation, "Branch 2").await;
     assert_eq!(lines(&conversation, &query).await, [example(&fork)]);
 }

@@ -1,10 +1,12 @@
 //! Conversations as files.
 //!
 //! - `formats`: what each format holds
+//! - `shared`: what branches have in common
 //! - `stream`: how a large one arrives
 //! - here: how the file is called, and what is refused
 
 mod formats;
+mod shared;
 mod stream;
 
 use serde_json::json;

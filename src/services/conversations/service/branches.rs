@@ -14,9 +14,9 @@ use crate::utils::errors::{ApiError, FieldErrors};
 /// The order of a list of branches; equals are in the order of their ids.
 #[derive(Debug, Clone, Copy)]
 pub struct BranchOrder {
-    /// By what.
+    /// What the list is sorted by.
     pub by: BranchSort,
-    /// Which end first.
+    /// Which end comes first.
     pub order: SortOrder,
 }
 
@@ -45,7 +45,7 @@ impl ConversationService {
         Ok((items.collect(), total))
     }
 
-    /// One of them.
+    /// A branch of a conversation.
     ///
     /// # Errors
     /// If there is no such conversation or branch, or the store fails.
@@ -60,7 +60,7 @@ impl ConversationService {
         Ok(found.ok_or(StoreError::BranchNotFound)?)
     }
 
-    /// Makes one that forks at a message.
+    /// Makes a branch that forks at a message.
     ///
     /// # Errors
     /// A field out of bounds, what is not there, the limit on branches, or a failing store.
@@ -86,7 +86,7 @@ impl ConversationService {
         Ok(made)
     }
 
-    /// Renames one, or says what has become of it.
+    /// Renames a branch, or says what has become of it.
     ///
     /// # Errors
     /// A field out of bounds or no field at all, what is not there, or a failing store.
@@ -116,7 +116,7 @@ impl ConversationService {
         Ok(changed)
     }
 
-    /// Makes one the active one.
+    /// Makes a branch the active one.
     ///
     /// # Errors
     /// What is not there, or a failing store.
@@ -131,7 +131,7 @@ impl ConversationService {
         Ok(activated)
     }
 
-    /// Deletes one, with the messages that no other branch reaches.
+    /// Deletes a branch, with the messages that no other branch reaches.
     ///
     /// # Errors
     /// What is not there, a branch that is main or active, an answer being written on it, or a failing store.
@@ -146,7 +146,7 @@ impl ConversationService {
         Ok(deleted)
     }
 
-    /// Merges one into another.
+    /// Merges a branch into another.
     ///
     /// # Errors
     /// If merging is switched off; what is not there, what does not fit, a limit, an answer being written on
@@ -173,7 +173,7 @@ impl ConversationService {
         Ok(result)
     }
 
-    /// What is on one.
+    /// What is on the path of a branch, in figures.
     ///
     /// # Errors
     /// What is not there, or a failing store.

@@ -16,7 +16,7 @@ use crate::services::conversations::{
 use crate::utils::errors::ApiError;
 
 impl ConversationService {
-    /// Makes one.
+    /// Makes a conversation.
     ///
     /// # Errors
     /// A field out of bounds, the limit on conversations, or a failing store.
@@ -108,7 +108,7 @@ impl ConversationService {
         Ok(self.store.conversation_stats(user, since).await?)
     }
 
-    /// One of them, with its branches.
+    /// A conversation with its branches.
     ///
     /// # Errors
     /// If there is no such conversation, or the store fails.
@@ -120,7 +120,7 @@ impl ConversationService {
             .ok_or(StoreError::ConversationNotFound)?)
     }
 
-    /// One of them, with its messages: all, or those on the path of a branch.
+    /// A conversation with its messages, all or those on the path of a branch, and with their tree if it is wanted.
     ///
     /// # Errors
     /// If there is no such conversation or branch, or the store fails.
@@ -129,15 +129,15 @@ impl ConversationService {
         user: UserId,
         id: ConversationId,
         branch: Option<BranchId>,
+        with_tree: bool,
     ) -> Result<FullConversation, ApiError> {
-        Ok(self
-            .store
-            .full_conversation(user, id, branch)
-            .await?
-            .ok_or(StoreError::ConversationNotFound)?)
+        let full = self.store.full_conversation(user, id, branch).await?;
+        let mut full = full.ok_or(StoreError::ConversationNotFound)?;
+        full.tree = full.tree.filter(|_| with_tree);
+        Ok(full)
     }
 
-    /// Changes one of them.
+    /// Changes a conversation.
     ///
     /// # Errors
     /// A field out of bounds or no field at all, if there is no such conversation, or the store fails.
@@ -151,7 +151,7 @@ impl ConversationService {
         self.change(user, id, request.into()).await
     }
 
-    /// Makes changes that were checked.
+    /// Changes a conversation as was checked before.
     pub(super) async fn change(
         &self,
         user: UserId,
@@ -163,7 +163,7 @@ impl ConversationService {
         Ok(changed)
     }
 
-    /// Deletes one of them. What is being written there is stopped first: nobody could read it.
+    /// Deletes a conversation. What is being written there is stopped first: nobody could read it.
     ///
     /// # Errors
     /// If there is no such conversation, or the store fails.

@@ -55,7 +55,7 @@ pub async fn full(
         conversation: detail.conversation,
         branches: detail.branches,
         messages,
-        tree,
+        tree: Some(tree),
     }))
 }
 

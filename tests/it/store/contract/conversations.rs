@@ -131,7 +131,7 @@ pub async fn a_full_conversation_has_every_message_once(store: &TestStore) {
     let with = |id, children: Value| json!({"id": id, "children": children});
     let below = json!([with(second.question, json!([leaf(second.answer)])), leaf(other)]);
     let tree = json!([with(first.question, json!([with(first.answer, below)]))]);
-    assert_eq!(value(full.tree.get()), tree);
+    assert_eq!(value(full.tree.expect("a tree").get()), tree);
     let one_branch = store.full_conversation(user.id(), chat.id, Some(fork)).await;
     let one_branch = one_branch
         .expect("a store that answers")
@@ -143,7 +143,7 @@ pub async fn a_full_conversation_has_every_message_once(store: &TestStore) {
         first.question,
         json!([with(first.answer, json!([leaf(other)]))])
     )]);
-    assert_eq!(value(one_branch.tree.get()), tree);
+    assert_eq!(value(one_branch.tree.expect("a tree").get()), tree);
     assert_eq!(chat.texts(main).await, ["one", "1", "two", "2"]);
     let unknown = Some(BranchId::new(&store.clock));
     let refused = store.full_conversation(user.id(), chat.id, unknown).await;

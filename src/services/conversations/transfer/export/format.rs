@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::models::ids::MessageId;
+
 /// A format that a conversation can be exported in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -24,10 +26,21 @@ pub enum ExportFormat {
 pub enum Traversal {
     /// Every message once, parents before children; branches are not begun.
     Tree,
-    /// The main branch whole, then of every other branch the messages after its fork.
-    OwnMessages,
-    /// Of every branch the whole path, root to head.
-    WholePaths,
+    /// The main branch whole, then of every other branch the messages that no branch before it has shown.
+    NewMessages,
+    /// Whole paths, root to head, of those branches whose example is no other's beginning.
+    DistinctPaths,
+}
+
+/// Where the messages begin that are written of a branch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BranchBeginning {
+    /// At the root of its path.
+    Root,
+    /// After this message, which was written with an earlier branch.
+    After(MessageId),
+    /// Nowhere: its path ends at this message, which was written with an earlier branch.
+    AllShown(MessageId),
 }
 
 impl ExportFormat {
@@ -36,8 +49,8 @@ impl ExportFormat {
     pub const fn traversal(self) -> Traversal {
         match self {
             Self::Json | Self::Csv => Traversal::Tree,
-            Self::Markdown => Traversal::OwnMessages,
-            Self::Jsonl => Traversal::WholePaths,
+            Self::Markdown => Traversal::NewMessages,
+            Self::Jsonl => Traversal::DistinctPaths,
         }
     }
 

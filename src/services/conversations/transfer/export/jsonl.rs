@@ -4,7 +4,9 @@
 //! - answers that are not completed or that are empty;
 //! - tool calls that are not all answered, with the results that are there (what the answer says besides stays);
 //! - tool results whose call is not there;
-//! - everything after the last answer of a branch; a branch without an answer gives no line.
+//! - everything after the last answer of a branch; a branch without an answer gives no line;
+//! - branches whose example would be another's, or its beginning (whoever drives the writer leaves them out, by
+//!   [`ends_example`]).
 //!
 //! What follows the last answer is held back until the next answer comes. If that grows past
 //! [`MAX_PENDING_BYTES`], which no conversation of people does, the example ends at the answer before it: memory
@@ -130,20 +132,19 @@ impl Line {
             self.hold_back(&example(message, None)?);
             return Ok(None);
         }
-        if message.status != MessageStatus::Completed {
-            return Ok(None);
+        if ends_example(message) {
+            return example(message, None).map(Some);
         }
-        let says_something = message.content.get() != "\"\"";
         let calls = message.tool_calls.as_deref();
-        let ids = calls.map(call_ids).unwrap_or_default();
-        if ids.is_empty() {
-            return says_something.then(|| example(message, None)).transpose();
+        let unanswered = calls.map(call_ids).unwrap_or_default();
+        if message.status == MessageStatus::Completed && !unanswered.is_empty() {
+            let text = says_something(message).then(|| example(message, None));
+            self.calling = Some(Calling {
+                unanswered,
+                exchange: example(message, calls)?,
+                without_calls: text.transpose()?,
+            });
         }
-        self.calling = Some(Calling {
-            unanswered: ids,
-            exchange: example(message, calls)?,
-            without_calls: says_something.then(|| example(message, None)).transpose()?,
-        });
         Ok(None)
     }
 
@@ -187,12 +188,25 @@ impl Line {
     }
 }
 
+/// Whether a model should learn to answer like this, so that an example can end here.
+#[must_use]
+pub fn ends_example(message: &Message) -> bool {
+    let calls = message.tool_calls.as_deref();
+    message.role == Role::Assistant
+        && message.status == MessageStatus::Completed
+        && says_something(message)
+        && calls.is_none_or(|calls| call_ids(calls).is_empty())
+}
+
+fn says_something(message: &Message) -> bool {
+    message.content.get() != "\"\""
+}
+
 /// A message as it stands in an example.
 fn example(message: &Message, tool_calls: Option<&RawValue>) -> Result<Vec<u8>, ExportError> {
-    let says_nothing = message.content.get() == "\"\"";
     Ok(serde_json::to_vec(&Example {
         role: message.role,
-        content: (tool_calls.is_none() || !says_nothing).then_some(&message.content),
+        content: (tool_calls.is_none() || says_something(message)).then_some(&message.content),
         tool_calls,
         tool_call_id: message
             .tool_call_id

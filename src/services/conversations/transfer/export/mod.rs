@@ -4,8 +4,8 @@
 //!
 //! ```text
 //! begin(conversation)
-//!   Traversal::Tree                                 messages(page)…
-//!   Traversal::OwnMessages, Traversal::WholePaths   for each branch: branch(branch), messages(page)…
+//!   Traversal::Tree                                      messages(page)…
+//!   Traversal::NewMessages, Traversal::DistinctPaths   for each branch: branch(branch), messages(page)…
 //! end(branches)
 //! ```
 //!
@@ -35,7 +35,8 @@ use crate::models::conversation::ConversationDetail;
 use crate::models::message::{ContentPart, Message, MessageContent};
 
 pub use file_name::{content_disposition, file_name};
-pub use format::{ExportFormat, Traversal};
+pub use format::{BranchBeginning, ExportFormat, Traversal};
+pub use jsonl::ends_example;
 
 /// Why a piece of an export could not be written: what is stored is not what it should be.
 #[derive(Debug, thiserror::Error)]
@@ -93,10 +94,10 @@ impl ExportWriter {
     ///
     /// # Errors
     /// If a stored value is no JSON.
-    pub fn branch(&mut self, branch: &Branch) -> Result<Bytes, ExportError> {
+    pub fn branch(&mut self, branch: &Branch, beginning: BranchBeginning) -> Result<Bytes, ExportError> {
         match &mut self.0 {
             Writer::Json(_) | Writer::Csv(_) => Ok(Vec::new()),
-            Writer::Markdown(writer) => Ok(writer.branch(branch)),
+            Writer::Markdown(writer) => Ok(writer.branch(branch, beginning)),
             Writer::Jsonl(writer) => Ok(writer.branch()),
         }
         .map(Bytes::from)

@@ -17,8 +17,9 @@ fn export(format: ExportFormat, sample: &Sample, branches: &[usize]) -> String {
         traversal => {
             for (place, &index) in branches.iter().enumerate() {
                 let branch = &sample.detail.branches[index];
-                push(writer.branch(branch));
-                let whole = place == 0 || traversal == Traversal::WholePaths;
+                let whole = place == 0 || traversal == Traversal::DistinctPaths;
+                let fork = branch.parent_message_id.filter(|_| !whole);
+                push(writer.branch(branch, fork.map_or(BranchBeginning::Root, BranchBeginning::After)));
                 for page in sample.path(branch, whole).chunks(2) {
                     push(writer.messages(page));
                 }

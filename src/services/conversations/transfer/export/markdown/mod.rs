@@ -1,5 +1,5 @@
 //! A document to read: the title, a section for each message, and for each branch but the first a chapter that
-//! says where it forks.
+//! says where it forks, or where it ends if all of it is in the chapters before.
 //!
 //! Messages are Markdown themselves and are written as they are, so that they look as they were meant, except
 //! where that would break the document: see [`block`].
@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use super::{ExportError, INLINE_IMAGE, content_parts, is_inline};
+use super::{BranchBeginning, ExportError, INLINE_IMAGE, content_parts, is_inline};
 use crate::models::branch::Branch;
 use crate::models::conversation::Conversation;
 use crate::models::message::{ContentPart, Message, MessageStatus, Role};
@@ -57,14 +57,22 @@ impl MarkdownWriter {
     }
 
     /// The first branch needs no chapter of its own.
-    pub(super) fn branch(&mut self, branch: &Branch) -> Vec<u8> {
+    pub(super) fn branch(&mut self, branch: &Branch, beginning: BranchBeginning) -> Vec<u8> {
         if std::mem::take(&mut self.first_branch) {
             return Vec::new();
         }
         let mut out = format!("\n# Branch: {}\n\n", inline(&branch.name));
-        match branch.parent_message_id {
-            Some(fork) => push(&mut out, format_args!("*Forks after message {fork}.*\n")),
-            None => out.push_str("*Begins anew.*\n"),
+        match beginning {
+            BranchBeginning::After(message) => {
+                push(&mut out, format_args!("*Forks after message {message}.*\n"));
+            }
+            BranchBeginning::AllShown(message) => {
+                push(
+                    &mut out,
+                    format_args!("*Ends at message {message}, which is above.*\n"),
+                );
+            }
+            BranchBeginning::Root => out.push_str("*Begins anew.*\n"),
         }
         out.into_bytes()
     }

@@ -74,7 +74,10 @@ pub async fn where_the_target_ends_at_the_base_its_head_moves(store: &TestStore)
     let after = chat.read().await;
     assert_eq!(after.message_count, before.message_count, "nothing is copied");
     assert_eq!(chat.branch(side).await.status, BranchStatus::Merged);
-    assert_eq!(after.active_branch_id, main, "what is said next is said where both are");
+    assert_eq!(
+        after.active_branch_id, main,
+        "what is said next is said where both are"
+    );
     assert_eq!(
         chat.texts(side).await,
         ["one", "1", "a", "b"],

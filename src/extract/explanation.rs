@@ -3,8 +3,29 @@
 /// Longest explanation, in characters: it may quote the value.
 const MAX_LENGTH: usize = 300;
 
+const WHOLE_NUMBER: &str = "must be a whole number";
+const TIME: &str = "must be a time as RFC 3339 writes it, such as 2026-01-31T12:00:00Z";
+
+/// What the parsers of values say, which serde passes on, and what it means to who sent the value.
+const WORDS: [(&str, &str); 8] = [
+    ("invalid digit found in string", WHOLE_NUMBER),
+    ("cannot parse integer from empty string", WHOLE_NUMBER),
+    ("number too large to fit in target type", "is too large a number"),
+    ("number too small to fit in target type", "is too small a number"),
+    ("premature end of input", TIME),
+    ("input contains invalid characters", TIME),
+    ("input is out of range", TIME),
+    ("trailing input", TIME),
+];
+
 /// What is wrong with a value, from serde's words for it.
 pub(super) fn explanation(text: &str) -> String {
+    if let Some((_, meaning)) = WORDS.iter().find(|(words, _)| text.starts_with(words)) {
+        return (*meaning).to_owned();
+    }
+    if text.starts_with("UUID parsing failed") {
+        return "must be a UUID".to_owned();
+    }
     if let Some(names) = allowed_names(text) {
         return format!("must be one of {names}");
     }
@@ -57,6 +78,48 @@ mod tests {
             Two::deserialize(StrDeserializer::<Error>::new("up")),
             Ok(Two::Up)
         ));
+    }
+
+    #[test]
+    fn parsers_are_translated() {
+        for (error, meaning) in [
+            (
+                "x".parse::<u32>().map(drop).map_err(|error| error.to_string()),
+                WHOLE_NUMBER,
+            ),
+            (
+                "".parse::<u32>().map(drop).map_err(|error| error.to_string()),
+                WHOLE_NUMBER,
+            ),
+            (
+                "9999999999"
+                    .parse::<u32>()
+                    .map(drop)
+                    .map_err(|error| error.to_string()),
+                "is too large a number",
+            ),
+            (
+                "-999".parse::<i8>().map(drop).map_err(|error| error.to_string()),
+                "is too small a number",
+            ),
+            (time("2026-01-01"), TIME),
+            (time("1700000000"), TIME),
+            (time("2026-13-01T00:00:00Z"), TIME),
+            (time("2026-01-01T00:00:00Z!"), TIME),
+            (
+                serde_json::from_str::<uuid::Uuid>("\"z\"")
+                    .map(drop)
+                    .map_err(|error| error.to_string()),
+                "must be a UUID",
+            ),
+        ] {
+            assert_eq!(explanation(&error.expect_err("a refusal")), meaning);
+        }
+    }
+
+    fn time(text: &str) -> Result<(), String> {
+        let time = text.parse::<chrono::DateTime<chrono::Utc>>();
+        time.map(drop).map_err(|error| error.to_string())
     }
 
     #[test]

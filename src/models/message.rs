@@ -1,5 +1,6 @@
 //! Messages as the API shows and takes them.
 
+mod content;
 mod requests;
 
 use chrono::{DateTime, Utc};
@@ -11,6 +12,7 @@ use super::branch::Branch;
 use super::ids::{BranchId, ConversationId, MessageId};
 use super::money::Money;
 
+pub use content::{ContentPart, ImageUrl, MessageContent};
 pub use requests::{
     CreateMessageRequest, EditMessageRequest, RegenerateRequest, SearchMessagesRequest, WritableRole,
 };
@@ -213,58 +215,4 @@ pub struct DeletedMessage {
     pub deleted: bool,
     /// Messages that are gone: it and all that followed it.
     pub deleted_message_count: u64,
-}
-
-/// Text, or parts of which some are text and some are images.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[serde(untagged)]
-pub enum MessageContent {
-    /// Plain text.
-    Text(String),
-    /// Parts, in order.
-    Parts(Vec<ContentPart>),
-}
-
-/// One part of a message, as `OpenAI` writes it.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum ContentPart {
-    /// Text.
-    Text {
-        /// The text.
-        text: String,
-    },
-    /// An image.
-    ImageUrl {
-        /// Where it is.
-        image_url: ImageUrl,
-    },
-}
-
-/// Where an image is.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct ImageUrl {
-    /// `https://…`, or the image itself as a `data:` URL.
-    pub url: String,
-    /// `low`, `high` or `auto`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
-}
-
-impl MessageContent {
-    /// The text of it all: what is searched, previewed and counted. Parts are joined by a newline.
-    #[must_use]
-    pub fn text(&self) -> String {
-        match self {
-            Self::Text(text) => text.clone(),
-            Self::Parts(parts) => parts
-                .iter()
-                .filter_map(|part| match part {
-                    ContentPart::Text { text } => Some(text.as_str()),
-                    ContentPart::ImageUrl { .. } => None,
-                })
-                .collect::<Vec<_>>()
-                .join("\n"),
-        }
-    }
 }

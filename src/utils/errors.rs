@@ -404,7 +404,8 @@ impl FieldErrors {
         let message = match self.0.as_slice() {
             [(field, message)] => format!("`{field}` {message}"),
             several => {
-                let names: Vec<_> = several.iter().map(|(field, _)| format!("`{field}`")).collect();
+                let mut names: Vec<_> = several.iter().map(|(field, _)| format!("`{field}`")).collect();
+                names.dedup();
                 format!("Several fields are not valid: {}.", names.join(", "))
             }
         };

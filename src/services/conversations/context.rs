@@ -171,19 +171,20 @@ fn call_ids(calls: &RawValue) -> Vec<String> {
         .collect()
 }
 
-/// What is wrong with these results as the answer to these calls; `None` if they answer each exactly once.
+/// What is wrong with these results as the answer to these calls, to be read after the name of the field; `None` if they
+/// answer each exactly once.
 #[must_use]
 pub fn unanswered_calls(calls: &RawValue, results: &[ToolResult]) -> Option<String> {
     let mut open: HashSet<String> = call_ids(calls).into_iter().collect();
     for result in results {
         if !open.remove(&result.tool_call_id) {
             return Some(format!(
-                "`{}` is not an open tool call of the parent message",
+                "name `{}`, which is not an open tool call of the parent message",
                 result.tool_call_id
             ));
         }
     }
-    (!open.is_empty()).then(|| "every tool call of the parent message must be answered".to_owned())
+    (!open.is_empty()).then(|| "must answer every tool call of the parent message".to_owned())
 }
 
 /// Whether each call has its result among those that follow at once: models refuse a call without.

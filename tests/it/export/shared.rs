@@ -56,6 +56,10 @@ async fn a_branch_that_was_merged_by_moving_the_head_is_written_once(store: Stor
     assert_eq!(examples(&conversation).await, [all]);
 
     // Later, each goes its own way.
+    conversation
+        .post(&format!("/branches/{lakes}/activate"), &json!({}))
+        .await
+        .data(200);
     conversation.add([("user", "Seas?"), ("assistant", "Few.")]).await;
     let fork = format!("*Forks after message {head}.*");
     let document = markdown(&conversation).await;

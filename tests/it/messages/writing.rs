@@ -12,6 +12,7 @@ on_each_store!(
     a_parent_must_be_of_the_conversation,
     messages_are_limited,
     the_fields_of_a_message_are_checked,
+    what_is_wrong_with_a_content_is_said_where_it_is,
     a_deleted_message_takes_what_follows_it,
     a_conversation_without_its_first_message_begins_anew,
 );
@@ -174,6 +175,30 @@ async fn the_fields_of_a_message_are_checked(store: Store) {
         assert_eq!(tree.post("/messages", &body).await.invalid_fields(), [missing]);
     }
     assert_eq!(tree.read().await["message_count"], 0, "nothing was stored");
+}
+
+async fn what_is_wrong_with_a_content_is_said_where_it_is(store: Store) {
+    let server = TestServer::on(store).await;
+    let tree = Tree::new(&server).await;
+    let part = json!({"type": "text", "text": "Hi"});
+    for (content, field, message) in [
+        (
+            json!(null),
+            "content",
+            "is not valid: invalid type: null, expected text, or a list of content parts",
+        ),
+        (json!([part, {"type": "text"}]), "content[1].text", "is required"),
+        (
+            json!([part, {"type": "sound"}]),
+            "content[1].type",
+            "must be one of text, image_url",
+        ),
+    ] {
+        let body = json!({"role": "user", "content": content});
+        let error = tree.post("/messages", &body).await.error(422, "VALIDATION_ERROR");
+        let expected = json!([{"field": field, "message": message}]);
+        assert_eq!(error["details"]["field_errors"], expected);
+    }
 }
 
 async fn a_deleted_message_takes_what_follows_it(store: Store) {

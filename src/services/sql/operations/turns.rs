@@ -232,11 +232,11 @@ async fn tool_rows(
     let invalid = |message: &str| StoreError::InvalidToolResults(message.to_owned());
     let mut last = place
         .parent
-        .ok_or_else(|| invalid("there is no message whose tool calls they answer"))?;
+        .ok_or_else(|| invalid("follow no message whose tool calls they could answer"))?;
     let calls = node(rows, place.branch.conversation_id, last)
         .await?
         .tool_calls
-        .ok_or_else(|| invalid("the parent message has no tool calls"))?;
+        .ok_or_else(|| invalid("need a parent message with tool calls"))?;
     if let Some(problem) = unanswered_calls(&calls, results) {
         return Err(StoreError::InvalidToolResults(problem));
     }

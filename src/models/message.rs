@@ -1,5 +1,6 @@
 //! Messages as the API shows and takes them.
 
+mod merged_from;
 mod requests;
 
 use chrono::{DateTime, Utc};
@@ -11,6 +12,7 @@ use super::branch::Branch;
 use super::ids::{BranchId, ConversationId, MessageId};
 use super::money::Money;
 
+pub use merged_from::MergedFrom;
 pub use requests::{
     CreateMessageRequest, EditMessageRequest, RegenerateRequest, SearchMessagesRequest, WritableRole,
 };

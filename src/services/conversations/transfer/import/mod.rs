@@ -33,8 +33,9 @@ use uuid::Uuid;
 
 use crate::utils::json::replace_unstorable_escapes;
 
-pub use imported::{ImportedBranch, ImportedConversation, ImportedMessage, MergedFrom};
-pub use limits::{MAX_CONVERSATION_BYTES, MAX_MESSAGES};
+pub use imported::{ImportedBranch, ImportedConversation, ImportedMessage};
+pub use limits::{MAX_BRANCHES, MAX_CONTENT_BYTES, MAX_CONVERSATION_BYTES, MAX_MESSAGES, MAX_TOTAL};
+pub use tree::{Ancestry, Paths};
 
 use elements::{Element, Elements, skip_byte_order_mark};
 use limits::{Refusal, lenient};

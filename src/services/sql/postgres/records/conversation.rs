@@ -15,7 +15,7 @@ macro_rules! conversation_columns {
     () => {
         "c.id, c.user_id, c.title, c.search_title, c.model, c.status, c.system_message, c.metadata::text AS metadata,
          c.active_branch_id, c.message_count, c.branch_count, c.total_tokens, c.total_cost, c.preview, c.imported_from,
-         c.created_at, c.updated_at, c.last_message_at"
+         c.source_hash, c.created_at, c.updated_at, c.last_message_at"
     };
 }
 pub(in super::super) use conversation_columns;
@@ -38,6 +38,7 @@ pub(in super::super) struct ConversationRecord {
     total_cost: Money,
     preview: Option<String>,
     imported_from: Option<String>,
+    source_hash: Option<i64>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     last_message_at: Option<DateTime<Utc>>,
@@ -69,6 +70,7 @@ impl ConversationRecord {
     pub(in super::super) fn into_row(mut self) -> Result<ConversationRow, DatabaseError> {
         Ok(ConversationRow {
             search_title: std::mem::take(&mut self.search_title),
+            source_hash: self.source_hash,
             shown: self.into_model()?,
         })
     }

@@ -16,8 +16,8 @@ macro_rules! message_columns {
         "m.number, m.id, m.conversation_id, m.branch_id, m.parent_id, m.depth, m.jump_id, m.jump_depth, m.role,
          m.content, m.parts::text AS parts, m.model, m.status, m.finish_reason, m.prompt_tokens, m.completion_tokens,
          m.total_tokens, m.usage_estimated, m.cost, m.latency_ms, m.first_token_ms, m.tool_calls::text AS tool_calls,
-         m.tool_call_id, m.reasoning, m.metadata::text AS metadata, m.edited, m.origin_id, m.source_id, m.created_at,
-         m.updated_at"
+         m.tool_call_id, m.reasoning, m.metadata::text AS metadata, m.edited, m.origin_id, m.source_id, m.source_hash,
+         m.created_at, m.updated_at"
     };
 }
 pub(in super::super) use message_columns;
@@ -64,6 +64,7 @@ pub(in super::super) struct MessageRecord {
     edited: bool,
     origin_id: Option<MessageId>,
     source_id: Option<String>,
+    source_hash: Option<i64>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
 }
@@ -109,6 +110,7 @@ impl MessageRecord {
             edited: self.edited,
             origin_id: self.origin_id,
             source_id: self.source_id,
+            source_hash: self.source_hash,
             created_at: self.created_at,
             updated_at: self.updated_at,
         })

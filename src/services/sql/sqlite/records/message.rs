@@ -41,6 +41,7 @@ pub(in super::super) struct MessageRecord {
     edited: bool,
     origin_id: Option<MessageId>,
     source_id: Option<String>,
+    source_hash: Option<i64>,
     created_at: i64,
     updated_at: i64,
 }
@@ -116,6 +117,7 @@ impl MessageRecord {
             edited: self.edited,
             origin_id: self.origin_id,
             source_id: self.source_id,
+            source_hash: self.source_hash,
             created_at: time(self.created_at)?,
             updated_at: time(self.updated_at)?,
         })

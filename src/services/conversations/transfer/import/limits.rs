@@ -10,7 +10,6 @@ use chrono::{DateTime, Datelike, Utc};
 use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::models::message::MessageUsage;
 use crate::services::conversations::{
     MAX_METADATA_BYTES, MAX_METADATA_DEPTH, MAX_MODEL_CHARS, MAX_TITLE_CHARS, YEARS,
 };
@@ -29,16 +28,6 @@ pub const MAX_BRANCHES: usize = 2_000;
 /// Most bytes of one message's text, and of its parts, thoughts and tool calls each: what a request to add one may have at
 /// all, by default.
 pub const MAX_CONTENT_BYTES: usize = 1 << 20;
-
-/// Most tokens of each kind that one message used.
-const MAX_TOKENS: u64 = 1 << 40;
-
-/// Most that one message cost, in nano-dollars: a thousand dollars.
-const MAX_COST_NANO: u64 = 1_000 * 1_000_000_000;
-
-/// Most tokens, or nano-dollars, of a conversation. Those of a million conversations, which is the most that a user may
-/// have, can be added up in 63 bits.
-pub const MAX_TOTAL: u64 = 1 << 43;
 
 /// Characters of an id that is kept.
 const MAX_ID_CHARS: usize = 200;
@@ -252,40 +241,6 @@ pub(super) fn clean_title(title: &str) -> Option<String> {
         .collect();
     let line = line.trim();
     (!line.is_empty()).then(|| line.to_owned())
-}
-
-/// The sums over a conversation's answers, kept within what can be added up with those of others.
-#[derive(Debug, Default)]
-pub(super) struct Totals {
-    tokens: u64,
-    nano_dollars: u64,
-}
-
-impl Totals {
-    /// Adds one answer's usage.
-    pub(super) fn add(&mut self, field: impl fmt::Display, usage: &MessageUsage) -> Result<(), Refusal> {
-        let cost = usage.cost_usd.map_or(0, |cost| cost.nano().unsigned_abs());
-        for (name, count, max) in [
-            ("prompt_tokens", usage.prompt_tokens, MAX_TOKENS),
-            ("completion_tokens", usage.completion_tokens, MAX_TOKENS),
-            ("total_tokens", usage.total_tokens, MAX_TOKENS),
-            ("cost_usd", cost, MAX_COST_NANO),
-        ] {
-            if count > max {
-                return Err(Refusal::field(format_args!("{field}.{name}"), "is too large"));
-            }
-        }
-        // Neither sum overflows: each is checked before anything is added again.
-        self.tokens += usage.total_tokens;
-        self.nano_dollars += cost;
-        if self.tokens.max(self.nano_dollars) > MAX_TOTAL {
-            return Err(Refusal::field(
-                field,
-                "makes the conversation's sums too large to be added up",
-            ));
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::super::ImportedMessage;
-use super::super::limits::{self, Bounded, Refusal, Totals};
+use super::super::limits::{self, Bounded, Refusal};
+use super::super::totals::Totals;
 use crate::models::message::{ContentPart, MergedFrom, MessageContent, MessageStatus, MessageUsage, Role};
 
 /// Most content parts or tool calls of a message. This is more than may be sent in one: what is stored already must come

@@ -17,7 +17,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::limits::{self, Bounded, MAX_BRANCHES, MAX_MESSAGES, Refusal, Totals};
+use super::limits::{self, Bounded, MAX_BRANCHES, MAX_MESSAGES, Refusal};
+use super::totals::Totals;
 use super::{ImportedBranch, ImportedConversation, ImportedMessage, OWN_VERSION};
 use crate::models::branch::BranchStatus;
 use crate::models::conversation::ConversationStatus;

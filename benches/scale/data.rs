@@ -119,6 +119,7 @@ impl Corpus {
             updated_at: last,
             messages: grown.messages,
             branches: grown.branches,
+            branches_are_leaves: false,
             active_branch: 0,
         }
     }

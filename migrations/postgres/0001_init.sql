@@ -27,6 +27,8 @@ CREATE TABLE conversations (
     preview          text,
     -- What it is a copy of, if it was imported.
     imported_from    text,
+    -- Stands for what its source said of it when it was last imported.
+    source_hash      bigint,
     created_at       timestamptz NOT NULL,
     updated_at       timestamptz NOT NULL,
     last_message_at  timestamptz
@@ -98,6 +100,8 @@ CREATE TABLE messages (
     origin_id         uuid,
     -- The message of the source that it is a copy of, if it was imported.
     source_id         text,
+    -- Stands for the text that it was last imported with: as long as it has that, it follows its source.
+    source_hash       bigint,
     created_at        timestamptz NOT NULL,
     updated_at        timestamptz NOT NULL
 );

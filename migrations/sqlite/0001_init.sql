@@ -27,6 +27,8 @@ CREATE TABLE conversations (
     preview          TEXT,
     -- What it is a copy of, if it was imported.
     imported_from    TEXT,
+    -- Stands for what its source said of it when it was last imported.
+    source_hash      INTEGER,
     created_at       INTEGER NOT NULL,
     updated_at       INTEGER NOT NULL,
     last_message_at  INTEGER
@@ -99,6 +101,8 @@ CREATE TABLE messages (
     origin_id         BLOB,
     -- The message of the source that it is a copy of, if it was imported.
     source_id         TEXT,
+    -- Stands for the text that it was last imported with: as long as it has that, it follows its source.
+    source_hash       INTEGER,
     created_at        INTEGER NOT NULL,
     updated_at        INTEGER NOT NULL
 ) STRICT;

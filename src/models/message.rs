@@ -1,6 +1,7 @@
 //! Messages as the API shows and takes them.
 
 mod content;
+mod merged_from;
 mod requests;
 
 use chrono::{DateTime, Utc};
@@ -13,6 +14,7 @@ use super::ids::{BranchId, ConversationId, MessageId};
 use super::money::Money;
 
 pub use content::{ContentPart, ImageUrl, MessageContent};
+pub use merged_from::MergedFrom;
 pub use requests::{
     CreateMessageRequest, EditMessageRequest, RegenerateRequest, SearchMessagesRequest, WritableRole,
 };

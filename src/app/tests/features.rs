@@ -53,7 +53,7 @@ async fn what_is_switched_off_says_so() {
 }
 
 #[tokio::test]
-async fn only_so_many_imports_are_in_work() {
+async fn a_user_has_only_so_many_imports_in_work() {
     let folder = tempfile::tempdir().expect("a folder");
     let app = App::with(|settings| settings.app.data_dir = folder.path().to_owned()).await;
     let import = |body: Body| {
@@ -66,15 +66,15 @@ async fn only_so_many_imports_are_in_work() {
         async move { send(&router, request).await }
     };
     let never = || Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
-    let mut four = Box::pin(futures_util::future::join_all((0..4).map(|_| import(never()))));
-    let waited = tokio::time::timeout(Duration::from_millis(50), &mut four).await;
+    let mut two = Box::pin(futures_util::future::join_all((0..2).map(|_| import(never()))));
+    let waited = tokio::time::timeout(Duration::from_millis(50), &mut two).await;
     assert!(waited.is_err(), "all wait for their bodies, at their places");
     let refused = import(Body::from("[]")).await;
     assert_eq!(
         (refused.status.as_u16(), refused.code().as_str()),
-        (503, "OVERLOADED")
+        (429, "RATE_LIMIT_EXCEEDED")
     );
-    drop(four);
+    drop(two);
     let empty = import(Body::from("[]")).await;
     assert_eq!(empty.code(), "VALIDATION_ERROR", "who goes away leaves a place");
 }

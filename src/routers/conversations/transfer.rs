@@ -87,6 +87,7 @@ pub(super) async fn export_conversation(
         (status = 413, description = "The file is too large", body = ErrorBody),
         (status = 415, description = "The body is not declared as JSON", body = ErrorBody),
         (status = 422, description = "The file holds no conversation, or more than 100,000", body = ErrorBody),
+        (status = 429, description = "Two imports of yours are in work already", body = ErrorBody),
         (status = 503, description = "Too many imports at once, or the store failed: send the file again, nothing is doubled", body = ErrorBody),
         (status = 504, description = "No byte came for 30 seconds, or it took more than an hour", body = ErrorBody),
     ),

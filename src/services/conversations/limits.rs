@@ -1,10 +1,12 @@
 //! Bounds on what conversations hold, shared by all that write into them.
 
+use std::ops::RangeInclusive;
+
 use serde_json::value::RawValue;
 
-use crate::models::message::{ContentPart, MessageContent};
+use crate::models::message::{ContentPart, MergedFrom, MessageContent};
 use crate::utils::errors::FieldErrors;
-use crate::utils::json::depth;
+use crate::utils::json::{RawObject, depth};
 
 /// How many of a thing one owner may have. They bind what users write, not what they import.
 #[derive(Debug, Clone, Copy)]
@@ -20,19 +22,22 @@ pub struct StoreLimits {
 }
 
 /// Characters of a model's name.
-const MAX_MODEL_CHARS: usize = 100;
+pub const MAX_MODEL_CHARS: usize = 100;
 
 /// Characters of a conversation's title.
-const MAX_TITLE_CHARS: usize = 200;
+pub const MAX_TITLE_CHARS: usize = 200;
 
 /// Characters of a branch's name.
-const MAX_BRANCH_NAME_CHARS: usize = 100;
+pub const MAX_BRANCH_NAME_CHARS: usize = 100;
 
 /// Bytes of the metadata of a conversation or a message.
-const MAX_METADATA_BYTES: usize = 10_000;
+pub const MAX_METADATA_BYTES: usize = 10_000;
 
 /// Deepest nesting of metadata: what any reader of JSON takes, with what stands around it in answers and exports.
-const MAX_METADATA_DEPTH: usize = 100;
+pub const MAX_METADATA_DEPTH: usize = 100;
+
+/// The years of times: those of RFC 3339 that every database of ours takes.
+pub const YEARS: RangeInclusive<i32> = 1..=9999;
 
 /// Content parts in one message.
 const MAX_PARTS: usize = 100;
@@ -75,6 +80,17 @@ pub fn check_metadata(errors: &mut FieldErrors, metadata: &RawValue) {
     });
     errors.check(depth(metadata.get()) <= MAX_METADATA_DEPTH, "metadata", || {
         format!("must be nested at most {MAX_METADATA_DEPTH} deep")
+    });
+}
+
+/// Notes what is wrong with the metadata that a client gives a message: beside the bounds of all metadata, it must leave
+/// alone what the service says there about merges, and goes by.
+pub fn check_message_metadata(errors: &mut FieldErrors, metadata: &RawValue) {
+    check_metadata(errors, metadata);
+    let is_claimed = serde_json::from_str::<RawObject>(metadata.get())
+        .is_ok_and(|metadata| metadata.get(MergedFrom::KEY).is_some());
+    errors.check(!is_claimed, "metadata", || {
+        format!("must not hold `{}`, which merging writes", MergedFrom::KEY)
     });
 }
 

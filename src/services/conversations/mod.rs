@@ -29,8 +29,9 @@ pub use changes::{
 pub use context::{ContextMessage, model_messages, unanswered_calls};
 pub use error::StoreError;
 pub use limits::{
-    MAX_SYSTEM_MESSAGE_CHARS, StoreLimits, check_branch_name, check_content, check_length, check_metadata,
-    check_model, check_system_message, check_title,
+    MAX_BRANCH_NAME_CHARS, MAX_METADATA_BYTES, MAX_METADATA_DEPTH, MAX_MODEL_CHARS, MAX_SYSTEM_MESSAGE_CHARS,
+    MAX_TITLE_CHARS, StoreLimits, YEARS, check_branch_name, check_content, check_length,
+    check_message_metadata, check_metadata, check_model, check_system_message, check_title,
 };
 pub use running::RunningAnswers;
 pub use service::{BranchOrder, ConversationParts, ConversationService, ConversationSettings, Export};

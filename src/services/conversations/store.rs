@@ -323,12 +323,12 @@ pub trait ConversationStore: Send + Sync + 'static {
 
     // Import
 
-    /// Makes a copy of a conversation from elsewhere; or gives the copy that an earlier import made what it does not
-    /// have yet: new messages and branches, new texts, and heads that nobody moved here. Limits on branches and messages
-    /// do not bind; the one on conversations does.
+    /// Makes a copy of a conversation from elsewhere; or brings the copy that an earlier import made up to date: new
+    /// messages and branches, and texts, fields and heads that nobody changed here. Limits on branches and messages do not
+    /// bind, only those on imports; the one on conversations does.
     ///
     /// # Errors
-    /// `LimitReached`, or a failing store.
+    /// `LimitReached`, `Conflict` where the copy's sums would be too large, or a failing store.
     async fn import_conversation(
         &self,
         caller: &Caller,

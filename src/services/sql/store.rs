@@ -365,7 +365,7 @@ impl<D: SqlDatabase> ConversationStore for SqlConversations<D> {
     ) -> Result<(ConversationId, ImportOutcome), StoreError> {
         let caller = caller.clone();
         in_transaction!(self, |rows, around| operations::import_conversation(
-            rows, around, &caller, &imported
+            rows, around, &caller, imported
         ))
     }
 }

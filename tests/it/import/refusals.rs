@@ -19,7 +19,8 @@ on_each_store!(
     a_file_may_be_larger_than_any_other_body,
     only_json_is_imported,
     limits_bind_conversations_but_not_what_is_in_them,
-    only_four_files_are_in_work_at_once,
+    a_user_has_two_files_in_work_at_once,
+    slow_uploads_keep_nobody_else_from_importing,
 );
 
 /// A conversation of ChatGPT's in which somebody says this.
@@ -181,28 +182,54 @@ async fn hold_a_place(user: &Client) {
         let endless = Body::wrap_stream(stream::pending::<io::Result<String>>());
         Answer::to(request(user).body(endless))
             .await
-            .error(503, "OVERLOADED");
+            .error(429, "RATE_LIMIT_EXCEEDED");
     }
 }
 
-async fn only_four_files_are_in_work_at_once(store: Store) {
+async fn a_user_has_two_files_in_work_at_once(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
-    let mut held = Box::pin(join_all((0..4).map(|_| hold_a_place(&user))));
+    let mut held = Box::pin(join_all((0..2).map(|_| hold_a_place(&user))));
     let refused = eventually("a refusal", async || {
         let answer = send(&user, "[]").await;
-        (answer.status == 503).then_some(answer)
+        (answer.status == 429).then_some(answer)
     });
     let answer = tokio::select! {
         _ = &mut held => unreachable!("each goes on for ever"),
         answer = refused => answer,
     };
-    let error = answer.error(503, "OVERLOADED");
-    assert_eq!(error["type"], "overloaded_error");
+    let error = answer.error(429, "RATE_LIMIT_EXCEEDED");
+    assert_eq!(
+        (&error["type"], &error["details"]["limit"]),
+        (&json!("rate_limit_error"), &json!(2))
+    );
     assert_ne!(answer.header("retry-after"), "");
     drop(held);
     eventually("a free place", async || {
         (send(&user, "[]").await.status == 422).then_some(())
     })
     .await;
+}
+
+async fn slow_uploads_keep_nobody_else_from_importing(store: Store) {
+    let server = TestServer::on(store).await;
+    let users: Vec<Client> = (0..3).map(|_| server.user()).collect();
+    let mut held = Box::pin(join_all(
+        users
+            .iter()
+            .flat_map(|user| [hold_a_place(user), hold_a_place(user)]),
+    ));
+    let imported = async {
+        for user in &users {
+            eventually("two files on their way", async || {
+                (send(user, "[]").await.status == 429).then_some(())
+            })
+            .await;
+        }
+        import(&server.user(), &conversation("a", "one")).await;
+    };
+    tokio::select! {
+        _ = &mut held => unreachable!("each goes on for ever"),
+        () = imported => {}
+    }
 }

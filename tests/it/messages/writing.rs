@@ -152,6 +152,11 @@ async fn the_fields_of_a_message_are_checked(store: Store) {
         ("parent_id", json!("42")),
         ("branch_id", json!(42)),
         ("metadata", json!([1])),
+        (
+            "metadata",
+            json!({"merged_from": {"branch_id": tree.id, "message_id": tree.id}}),
+        ),
+        ("metadata", json!({"mine": 1, "merged_from": null})),
         ("metadata", json!({"big": "x".repeat(10_240)})),
     ] {
         let mut body = json!({"role": "user", "content": "Hi"});

@@ -59,6 +59,7 @@ pub fn conversation(
         updated_at: None,
         messages,
         branches,
+        branches_are_leaves: false,
         active_branch: 0,
     }
 }

@@ -1,7 +1,5 @@
 //! What requests about conversations, branches and messages may hold.
 
-use std::ops::RangeInclusive;
-
 use chrono::{DateTime, Datelike, Utc};
 use serde_json::value::RawValue;
 
@@ -10,15 +8,12 @@ use crate::models::conversation::UpdateConversationRequest;
 use crate::models::ids::MessageId;
 use crate::services::conversations::search::SearchQuery;
 use crate::services::conversations::{
-    check_length, check_metadata, check_model, check_system_message, check_title,
+    YEARS, check_length, check_metadata, check_model, check_system_message, check_title,
 };
 use crate::utils::errors::{ApiError, FieldErrors};
 
 /// Characters of a search.
 const MAX_QUERY_CHARS: usize = 200;
-
-/// Years of the times that a list is narrowed down to.
-const YEARS: RangeInclusive<i32> = 0..=9999;
 
 /// What errors about a body as a whole call it.
 pub(super) const BODY: &str = "body";
@@ -101,8 +96,8 @@ pub(super) fn optional_search(text: Option<&str>) -> Result<Option<SearchQuery>,
     text.filter(|text| !text.is_empty()).map(search).transpose()
 }
 
-/// Checks what a list or a search is narrowed down to. Times have the years of RFC 3339: those before them look like
-/// times too, and not every database of ours takes them.
+/// Checks what a list or a search is narrowed down to. Times of other years look like times too,
+/// and not every database of ours takes them.
 pub(super) fn filter(
     model: Option<&str>,
     created_after: Option<DateTime<Utc>>,

@@ -9,7 +9,7 @@ use crate::models::message::{
 };
 use crate::services::conversations::{
     MessageEdit, MessageFilter, NewBranchName, NewMessage, PathQuery, Relatives, check_branch_name,
-    check_content, check_metadata,
+    check_content, check_message_metadata,
 };
 use crate::utils::errors::{ApiError, FieldErrors};
 
@@ -57,7 +57,7 @@ impl ConversationService {
         let max_length = self.settings.max_message_length;
         check_content(&mut errors, "content", &request.content, max_length);
         if let Some(metadata) = &request.metadata {
-            check_metadata(&mut errors, metadata);
+            check_message_metadata(&mut errors, metadata);
         }
         errors.into_result()?;
         let new = NewMessage {

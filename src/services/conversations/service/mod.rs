@@ -18,8 +18,7 @@ mod messages;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-
+use self::import::ImportPlaces;
 use super::{ConversationStore, RunningAnswers};
 use crate::config::{AppSettings, BusinessSettings, FeatureSettings};
 use crate::models::ids::{ConversationId, UserId};
@@ -73,7 +72,7 @@ pub struct ConversationService {
     metrics: Arc<Metrics>,
     clock: Clock,
     settings: ConversationSettings,
-    imports: Arc<Semaphore>,
+    imports: ImportPlaces,
 }
 
 impl ConversationService {
@@ -93,7 +92,7 @@ impl ConversationService {
             metrics,
             clock,
             settings,
-            imports: Arc::new(Semaphore::new(import::MAX_IMPORTS)),
+            imports: ImportPlaces::default(),
         }
     }
 

@@ -54,6 +54,7 @@ pub(super) async fn insert(
     };
     let conversation = ConversationRow {
         search_title: search_title(new.title.as_deref()),
+        source_hash: None,
         shown: Conversation {
             id: branch.conversation_id,
             title: new.title.clone(),

@@ -3,18 +3,16 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
-use serde_json::value::RawValue;
 
 use super::branches::remove_branch;
 use super::place::{Planter, check_message_limit};
 use super::{Surroundings, branch, lock, refuse_running};
 use crate::models::branch::{BranchStatus, MergeResult};
 use crate::models::ids::{BranchId, ConversationId, MessageId, UserId};
+use crate::models::message::MergedFrom;
 use crate::services::conversations::{Merge, StoreError};
 use crate::services::sql::rows::{BranchRow, ConversationRow, MessageRow, Origin, Rows};
 use crate::utils::database::DatabaseError;
-use crate::utils::json::RawObject;
 
 /// What merging one path into another takes.
 #[derive(Debug, PartialEq, Eq)]
@@ -173,6 +171,13 @@ async fn append(
     let mut copies = Vec::with_capacity(originals.len());
     let mut head = target.head;
     for (original, came_from) in originals.into_iter().zip(new) {
+        let from = MergedFrom {
+            branch_id: source.id,
+            message_id: original.id,
+        };
+        let metadata = from
+            .write(original.metadata.as_deref())
+            .map_err(|error| DatabaseError::corrupt("metadata", error))?;
         let copy = planter
             .plant(rows, MessageId::new(&around.clock), target.id, head, now)
             .await?;
@@ -187,7 +192,7 @@ async fn append(
             tool_calls: original.tool_calls,
             tool_call_id: original.tool_call_id,
             reasoning: original.reasoning,
-            metadata: Some(provenance(original.metadata.as_deref(), source.id, original.id)?),
+            metadata: Some(metadata),
             edited: original.edited,
             origin_id: Some(came_from.origin),
             ..copy
@@ -198,35 +203,6 @@ async fn append(
     conversation.shown.message_count += copies.len() as u64;
     conversation.shown.last_message_at = conversation.shown.last_message_at.max(Some(now));
     move_head(rows, target, head, now).await
-}
-
-/// What `metadata.merged_from` says.
-#[derive(Serialize)]
-struct MergedFrom {
-    branch_id: BranchId,
-    message_id: MessageId,
-}
-
-fn provenance(
-    metadata: Option<&RawValue>,
-    branch_id: BranchId,
-    message_id: MessageId,
-) -> Result<Box<RawValue>, StoreError> {
-    let corrupt = |error: serde_json::Error| DatabaseError::corrupt("metadata", error);
-    let mut metadata: RawObject = match metadata {
-        Some(metadata) => serde_json::from_str(metadata.get()).map_err(corrupt)?,
-        None => RawObject::default(),
-    };
-    metadata
-        .set_value(
-            "merged_from",
-            &MergedFrom {
-                branch_id,
-                message_id,
-            },
-        )
-        .map_err(corrupt)?;
-    Ok(serde_json::value::to_raw_value(&metadata).map_err(corrupt)?)
 }
 
 /// The source is called merged, or deleted. If it was the active branch, the target takes over.

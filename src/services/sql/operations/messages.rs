@@ -8,7 +8,7 @@ use super::{Surroundings, cut, lock, node, preview_of, refresh_preview, refuse_r
 use crate::models::ids::{ConversationId, MessageId, UserId};
 use crate::models::message::{DeletedMessage, EditedMessage, Message, Role};
 use crate::services::conversations::{MessageEdit, NewBranchName, NewMessage, StoreError};
-use crate::services::sql::rows::{ConversationRow, Node, Rows};
+use crate::services::sql::rows::{ConversationRow, NewText, Node, Rows};
 
 /// Adds a message without asking a model.
 pub async fn add_message(
@@ -72,8 +72,14 @@ async fn edit_in_place(
     let running = rows.running(conversation.shown.id).await?;
     refuse_running(&running, |answer| answer.user_message_id == id)?;
     let (now, parts) = (around.clock.now(), parts(&edit.content)?);
-    rows.set_text(id, &edit.content.text(), parts.as_deref(), true, now)
-        .await?;
+    let text = NewText {
+        content: &edit.content.text(),
+        parts: parts.as_deref(),
+        edited: true,
+        source_hash: None,
+        updated_at: now,
+    };
+    rows.set_text(id, text).await?;
     refresh_preview(rows, &mut conversation).await?;
     conversation.shown.updated_at = now;
     rows.save_conversation(&conversation).await?;

@@ -223,6 +223,7 @@ impl Planter {
             edited: false,
             origin_id: None,
             source_id: None,
+            source_hash: None,
             created_at: now,
             updated_at: now,
         })

@@ -12,7 +12,7 @@ macro_rules! conversation_columns {
     () => {
         "c.id, c.user_id, c.title, c.search_title, c.model, c.status, c.system_message, c.metadata::text AS metadata,
          c.active_branch_id, c.message_count, c.branch_count, c.total_tokens, c.total_cost, c.preview, c.imported_from,
-         c.created_at, c.updated_at, c.last_message_at"
+         c.source_hash, c.created_at, c.updated_at, c.last_message_at"
     };
 }
 pub(super) use conversation_columns;
@@ -32,8 +32,8 @@ macro_rules! message_columns {
         "m.number, m.id, m.conversation_id, m.branch_id, m.parent_id, m.depth, m.jump_id, m.jump_depth, m.role,
          m.content, m.parts::text AS parts, m.model, m.status, m.finish_reason, m.prompt_tokens, m.completion_tokens,
          m.total_tokens, m.usage_estimated, m.cost, m.latency_ms, m.first_token_ms, m.tool_calls::text AS tool_calls,
-         m.tool_call_id, m.reasoning, m.metadata::text AS metadata, m.edited, m.origin_id, m.source_id, m.created_at,
-         m.updated_at"
+         m.tool_call_id, m.reasoning, m.metadata::text AS metadata, m.edited, m.origin_id, m.source_id, m.source_hash,
+         m.created_at, m.updated_at"
     };
 }
 pub(super) use message_columns;

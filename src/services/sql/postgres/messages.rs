@@ -1,8 +1,6 @@
 //! Writing messages in PostgreSQL, and walking their tree.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-use serde_json::value::RawValue;
 use sqlx::PgConnection;
 
 use super::columns::message_columns;
@@ -13,7 +11,7 @@ use crate::models::message::MessageUsage;
 use crate::services::conversations::ContextMessage;
 use crate::services::sql::records::{ContextRecord, MessageRecord, NodeRecord, RemovedRecord};
 use crate::services::sql::rows::{
-    Edge, ImportedText, MessageRow, MessageRows, Node, Origin, Removed, RowsResult,
+    Edge, ImportedCopy, MessageRow, MessageRows, NewText, Node, Origin, Removed, RowsResult,
 };
 use crate::services::sql::values::{EMPTY_OBJECT, raw, stored};
 
@@ -24,25 +22,27 @@ const INSERT_BATCH: usize = 500;
 const INSERT: &str = "INSERT INTO messages
          (conversation_id, id, branch_id, parent_id, depth, jump_id, jump_depth, role, content, parts, model, status,
           finish_reason, prompt_tokens, completion_tokens, total_tokens, usage_estimated, cost, latency_ms,
-          first_token_ms, tool_calls, tool_call_id, reasoning, metadata, edited, origin_id, source_id, created_at,
-          updated_at)
+          first_token_ms, tool_calls, tool_call_id, reasoning, metadata, edited, origin_id, source_id,
+          source_hash, created_at, updated_at)
      SELECT $1, id, branch_id, parent_id, depth, jump_id, jump_depth, role, content, parts::json, model, status,
             finish_reason, prompt_tokens, completion_tokens, total_tokens, usage_estimated, cost, latency_ms,
             first_token_ms, tool_calls::json, tool_call_id, reasoning, metadata::json, edited, origin_id, source_id,
-            created_at, updated_at
+            source_hash, created_at, updated_at
      FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::bigint[], $6::uuid[], $7::bigint[], $8::text[], $9::text[],
                  $10::text[], $11::text[], $12::text[], $13::text[], $14::bigint[], $15::bigint[], $16::bigint[],
                  $17::boolean[], $18::bigint[], $19::bigint[], $20::bigint[], $21::text[], $22::text[], $23::text[],
-                 $24::text[], $25::boolean[], $26::uuid[], $27::text[], $28::timestamptz[], $29::timestamptz[])
+                 $24::text[], $25::boolean[], $26::uuid[], $27::text[], $28::bigint[], $29::timestamptz[],
+                 $30::timestamptz[])
          WITH ORDINALITY
          new (id, branch_id, parent_id, depth, jump_id, jump_depth, role, content, parts, model, status, finish_reason,
               prompt_tokens, completion_tokens, total_tokens, usage_estimated, cost, latency_ms, first_token_ms,
-              tool_calls, tool_call_id, reasoning, metadata, edited, origin_id, source_id, created_at, updated_at,
-              place)
+              tool_calls, tool_call_id, reasoning, metadata, edited, origin_id, source_id, source_hash,
+              created_at, updated_at, place)
      ORDER BY place";
 
-const SET_TEXT: &str =
-    "UPDATE messages SET content = $2, parts = $3::json, edited = $4, updated_at = $5 WHERE id = $1";
+const SET_TEXT: &str = "UPDATE messages SET content = $2, parts = $3::json, edited = $4,
+         source_hash = coalesce($5, source_hash), updated_at = $6
+     WHERE id = $1";
 
 /// One statement for all: that nothing leads to them any more is checked at its end.
 const DELETE: &str = "WITH gone AS (DELETE FROM messages WHERE id = ANY ($1) RETURNING total_tokens, cost)
@@ -91,7 +91,7 @@ const CONTEXT: &str = "WITH RECURSIVE path (id, parent_id, place) AS (
      SELECT m.role, m.content, m.parts::text AS parts, m.tool_calls::text AS tool_calls, m.tool_call_id
      FROM path JOIN messages m ON m.id = path.id ORDER BY place DESC";
 
-const IMPORTED: &str = "SELECT id, coalesce(origin_id, id), source_id, content, edited FROM messages
+const IMPORTED: &str = "SELECT id, coalesce(origin_id, id), source_id, source_hash FROM messages
      WHERE conversation_id = $1 AND source_id IS NOT NULL";
 
 #[async_trait]
@@ -110,23 +110,17 @@ impl MessageRows for PostgresRows {
         Ok(())
     }
 
-    async fn set_text(
-        &mut self,
-        id: MessageId,
-        content: &str,
-        parts: Option<&RawValue>,
-        edited: bool,
-        now: DateTime<Utc>,
-    ) -> RowsResult<()> {
+    async fn set_text(&mut self, id: MessageId, text: NewText<'_>) -> RowsResult<()> {
         sqlx::query(SET_TEXT)
             .bind(id)
-            .bind(content)
-            .bind(raw(parts))
-            .bind(edited)
-            .bind(millis(now))
+            .bind(text.content)
+            .bind(raw(text.parts))
+            .bind(text.edited)
+            .bind(text.source_hash)
+            .bind(millis(text.updated_at))
             .execute(self.connection())
             .await?;
-        Ok(texts::replace(self.connection(), id, content).await?)
+        Ok(texts::replace(self.connection(), id, text.content).await?)
     }
 
     async fn delete_messages(&mut self, ids: &[MessageId]) -> RowsResult<Removed> {
@@ -205,19 +199,18 @@ impl MessageRows for PostgresRows {
         records.into_iter().map(ContextRecord::into_context).collect()
     }
 
-    async fn imported_texts(&mut self, conversation: ConversationId) -> RowsResult<Vec<ImportedText>> {
-        let rows: Vec<(MessageId, MessageId, String, String, bool)> = sqlx::query_as(IMPORTED)
+    async fn imported_copies(&mut self, conversation: ConversationId) -> RowsResult<Vec<ImportedCopy>> {
+        let rows: Vec<(MessageId, MessageId, String, Option<i64>)> = sqlx::query_as(IMPORTED)
             .bind(conversation)
             .fetch_all(self.connection())
             .await?;
         Ok(rows
             .into_iter()
-            .map(|(id, origin, source_id, content, edited)| ImportedText {
+            .map(|(id, origin, source_id, source_hash)| ImportedCopy {
                 id,
                 origin,
                 source_id,
-                content,
-                edited,
+                source_hash,
             })
             .collect())
     }
@@ -261,6 +254,7 @@ async fn insert(
         .bind(column(rows, |row| row.edited))
         .bind(column(rows, |row| row.origin_id))
         .bind(column(rows, |row| row.source_id.as_deref()))
+        .bind(column(rows, |row| row.source_hash))
         .bind(column(rows, |row| millis(row.created_at)))
         .bind(column(rows, |row| millis(row.updated_at)))
         .execute(connection)

@@ -28,6 +28,7 @@ pub(in super::super) struct ConversationRecord {
     total_cost: Money,
     preview: Option<String>,
     imported_from: Option<String>,
+    source_hash: Option<i64>,
     created_at: StoredTime,
     updated_at: StoredTime,
     last_message_at: Option<StoredTime>,
@@ -57,10 +58,10 @@ impl ConversationRecord {
     }
 
     pub(in super::super) fn into_row(mut self) -> Result<ConversationRow, DatabaseError> {
-        let search_title = std::mem::take(&mut self.search_title);
         Ok(ConversationRow {
+            search_title: std::mem::take(&mut self.search_title),
+            source_hash: self.source_hash,
             shown: self.into_model()?,
-            search_title,
         })
     }
 }

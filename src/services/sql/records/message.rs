@@ -41,6 +41,7 @@ pub(in super::super) struct MessageRecord {
     edited: bool,
     origin_id: Option<MessageId>,
     source_id: Option<String>,
+    source_hash: Option<i64>,
     created_at: StoredTime,
     updated_at: StoredTime,
 }
@@ -116,6 +117,7 @@ impl MessageRecord {
             edited: self.edited,
             origin_id: self.origin_id,
             source_id: self.source_id,
+            source_hash: self.source_hash,
             created_at: self.created_at.into(),
             updated_at: self.updated_at.into(),
         })

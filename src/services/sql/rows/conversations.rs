@@ -18,6 +18,8 @@ pub struct ConversationRow {
     pub shown: Conversation,
     /// The title as it is searched and sorted.
     pub search_title: String,
+    /// Stands for what the source said of the conversation when it was last imported.
+    pub source_hash: Option<i64>,
 }
 
 /// Conversations, and the users that have them.

@@ -100,6 +100,8 @@ pub struct MessageRow {
     pub origin_id: Option<MessageId>,
     /// The message of the source that it is a copy of, if it was imported.
     pub source_id: Option<String>,
+    /// Stands for what the source said when it was last imported.
+    pub source_hash: Option<i64>,
     /// When it was stored.
     pub created_at: DateTime<Utc>,
     /// When it last changed.
@@ -137,19 +139,32 @@ pub struct Removed {
     pub cost: Money,
 }
 
+/// Another text for a message.
+#[derive(Debug, Clone, Copy)]
+pub struct NewText<'a> {
+    /// The text.
+    pub content: &'a str,
+    /// The content parts, where there is more than text.
+    pub parts: Option<&'a RawValue>,
+    /// Whether the message counts as edited.
+    pub edited: bool,
+    /// Stands for the text if an import brings it; `None` leaves what the last one brought.
+    pub source_hash: Option<i64>,
+    /// When it changed.
+    pub updated_at: DateTime<Utc>,
+}
+
 /// A message that an earlier import made.
 #[derive(Debug, Clone)]
-pub struct ImportedText {
+pub struct ImportedCopy {
     /// The message.
     pub id: MessageId,
     /// What it is a copy of in the end, within what was merged: itself, if no merge made it.
     pub origin: MessageId,
     /// The message of the source that it is a copy of.
     pub source_id: String,
-    /// Its text.
-    pub content: String,
-    /// Whether its text was changed.
-    pub edited: bool,
+    /// Stands for what the source said when it was last imported.
+    pub source_hash: Option<i64>,
 }
 
 /// Writing messages, and walking their tree.
@@ -165,14 +180,7 @@ pub trait MessageRows {
     ) -> RowsResult<()>;
 
     /// Gives a message another text, and makes it searchable by that.
-    async fn set_text(
-        &mut self,
-        id: MessageId,
-        content: &str,
-        parts: Option<&RawValue>,
-        edited: bool,
-        now: DateTime<Utc>,
-    ) -> RowsResult<()>;
+    async fn set_text(&mut self, id: MessageId, text: NewText<'_>) -> RowsResult<()>;
 
     /// Removes messages. What follows them is among them, and no branch forks or ends there any more.
     async fn delete_messages(&mut self, ids: &[MessageId]) -> RowsResult<Removed>;
@@ -199,5 +207,5 @@ pub trait MessageRows {
     async fn context(&mut self, head: MessageId, limit: u32) -> RowsResult<Vec<ContextMessage>>;
 
     /// What earlier imports brought into the conversation.
-    async fn imported_texts(&mut self, conversation: ConversationId) -> RowsResult<Vec<ImportedText>>;
+    async fn imported_copies(&mut self, conversation: ConversationId) -> RowsResult<Vec<ImportedCopy>>;
 }

@@ -21,7 +21,9 @@ mod search;
 pub use answers::{AnswerRows, ClaimRow, RunningAnswer};
 pub use branches::{BranchRow, BranchRows};
 pub use conversations::{ConversationRow, ConversationRows};
-pub use messages::{Edge, ImportedText, Jump, MessageRow, MessageRows, Node, Origin, Removed, jump_below};
+pub use messages::{
+    Edge, ImportedCopy, Jump, MessageRow, MessageRows, NewText, Node, Origin, Removed, jump_below,
+};
 pub use reads::{Figures, MessageReads};
 pub use search::SearchRows;
 

@@ -3,8 +3,6 @@
 use std::ops::DerefMut;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-use serde_json::value::RawValue;
 use sqlx::SqliteConnection;
 
 use super::values::{EMPTY_OBJECT, id_list, millis, raw, stored};
@@ -13,18 +11,20 @@ use crate::models::ids::{BranchId, ConversationId, MessageId, UserId};
 use crate::services::conversations::ContextMessage;
 use crate::services::sql::records::{ContextRecord, MessageRecord, NodeRecord, RemovedRecord};
 use crate::services::sql::rows::{
-    Edge, ImportedText, MessageRow, MessageRows, Node, Origin, Removed, RowsResult,
+    Edge, ImportedCopy, MessageRow, MessageRows, NewText, Node, Origin, Removed, RowsResult,
 };
 
 statements! {
     INSERT = "INSERT INTO messages
          (id, conversation_id, branch_id, parent_id, depth, jump_id, jump_depth, role, content, parts, model, status,
           finish_reason, prompt_tokens, completion_tokens, total_tokens, usage_estimated, cost, latency_ms,
-          first_token_ms, tool_calls, tool_call_id, reasoning, metadata, edited, origin_id, source_id, created_at,
-          updated_at)
+          first_token_ms, tool_calls, tool_call_id, reasoning, metadata, edited, origin_id, source_id,
+          source_hash, created_at, updated_at)
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
-             ?24, ?25, ?26, ?27, ?28, ?29)";
-    SET_TEXT = "UPDATE messages SET content = ?2, parts = ?3, edited = ?4, updated_at = ?5 WHERE id = ?1";
+             ?24, ?25, ?26, ?27, ?28, ?29, ?30)";
+    SET_TEXT = "UPDATE messages SET content = ?2, parts = ?3, edited = ?4,
+         source_hash = coalesce(?5, source_hash), updated_at = ?6
+     WHERE id = ?1";
     SUM = "SELECT count(*) AS messages, coalesce(sum(total_tokens >> 32), 0) AS tokens_high,
          coalesce(sum(total_tokens & 4294967295), 0) AS tokens_low,
          coalesce(sum(cost >> 32), 0) AS cost_high, coalesce(sum(cost & 4294967295), 0) AS cost_low
@@ -58,7 +58,7 @@ statements! {
      )
      SELECT m.role, m.content, m.parts, m.tool_calls, m.tool_call_id
      FROM path JOIN messages m ON m.number = path.number ORDER BY path.number";
-    IMPORTED = "SELECT id, coalesce(origin_id, id), source_id, content, edited FROM messages
+    IMPORTED = "SELECT id, coalesce(origin_id, id), source_id, source_hash FROM messages
      WHERE conversation_id = ?1 AND source_id IS NOT NULL";
 }
 
@@ -80,23 +80,17 @@ where
         Ok(())
     }
 
-    async fn set_text(
-        &mut self,
-        id: MessageId,
-        content: &str,
-        parts: Option<&RawValue>,
-        edited: bool,
-        now: DateTime<Utc>,
-    ) -> RowsResult<()> {
+    async fn set_text(&mut self, id: MessageId, text: NewText<'_>) -> RowsResult<()> {
         sqlx::query(SET_TEXT)
             .bind(id)
-            .bind(content)
-            .bind(raw(parts))
-            .bind(edited)
-            .bind(millis(now))
+            .bind(text.content)
+            .bind(raw(text.parts))
+            .bind(text.edited)
+            .bind(text.source_hash)
+            .bind(millis(text.updated_at))
             .execute(self.connection())
             .await?;
-        Ok(texts::replace(self.connection(), id, content).await?)
+        Ok(texts::replace(self.connection(), id, text.content).await?)
     }
 
     async fn delete_messages(&mut self, ids: &[MessageId]) -> RowsResult<Removed> {
@@ -178,19 +172,18 @@ where
         records.into_iter().map(ContextRecord::into_context).collect()
     }
 
-    async fn imported_texts(&mut self, conversation: ConversationId) -> RowsResult<Vec<ImportedText>> {
-        let rows: Vec<(MessageId, MessageId, String, String, bool)> = sqlx::query_as(IMPORTED)
+    async fn imported_copies(&mut self, conversation: ConversationId) -> RowsResult<Vec<ImportedCopy>> {
+        let rows: Vec<(MessageId, MessageId, String, Option<i64>)> = sqlx::query_as(IMPORTED)
             .bind(conversation)
             .fetch_all(self.connection())
             .await?;
         Ok(rows
             .into_iter()
-            .map(|(id, origin, source_id, content, edited)| ImportedText {
+            .map(|(id, origin, source_id, source_hash)| ImportedCopy {
                 id,
                 origin,
                 source_id,
-                content,
-                edited,
+                source_hash,
             })
             .collect())
     }
@@ -230,6 +223,7 @@ async fn insert(
         .bind(row.edited)
         .bind(row.origin_id)
         .bind(row.source_id.as_deref())
+        .bind(row.source_hash)
         .bind(millis(row.created_at))
         .bind(millis(row.updated_at))
         .execute(connection)

@@ -14,7 +14,7 @@ use crate::store::imports::{branch, chain, conversation, exported, message};
 use crate::store::user::{NEWEST_FIRST, User};
 
 /// Main: a b c. Side, after a: d.
-fn forked() -> ImportedConversation {
+pub(super) fn forked() -> ImportedConversation {
     let mut side = message(Some(0), Role::User, "d", "4");
     side.branch = 1;
     let messages = vec![
@@ -31,14 +31,17 @@ fn forked() -> ImportedConversation {
 }
 
 /// Imports and tells what became of it.
-async fn import<'a>(user: &'a User<'_>, imported: ImportedConversation) -> (Chat<'a>, ImportOutcome) {
+pub(super) async fn import<'a>(
+    user: &'a User<'_>,
+    imported: ImportedConversation,
+) -> (Chat<'a>, ImportOutcome) {
     let done = user.store.import_conversation(&user.caller, imported).await;
     let (id, outcome) = done.expect("an import");
     (user.open(id), outcome)
 }
 
 /// The texts of each branch by its name.
-async fn paths(chat: &Chat<'_>) -> Vec<(String, Vec<String>)> {
+pub(super) async fn paths(chat: &Chat<'_>) -> Vec<(String, Vec<String>)> {
     let mut paths = Vec::new();
     for branch in chat.branches().await {
         paths.push((branch.name, chat.texts(branch.id).await));
@@ -46,7 +49,7 @@ async fn paths(chat: &Chat<'_>) -> Vec<(String, Vec<String>)> {
     paths
 }
 
-fn path(name: &str, texts: &[&str]) -> (String, Vec<String>) {
+pub(super) fn path(name: &str, texts: &[&str]) -> (String, Vec<String>) {
     (
         name.to_owned(),
         texts.iter().map(|text| (*text).to_owned()).collect(),

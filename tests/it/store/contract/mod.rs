@@ -10,6 +10,7 @@ pub mod conversations;
 pub mod deletes;
 pub mod edits;
 pub mod import;
+pub mod imports_again;
 pub mod isolation;
 pub mod lists;
 pub mod merge;
@@ -24,7 +25,7 @@ macro_rules! store_contract_suite {
     ($store:ident) => {
         $crate::store::store_contract_suite!(
             $store: conversations, lists, branches, messages, edits, deletes, merge, merge_refusals, answers, tools,
-                search, import, isolation, parallel
+                search, import, imports_again, isolation, parallel
         );
     };
     ($store:ident: $($group:ident),+) => {
@@ -204,6 +205,22 @@ macro_rules! contract_group {
             what_was_merged_between_two_imports_is_not_merged_after_them,
             limits_do_not_bind_what_is_imported_but_what_follows,
             a_deleted_copy_is_made_anew,
+        }
+    };
+    (imports_again, $store:ident) => {
+        $crate::store::contract_group! {
+            @stamp imports_again, $store:
+            a_text_that_was_edited_here_stays,
+            a_text_that_was_not_edited_here_follows_its_source,
+            an_image_that_changed_reaches_the_copy,
+            what_is_said_of_a_conversation_follows_its_source,
+            a_copy_that_changed_is_updated_then,
+            another_choice_of_the_main_leaf_makes_no_branches,
+            a_leaf_that_is_new_or_grew_is_followed,
+            an_edited_question_is_a_new_branch,
+            a_forged_origin_loses_nothing,
+            branches_are_found_without_walking_every_path,
+            a_copy_has_bounds,
         }
     };
     (isolation, $store:ident) => {

@@ -42,6 +42,7 @@ impl Model {
         let copy = C(self.conversations.len());
         self.conversations.push(Conversation {
             copy_of: Some(source),
+            source_fields: Some(original.fields()),
             messages: [].into(),
             branches: [].into(),
             ..original.clone()
@@ -81,18 +82,22 @@ impl Model {
             self.fill_message(&original, copy, *number, message);
         }
         let here = &mut self.conversations[copy.0];
-        if here.title.is_none() {
-            here.title = original.title;
+        // What is said of the conversation as a whole follows its source until something of it is changed here.
+        if here.source_fields.as_ref() == Some(&here.fields()) {
+            (here.title, here.archived) = original.fields();
+            here.source_fields = Some(original.fields());
         }
     }
 
-    /// Copies a message if it is not there; else its text, if that changed, unless it was edited here.
+    /// Copies a message if it is not there; else its text, if that changed, unless it was changed here.
     fn fill_message(&mut self, original: &Conversation, copy: C, number: M, message: &Message) {
         let here = &mut self.conversations[copy.0];
         if let Some(known) = find_copy(here, number) {
             let known = here.messages.get_mut(&known).expect("the copy");
-            if known.text != message.text && (message.edited || !known.edited) {
+            let last = known.source_text.as_ref();
+            if last == Some(&known.text) && known.text != message.text {
                 known.text.clone_from(&message.text);
+                known.source_text = Some(message.text.clone());
                 known.edited = message.edited;
             }
             return;
@@ -112,8 +117,9 @@ impl Model {
                 ended => ended,
             },
             merged_from,
-            origin: message.merged_from.map(|(_, merged)| origin(here, merged)),
+            origin: original_in_file(original, number).map(|merged| origin(here, merged)),
             source: Some(number),
+            source_text: Some(message.text.clone()),
             ..message.clone()
         };
         let number = self.next_message();
@@ -176,9 +182,36 @@ fn copied_message(here: &Conversation, source: M) -> M {
     find_copy(here, source).expect("parents are copied before their children")
 }
 
-/// What a merged message is a copy of in the end, as far as the file tells: it names the message that was merged, and
-/// where that one came from is known only if it is there.
-fn origin(here: &Conversation, merged: M) -> M {
-    let copy = find_copy(here, merged);
-    copy.map_or(merged, |copy| here.messages[&copy].origin.unwrap_or(copy))
+/// The message of a file that a merged one is a copy of: the one that it names, or the first that names the same one, if
+/// that says the same still.
+fn original_in_file(file: &Conversation, number: M) -> Option<M> {
+    let message = &file.messages[&number];
+    let (_, merged) = message.merged_from?;
+    let names_it = |other: &&Message| other.merged_from.is_some_and(|(_, named)| named == merged);
+    let (original, said) = match file.messages.get_key_value(&merged) {
+        Some(known) => known,
+        None => file.messages.iter().find(|(_, other)| names_it(other))?,
+    };
+    let says = |message: &Message| {
+        (
+            message.role,
+            message.text.clone(),
+            message.calls.clone(),
+            message.call.clone(),
+        )
+    };
+    (*original < number && says(said) == says(message)).then_some(*original)
+}
+
+/// What a copy of a message of the file is a copy of in the end.
+fn origin(here: &Conversation, original: M) -> M {
+    let copy = copied_message(here, original);
+    here.messages[&copy].origin.unwrap_or(copy)
+}
+
+impl Conversation {
+    /// What an import brings beside messages and branches.
+    fn fields(&self) -> (Option<String>, bool) {
+        (self.title.clone(), self.archived)
+    }
 }

@@ -70,6 +70,7 @@ impl Model {
             merged_from: Some((source, original)),
             origin: Some(here.messages[&original].origin.unwrap_or(original)),
             source: None,
+            source_text: None,
             ..here.messages[&original].clone()
         };
         here.messages.insert(number, copy);

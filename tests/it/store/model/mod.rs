@@ -80,6 +80,8 @@ pub struct Conversation {
     pub archived: bool,
     /// What it is a copy of.
     pub copy_of: Option<C>,
+    /// The title and whether it was put away, as it was imported the last time.
+    pub source_fields: Option<(Option<String>, bool)>,
     /// What is said in it.
     pub messages: BTreeMap<M, Message>,
     /// Its branches.
@@ -113,6 +115,8 @@ pub struct Message {
     pub origin: Option<M>,
     /// The message of another conversation that it is an imported copy of.
     pub source: Option<M>,
+    /// The text that it was imported with, the last time.
+    pub source_text: Option<String>,
 }
 
 /// A branch.
@@ -279,5 +283,6 @@ fn said(parent: Option<M>, role: Role, text: &str) -> Message {
         merged_from: None,
         origin: None,
         source: None,
+        source_text: None,
     }
 }

@@ -157,6 +157,7 @@ impl Model {
             title,
             archived: false,
             copy_of: None,
+            source_fields: None,
             messages: [].into(),
             branches: [(main, branch)].into(),
             active: main,

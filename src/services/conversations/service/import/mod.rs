@@ -6,6 +6,7 @@
 //!
 //! An import may be repeated: conversations that are there already are brought up to date, not doubled.
 
+mod places;
 mod spool;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use tokio::sync::mpsc;
 
+pub(super) use self::places::ImportPlaces;
 use self::spool::{Spool, blocking};
 use super::ConversationService;
 use crate::models::conversation::{ImportReport, ImportResult, ImportStatus};
@@ -22,10 +24,6 @@ use crate::services::auth::Caller;
 use crate::services::conversations::ImportOutcome;
 use crate::services::conversations::transfer::import::{ImportError, ImportProblem, ImportedConversation};
 use crate::utils::errors::{ApiError, ErrorCode};
-
-/// Imports that are in work at once; one more is refused. Each may hold three conversations in memory, and a file
-/// on disk.
-pub(super) const MAX_IMPORTS: usize = 4;
 
 /// Conversations of one file: with their results they are an answer of some 30 MB.
 const MAX_CONVERSATIONS: usize = 100_000;
@@ -47,7 +45,8 @@ impl ConversationService {
     /// stored stays, and the rest is not looked at.
     ///
     /// # Errors
-    /// Those of the upload; `OVERLOADED` if there are too many imports; what is no JSON, holds no conversation or
+    /// Those of the upload; `OVERLOADED` if there are too many imports, `RATE_LIMIT_EXCEEDED` if there are too many of
+    /// this user's; what is no JSON, holds no conversation or
     /// more than 100,000; a failing store. What was stored before stays. What is wrong with a single conversation
     /// is in the report.
     pub async fn import(
@@ -56,13 +55,9 @@ impl ConversationService {
         upload: impl Stream<Item = Result<Bytes, ApiError>> + Unpin,
         request_id: &str,
     ) -> Result<ImportReport, ApiError> {
-        let place = self.imports.clone().try_acquire_owned().map_err(|_| {
-            ApiError::new(
-                ErrorCode::Overloaded,
-                "Too many files are being imported. Try again shortly.",
-            )
-        })?;
-        let spool = Arc::new(Spool::write(&self.settings.data_dir, place, upload).await?);
+        let place = self.imports.take(caller.user_id)?;
+        let spool = Spool::write(&self.settings.data_dir, place, upload).await?;
+        let spool = Arc::new(spool.admit(self.imports.storing().await?));
         let checked = spool.clone();
         blocking(move || checked.check()).await?.map_err(refusal)?;
         let (sender, found) = mpsc::channel(1);

@@ -11,14 +11,16 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::Found;
+use super::places::FilePlace;
 use crate::services::conversations::transfer::import::{ImportError, ImportSummary, check_syntax, read};
 use crate::utils::errors::{ApiError, ErrorCode};
 
 /// An upload on disk, without a name: it is gone when it is dropped, and when the process stops. It holds its
-/// place among the imports for as long as any thread works with it.
+/// places among the imports for as long as any thread works with it.
 pub(super) struct Spool {
     file: File,
-    _place: OwnedSemaphorePermit,
+    _place: FilePlace,
+    _storing: Option<OwnedSemaphorePermit>,
 }
 
 impl Spool {
@@ -28,7 +30,7 @@ impl Spool {
     /// Those of the upload; `STORE_UNAVAILABLE` if the disk does not take it.
     pub(super) async fn write(
         folder: &Path,
-        place: OwnedSemaphorePermit,
+        place: FilePlace,
         mut pieces: impl Stream<Item = Result<Bytes, ApiError>> + Unpin,
     ) -> Result<Self, ApiError> {
         let folder = folder.to_owned();
@@ -42,7 +44,16 @@ impl Spool {
         Ok(Self {
             file: file.into_std().await,
             _place: place,
+            _storing: None,
         })
+    }
+
+    /// The same with a place among those that are being stored.
+    pub(super) fn admit(self, storing: OwnedSemaphorePermit) -> Self {
+        Self {
+            _storing: Some(storing),
+            ..self
+        }
     }
 
     /// Makes sure that the whole of it is JSON. Blocks.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 
 use crate::models::branch::BranchStatus;
-use crate::models::message::{MessageStatus, MessageUsage, Role};
+use crate::models::message::{MergedFrom, MessageStatus, MessageUsage, Role};
 
 /// A conversation that was read from a file.
 ///
@@ -32,8 +32,10 @@ pub struct ImportedConversation {
     pub updated_at: Option<DateTime<Utc>>,
     /// At most [`MAX_MESSAGES`](super::MAX_MESSAGES), parents before children.
     pub messages: Vec<ImportedMessage>,
-    /// At least one; the main one first.
+    /// At least one and at most [`MAX_BRANCHES`](super::MAX_BRANCHES); the main one first.
     pub branches: Vec<ImportedBranch>,
+    /// Whether the source has no branches of its own, and each stands for a leaf of its tree.
+    pub branches_are_leaves: bool,
     /// The index of the branch that new messages go to.
     pub active_branch: usize,
 }
@@ -49,9 +51,9 @@ pub struct ImportedMessage {
     pub branch: usize,
     /// Who speaks.
     pub role: Role,
-    /// The text.
+    /// The text, at most [`MAX_CONTENT_BYTES`](super::MAX_CONTENT_BYTES).
     pub content: String,
-    /// The `OpenAI` content parts, where it is more than text.
+    /// The `OpenAI` content parts, where it is more than text; as bounded as the text.
     pub parts: Option<Box<RawValue>>,
     /// The model that wrote it, at most 100 characters.
     pub model: Option<String>,
@@ -59,7 +61,7 @@ pub struct ImportedMessage {
     pub status: MessageStatus,
     /// Why the model stopped.
     pub finish_reason: Option<String>,
-    /// What it used and cost. The sums over a conversation fit 63 bits.
+    /// What it used and cost, so bounded that it can be added up with what a user's other messages did.
     pub usage: Option<MessageUsage>,
     /// Milliseconds from the start of the answer to its end.
     pub latency_ms: Option<u64>,
@@ -73,7 +75,7 @@ pub struct ImportedMessage {
     pub reasoning: Option<String>,
     /// A JSON object as the file has it (`merged_from` included); `None` for an empty one.
     pub metadata: Option<Box<RawValue>>,
-    /// What the message is a copy of, by ids of the file; they may name what is not in it any more.
+    /// What the message is said to be a copy of, by ids of the file; they may name what is not in it any more.
     pub merged_from: Option<MergedFrom>,
     /// Whether its text was changed after it was written.
     pub edited: bool,
@@ -83,21 +85,12 @@ pub struct ImportedMessage {
     pub updated_at: Option<DateTime<Utc>>,
 }
 
-/// The original of a message that a merge copied, by the ids of the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MergedFrom {
-    /// The branch that was merged.
-    pub branch: String,
-    /// The message that was copied.
-    pub message: String,
-}
-
 /// A branch that was read from a file.
 #[derive(Debug, Clone)]
 pub struct ImportedBranch {
     /// Its id there, or what stands for one; unique in the conversation.
     pub source_id: String,
-    /// At most 200 characters.
+    /// At most 100 characters.
     pub name: String,
     /// What has become of it.
     pub status: BranchStatus,

@@ -5,13 +5,15 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::ops::RangeInclusive;
 
 use chrono::{DateTime, Datelike, Utc};
 use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::models::message::MessageUsage;
+use crate::services::conversations::{
+    MAX_METADATA_BYTES, MAX_METADATA_DEPTH, MAX_MODEL_CHARS, MAX_TITLE_CHARS, YEARS,
+};
+use crate::utils::json::depth;
 
 /// Largest conversation, in bytes of its JSON. Memory is a small multiple of it.
 pub const MAX_CONVERSATION_BYTES: usize = 64 << 20;
@@ -19,23 +21,23 @@ pub const MAX_CONVERSATION_BYTES: usize = 64 << 20;
 /// Most messages of a conversation.
 pub const MAX_MESSAGES: usize = 100_000;
 
-/// Characters of titles, names and ids.
-const MAX_NAME_CHARS: usize = 200;
+/// Most branches of a conversation: twice what `MAX_BRANCHES_PER_CONVERSATION` can be set to, since each costs two
+/// statements while others wait.
+pub const MAX_BRANCHES: usize = 2_000;
 
-/// Characters of the names of models and finish reasons.
-const MAX_MODEL_CHARS: usize = 100;
+/// Most bytes of one message's text, and of its parts, thoughts and tool calls each: what a request to add one may have at
+/// all, by default.
+pub const MAX_CONTENT_BYTES: usize = 1 << 20;
 
-/// Bytes of metadata, without white space between values.
-const MAX_METADATA_BYTES: usize = 10_000;
+/// Characters of an id that is kept.
+const MAX_ID_CHARS: usize = 200;
 
 /// Bytes that a merge adds to the metadata of a copy, at most: where it was copied from.
 const MERGED_FROM_BYTES: usize = 200;
 
-/// Deepest nesting of JSON that passes through unread: as deep as it can be read again.
-const MAX_DEPTH: usize = 120;
-
-/// The years of times.
-pub(super) const YEARS: RangeInclusive<i32> = 1..=9999;
+/// Deepest nesting of content parts and tool calls: as deep as they can be read again. This is more than metadata may
+/// have, since a model's answer was never refused for it.
+const MAX_UNREAD_DEPTH: usize = 120;
 
 /// Why a conversation is refused: a sentence for the person who imports, naming the field.
 #[derive(Debug, PartialEq, Eq)]
@@ -119,12 +121,17 @@ impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for Bounded<T,
 
 /// The source of a conversation, or the id of a part of it.
 pub(super) fn check_source(source: &str) -> Result<(), Refusal> {
-    check_name("id", source)
+    check_id("id", source)
 }
 
-/// A title, or the name of a branch: bounded, and on its lines.
-pub(super) fn check_name(field: impl fmt::Display, name: &str) -> Result<(), Refusal> {
-    check_chars(&field, name, MAX_NAME_CHARS)?;
+/// An id that is kept.
+pub(super) fn check_id(field: impl fmt::Display, id: &str) -> Result<(), Refusal> {
+    check_name(field, id, MAX_ID_CHARS)
+}
+
+/// A title, an id, or the name of a branch: bounded, and on its lines.
+pub(super) fn check_name(field: impl fmt::Display, name: &str, max_chars: usize) -> Result<(), Refusal> {
+    check_chars(&field, name, max_chars)?;
     if name.chars().any(|c| c.is_control() && c != '\t' && c != '\n') {
         return Err(Refusal::field(field, "must not hold control characters"));
     }
@@ -172,7 +179,8 @@ pub(super) fn metadata(
     if !raw.get().starts_with('{') {
         return Err(Refusal::field(field, "must be an object"));
     }
-    let bytes = check_depth(&field, raw)?;
+    check_depth(&field, raw, MAX_METADATA_DEPTH)?;
+    let bytes = bytes_without_space(raw);
     if bytes > MAX_METADATA_BYTES + MERGED_FROM_BYTES {
         return Err(Refusal::field(
             field,
@@ -182,32 +190,46 @@ pub(super) fn metadata(
     Ok((bytes > "{}".len()).then(|| raw.to_owned()))
 }
 
-/// Refuses JSON that is nested too deeply to be read again; tells its bytes without white space.
-pub(super) fn check_depth(field: impl fmt::Display, raw: &RawValue) -> Result<usize, Refusal> {
-    let (mut bytes, mut depth, mut deepest) = (0, 0_usize, 0);
-    let (mut in_string, mut escaped) = (false, false);
+/// JSON that passes through unread: bounded, and not nested too deeply to be read again.
+pub(super) fn check_unread(field: impl fmt::Display, raw: &RawValue) -> Result<(), Refusal> {
+    check_bytes(&field, raw.get())?;
+    check_depth(field, raw, MAX_UNREAD_DEPTH)
+}
+
+/// A part of what a message says.
+pub(super) fn check_bytes(field: impl fmt::Display, text: &str) -> Result<(), Refusal> {
+    if text.len() > MAX_CONTENT_BYTES {
+        return Err(Refusal::field(
+            field,
+            format_args!("has more than {} MiB", MAX_CONTENT_BYTES >> 20),
+        ));
+    }
+    Ok(())
+}
+
+fn check_depth(field: impl fmt::Display, raw: &RawValue, max: usize) -> Result<(), Refusal> {
+    if depth(raw.get()) > max {
+        return Err(Refusal::field(
+            field,
+            format_args!("is nested more than {max} deep"),
+        ));
+    }
+    Ok(())
+}
+
+/// The bytes of JSON, but for white space between its values.
+fn bytes_without_space(raw: &RawValue) -> usize {
+    let (mut bytes, mut in_string, mut escaped) = (0, false, false);
     for byte in raw.get().bytes() {
         bytes += usize::from(in_string || !byte.is_ascii_whitespace());
         if in_string {
             in_string = byte != b'"' || escaped;
             escaped = byte == b'\\' && !escaped;
-            continue;
+        } else {
+            in_string = byte == b'"';
         }
-        match byte {
-            b'"' => in_string = true,
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        deepest = deepest.max(depth);
     }
-    if deepest > MAX_DEPTH {
-        return Err(Refusal::field(
-            field,
-            format_args!("is nested more than {MAX_DEPTH} deep"),
-        ));
-    }
-    Ok(bytes)
+    bytes
 }
 
 /// What a title in a foreign file becomes: one line, cut where ours end.
@@ -215,35 +237,10 @@ pub(super) fn clean_title(title: &str) -> Option<String> {
     let line: String = title
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
-        .take(MAX_NAME_CHARS)
+        .take(MAX_TITLE_CHARS)
         .collect();
     let line = line.trim();
     (!line.is_empty()).then(|| line.to_owned())
-}
-
-/// The sums over a conversation's answers, kept within what a database counts in.
-#[derive(Debug, Default)]
-pub(super) struct Totals {
-    tokens: i64,
-    nano_dollars: i64,
-}
-
-impl Totals {
-    /// Adds one answer's usage.
-    pub(super) fn add(&mut self, field: impl fmt::Display, usage: &MessageUsage) -> Result<(), Refusal> {
-        self.try_add(usage)
-            .ok_or_else(|| Refusal::field(field, "is too large to be added up"))
-    }
-
-    fn try_add(&mut self, usage: &MessageUsage) -> Option<()> {
-        let tokens = [usage.prompt_tokens, usage.completion_tokens, usage.total_tokens];
-        for count in tokens {
-            self.tokens = self.tokens.checked_add_unsigned(count)?;
-        }
-        let cost = usage.cost_usd.map_or(0, |cost| cost.nano());
-        self.nano_dollars = self.nano_dollars.checked_add(cost)?;
-        Some(())
-    }
 }
 
 #[cfg(test)]
@@ -264,7 +261,7 @@ mod tests {
     #[test]
     fn measures_metadata_without_white_space() {
         let spaced = raw(&format!(r#"{{ "a b\"" :{}"x" }}"#, " ".repeat(20_000)));
-        assert_eq!(check_depth("m", &spaced), Ok(r#"{"a b\"":"x"}"#.len()));
+        assert_eq!(bytes_without_space(&spaced), r#"{"a b\"":"x"}"#.len());
         assert!(metadata("m", Some(&spaced)).is_ok());
         let large = raw(&format!(r#"{{"a":"{}"}}"#, "x".repeat(11_000)));
         assert!(metadata("m", Some(&large)).is_err());

@@ -19,6 +19,7 @@ mod imported;
 mod limits;
 mod nesting;
 mod own;
+mod totals;
 mod tree;
 
 #[cfg(test)]
@@ -33,8 +34,10 @@ use uuid::Uuid;
 
 use crate::utils::json::replace_unstorable_escapes;
 
-pub use imported::{ImportedBranch, ImportedConversation, ImportedMessage, MergedFrom};
-pub use limits::{MAX_CONVERSATION_BYTES, MAX_MESSAGES};
+pub use imported::{ImportedBranch, ImportedConversation, ImportedMessage};
+pub use limits::{MAX_BRANCHES, MAX_CONTENT_BYTES, MAX_CONVERSATION_BYTES, MAX_MESSAGES};
+pub use totals::MAX_TOTAL;
+pub use tree::{Ancestry, Paths};
 
 use elements::{Element, Elements, skip_byte_order_mark};
 use limits::{Refusal, lenient};

@@ -39,14 +39,15 @@ pub(super) fn ancestors_first(
 
 /// Which branch reaches which node first. Claiming all paths takes time in proportion to the tree.
 #[derive(Debug)]
-pub(super) struct Paths<'a> {
+pub struct Paths<'a> {
     parents: &'a [Option<usize>],
     owners: Vec<Option<usize>>,
 }
 
 impl<'a> Paths<'a> {
     /// `parents` must be free of cycles.
-    pub(super) fn new(parents: &'a [Option<usize>]) -> Self {
+    #[must_use]
+    pub fn new(parents: &'a [Option<usize>]) -> Self {
         Self {
             parents,
             owners: vec![None; parents.len()],
@@ -55,7 +56,7 @@ impl<'a> Paths<'a> {
 
     /// Gives a branch the part of its path that no other has yet. Answers where it leaves those before it:
     /// `None` if nothing is shared, `head` itself if nothing is its own.
-    pub(super) fn claim(&mut self, head: usize, branch: usize) -> Option<usize> {
+    pub fn claim(&mut self, head: usize, branch: usize) -> Option<usize> {
         let mut next = Some(head);
         while let Some(node) = next {
             if self.owners[node].is_some() {
@@ -68,14 +69,15 @@ impl<'a> Paths<'a> {
     }
 
     /// The branch that claimed a node.
-    pub(super) fn owner(&self, node: usize) -> Option<usize> {
+    #[must_use]
+    pub fn owner(&self, node: usize) -> Option<usize> {
         self.owners[node]
     }
 }
 
 /// Tells in constant time whether a node is on the path to another.
 #[derive(Debug)]
-pub(super) struct Ancestry {
+pub struct Ancestry {
     /// Numbers of the nodes, such that those of a subtree follow each other, its root first.
     numbers: Vec<usize>,
     /// Nodes of each subtree.
@@ -84,7 +86,8 @@ pub(super) struct Ancestry {
 
 impl Ancestry {
     /// `parents` must have parents before children.
-    pub(super) fn new(parents: &[Option<usize>]) -> Self {
+    #[must_use]
+    pub fn new(parents: &[Option<usize>]) -> Self {
         let mut sizes = vec![1; parents.len()];
         for (node, parent) in parents.iter().enumerate().rev() {
             if let Some(parent) = *parent {
@@ -109,7 +112,8 @@ impl Ancestry {
     }
 
     /// Whether `node` is on the path from the root to `end`, both included.
-    pub(super) fn is_on_path(&self, node: usize, end: usize) -> bool {
+    #[must_use]
+    pub fn is_on_path(&self, node: usize, end: usize) -> bool {
         let first = self.numbers[node];
         (first..first + self.sizes[node]).contains(&self.numbers[end])
     }

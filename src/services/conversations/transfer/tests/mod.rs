@@ -7,10 +7,10 @@ use std::ops::ControlFlow;
 use proptest::prelude::*;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::import::{ImportedConversation, MergedFrom, check_syntax, read};
+use super::import::{ImportedConversation, check_syntax, read};
 use crate::models::branch::Branch;
 use crate::models::conversation::ConversationStatus;
-use crate::models::message::{Message, MessageStatus, MessageUsage, Role};
+use crate::models::message::{MergedFrom, Message, MessageStatus, MessageUsage, Role};
 use crate::models::money::Money;
 
 pub(super) use samples::{Sample, message, time};
@@ -109,7 +109,7 @@ fn varied(n: usize, parent: Option<usize>, seed: u32, text: &str) -> Message {
             prompt_tokens: u64::from(seed),
             completion_tokens: 2,
             total_tokens: u64::from(seed) + 2,
-            cost_usd: is(5).then(|| Money::from_nano(i64::from(seed) * 1_000_003)),
+            cost_usd: is(5).then(|| Money::from_nano(i64::from(seed) * 103)),
             estimated: is(6),
         });
     }
@@ -202,8 +202,8 @@ fn provenance_of_a_merge_comes_back() {
     assert_eq!(
         imported.messages[1].merged_from,
         Some(MergedFrom {
-            branch: from.to_string(),
-            message: original.to_string(),
+            branch_id: from,
+            message_id: original,
         })
     );
     assert_eq!(difference(&sample, &imported), None);

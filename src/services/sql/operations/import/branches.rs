@@ -4,202 +4,311 @@
 //! nobody wrote to it here, that is as long as its head is on the path that the source has now. One that was written to
 //! stays as it is, and what is new at the source goes to a further copy beside it. So everything imported is on the path
 //! of some branch, nothing that was done here is moved, and importing the same twice is the same as once.
+//!
+//! Where the source has no branches, and each stands for a leaf, there is nothing else to know one by: another choice of the
+//! main leaf would make other branches of the same tree. So a leaf that is reached is left alone, one that grew is followed
+//! by the branch that ended above it, whichever it was, and any other is a new branch.
+//!
+//! All of it takes time in proportion to the tree: the transaction keeps others waiting.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
-
-use super::super::Surroundings;
-use super::super::branches::heirs;
-use super::{further_copy, new_branch};
-use crate::models::ids::{BranchId, MessageId};
+use super::tree::Tree;
+use super::{Import, branch_row};
+use crate::models::branch::BranchStatus;
+use crate::models::ids::BranchId;
 use crate::services::conversations::StoreError;
-use crate::services::conversations::transfer::import::{ImportedBranch, ImportedConversation};
-use crate::services::sql::rows::{BranchRow, ConversationRow, Edge, Rows};
+use crate::services::conversations::transfer::import::{
+    Ancestry, ImportedBranch, ImportedConversation, MAX_BRANCHES, Paths,
+};
+use crate::services::sql::rows::BranchRow;
 
 /// Follows the source of a branch in the names of its further copies.
 const FURTHER: char = '+';
 
-/// The branches of a copy.
-pub(super) struct Branches<'a> {
-    around: &'a Surroundings,
-    rows: Vec<BranchRow>,
-    /// Those that were written to here, so that a further copy follows their source.
-    left_behind: HashSet<BranchId>,
+/// The branches of a copy as an import leaves them.
+pub(super) struct Branches<'t> {
+    tree: &'t Tree,
+    ancestry: Ancestry,
+    all: Vec<Ending>,
+    /// Those of an import, by their sources; and of those that are known by their ends alone, by these.
+    by_source: HashMap<String, usize>,
+    by_head: HashMap<usize, usize>,
+    /// Whether some branch reaches a message.
+    reached: Vec<bool>,
+    is_first_import: bool,
+    are_leaves: bool,
+    /// The branch that stands for each of the file, if there is one that does.
+    stand_ins: Vec<Option<usize>>,
 }
 
-impl<'a> Branches<'a> {
-    pub(super) async fn load(
-        rows: &mut dyn Rows,
-        around: &'a Surroundings,
-        conversation: &ConversationRow,
+/// A branch and where it ends.
+struct Ending {
+    row: BranchRow,
+    head: Option<usize>,
+    change: Change,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Change {
+    None,
+    Moved,
+    Made,
+}
+
+impl<'t> Branches<'t> {
+    /// Decides where each branch ends; nothing is written yet.
+    pub(super) fn plan(
+        import: &Import<'_>,
+        imported: &ImportedConversation,
+        there: Vec<BranchRow>,
+        tree: &'t Tree,
     ) -> Result<Self, StoreError> {
-        let rows = rows.branch_rows(conversation.shown.id).await?;
-        Ok(Self {
-            around,
-            rows,
-            left_behind: HashSet::new(),
+        let mut branches = Self {
+            tree,
+            ancestry: Ancestry::new(&tree.parents),
+            all: Vec::with_capacity(there.len().max(imported.branches.len())),
+            by_source: HashMap::new(),
+            by_head: HashMap::new(),
+            reached: vec![false; tree.ids.len()],
+            is_first_import: there.is_empty(),
+            are_leaves: imported.branches_are_leaves,
+            stand_ins: Vec::with_capacity(imported.branches.len()),
+        };
+        branches.add_known(there);
+        let known = branches.all.len();
+        for branch in &imported.branches {
+            let stand_in = branches.stand_in(import, branch);
+            branches.stand_ins.push(stand_in);
+        }
+        if branches.all.len() > known.max(MAX_BRANCHES) {
+            return Err(StoreError::LimitReached {
+                what: "branches of an imported conversation",
+                limit: u32::try_from(MAX_BRANCHES).unwrap_or(u32::MAX),
+                current: known as u64,
+            });
+        }
+        Ok(branches)
+    }
+
+    fn add_known(&mut self, rows: Vec<BranchRow>) {
+        let nodes: HashMap<_, _> = self
+            .tree
+            .ids
+            .iter()
+            .enumerate()
+            .map(|(at, id)| (*id, at))
+            .collect();
+        for row in rows {
+            let head = row.head.and_then(|head| nodes.get(&head).copied());
+            self.push(Ending {
+                row,
+                head,
+                change: Change::None,
+            });
+        }
+    }
+
+    fn push(&mut self, ending: Ending) -> usize {
+        let (at, head) = (self.all.len(), ending.head);
+        if let Some(source) = &ending.row.source_id {
+            self.by_source.entry(source.clone()).or_insert(at);
+            if let Some(head) = head {
+                self.by_head.entry(head).or_insert(at);
+            }
+        }
+        self.all.push(ending);
+        self.reach(head);
+        at
+    }
+
+    /// Notes that a branch ends there. What is above a message that was reached is so too.
+    fn reach(&mut self, head: Option<usize>) {
+        let mut next = head;
+        while let Some(node) = next.filter(|node| !self.reached[*node]) {
+            self.reached[node] = true;
+            next = self.tree.parents[node];
+        }
+    }
+
+    /// The branch that has what a branch of the file has: one that follows it, one that has it all already, or a new one.
+    fn stand_in(&mut self, import: &Import<'_>, branch: &ImportedBranch) -> Option<usize> {
+        let (fork, head) = (self.tree.node(branch.fork), self.tree.node(branch.head));
+        let first = self.first_copy(branch);
+        if let Some(at) = first.filter(|at| self.can_follow(*at, head)) {
+            self.follow(import, at, fork, head);
+            return first;
+        }
+        if first.is_none() && (self.is_first_import || !self.are_leaves) {
+            let row = branch_row(import, branch);
+            return Some(self.insert(row, fork, head));
+        }
+        let Some(head) = head.filter(|head| !self.reached[*head]) else {
+            return first;
+        };
+        let fork = self.tree.upwards(head).find(|node| self.reached[*node]);
+        let row = match self.further_copy(branch, fork, head) {
+            Ok(at) => {
+                self.follow(import, at, None, Some(head));
+                return Some(at);
+            }
+            Err(source_id) => self.further_row(import, branch, source_id),
+        };
+        Some(self.insert(row, fork, Some(head)))
+    }
+
+    /// The branch here that a branch of the file was at first. There is always one main branch, whatever it was called
+    /// elsewhere.
+    fn first_copy(&self, branch: &ImportedBranch) -> Option<usize> {
+        if branch.is_main {
+            return self.all.iter().position(|ending| ending.row.is_main);
+        }
+        let known = self.by_source.get(&branch.source_id).copied();
+        known.filter(|_| !self.are_leaves)
+    }
+
+    /// The branch that goes on for one that was written to here, or what its source is called for the next one.
+    fn further_copy(
+        &self,
+        branch: &ImportedBranch,
+        fork: Option<usize>,
+        head: usize,
+    ) -> Result<usize, String> {
+        let mut source_id = branch.source_id.clone();
+        if self.are_leaves {
+            let above = fork.and_then(|fork| self.by_head.get(&fork));
+            return above.copied().ok_or(source_id);
+        }
+        loop {
+            source_id.push(FURTHER);
+            match self.by_source.get(&source_id) {
+                Some(at) if self.can_follow(*at, Some(head)) => return Ok(*at),
+                Some(_) => {}
+                None => return Err(source_id),
+            }
+        }
+    }
+
+    fn further_row(&self, import: &Import<'_>, branch: &ImportedBranch, source_id: String) -> BranchRow {
+        let name = match self.are_leaves {
+            // The numbers of the file are those of its leaves, and others are here already.
+            true => format!("Branch {}", self.all.len() + 1),
+            false => branch.name.clone(),
+        };
+        BranchRow {
+            name,
+            status: BranchStatus::Active,
+            is_main: false,
+            source_id: Some(source_id),
+            created_at: import.now,
+            updated_at: import.now,
+            ..branch_row(import, branch)
+        }
+    }
+
+    /// Whether a branch gets to that head by moving down, or stays.
+    fn can_follow(&self, at: usize, head: Option<usize>) -> bool {
+        match (self.all[at].head, head) {
+            (None, _) => true,
+            (Some(from), Some(to)) => self.ancestry.is_on_path(from, to),
+            (Some(_), None) => false,
+        }
+    }
+
+    fn follow(&mut self, import: &Import<'_>, at: usize, fork: Option<usize>, head: Option<usize>) {
+        let ending = &mut self.all[at];
+        if ending.head == head {
+            return;
+        }
+        if let Some(from) = ending.head {
+            if self.by_head.get(&from) == Some(&at) {
+                self.by_head.remove(&from);
+            }
+        } else if !ending.row.is_main {
+            ending.row.fork = fork.map(|fork| self.tree.ids[fork]);
+        }
+        ending.row.updated_at = import.now;
+        ending.head = head;
+        if ending.change == Change::None {
+            ending.change = Change::Moved;
+        }
+        if let Some(head) = head {
+            self.by_head.insert(head, at);
+        }
+        self.reach(head);
+    }
+
+    fn insert(&mut self, mut row: BranchRow, fork: Option<usize>, head: Option<usize>) -> usize {
+        row.fork = fork.filter(|_| !row.is_main).map(|fork| self.tree.ids[fork]);
+        self.push(Ending {
+            row,
+            head,
+            change: Change::Made,
         })
     }
 
-    /// The branch here that stands for each imported one; those that are missing are made, empty.
-    pub(super) async fn owners(
-        &mut self,
-        rows: &mut dyn Rows,
-        conversation: &mut ConversationRow,
-        imported: &ImportedConversation,
-        now: DateTime<Utc>,
-    ) -> Result<Vec<BranchId>, StoreError> {
-        let mut owners = Vec::with_capacity(imported.branches.len());
-        for branch in &imported.branches {
-            // There is always one main branch, whatever it was called elsewhere.
-            let known = self.rows.iter().find(|row| match branch.is_main {
-                true => row.is_main,
-                false => row.source_id.as_deref() == Some(&branch.source_id),
+    /// The branch that a branch of the file has become.
+    pub(super) fn id(&self, branch: usize) -> Option<BranchId> {
+        let at = self.stand_ins.get(branch).copied().flatten()?;
+        Some(self.all[at].row.id)
+    }
+
+    /// The branch that each message of the file is written on here: the one that it was written on there, if that reaches
+    /// it, else the first that does.
+    pub(super) fn owners(&self, imported: &ImportedConversation) -> Result<Vec<BranchId>, StoreError> {
+        let mut paths = Paths::new(&self.tree.parents);
+        for (at, ending) in self.all.iter().enumerate() {
+            ending.head.and_then(|head| paths.claim(head, at));
+        }
+        let owner = |(branch, node): (usize, &usize)| {
+            let own = self.stand_ins.get(branch).copied().flatten();
+            let own = own.filter(|at: &usize| {
+                let head = self.all[*at].head;
+                head.is_some_and(|head| self.ancestry.is_on_path(*node, head))
             });
-            if let Some(known) = known {
-                owners.push(known.id);
-                continue;
-            }
-            let row = new_branch(self.around, conversation.shown.id, branch, now);
-            owners.push(row.id);
-            self.insert(rows, conversation, row).await?;
-        }
-        Ok(owners)
-    }
-
-    async fn insert(
-        &mut self,
-        rows: &mut dyn Rows,
-        conversation: &mut ConversationRow,
-        row: BranchRow,
-    ) -> Result<(), StoreError> {
-        rows.insert_branch(&row).await?;
-        conversation.shown.branch_count += 1;
-        self.rows.push(row);
-        Ok(())
-    }
-
-    /// Moves the heads to where the sources end.
-    pub(super) async fn set_heads(
-        &mut self,
-        rows: &mut dyn Rows,
-        conversation: &mut ConversationRow,
-        imported: &ImportedConversation,
-        copies: &[MessageId],
-        now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        let edges = rows.edges(conversation.shown.id).await?;
-        let tree = Tree(edges.iter().map(|edge| (edge.id, edge.parent_id)).collect());
-        let copy = |index: Option<usize>| index.and_then(|index| copies.get(index).copied());
-        for branch in &imported.branches {
-            let (fork, Some(head)) = (copy(branch.fork), copy(branch.head)) else {
-                continue;
-            };
-            self.follow(rows, conversation, branch, fork, head, &tree, now)
-                .await?;
-        }
-        self.pass_on(rows, &edges, &tree).await
-    }
-
-    /// Messages that were brought for a branch which could not follow its source belong to one that reaches them.
-    async fn pass_on(&self, rows: &mut dyn Rows, edges: &[Edge], tree: &Tree) -> Result<(), StoreError> {
-        let heirs = heirs(&tree.0, self.rows.iter());
-        for left in self.rows.iter().filter(|row| self.left_behind.contains(&row.id)) {
-            let path = left.head.map(|head| tree.path(head)).unwrap_or_default();
-            let mut inherited: HashMap<BranchId, Vec<MessageId>> = HashMap::new();
-            let astray = |edge: &&Edge| edge.branch_id == left.id && !path.contains(&edge.id);
-            for message in edges.iter().filter(astray).map(|edge| edge.id) {
-                if let Some(heir) = heirs.get(&message) {
-                    inherited.entry(*heir).or_default().push(message);
-                }
-            }
-            for (heir, messages) in inherited {
-                rows.set_branch(&messages, heir).await?;
-            }
-        }
-        Ok(())
-    }
-
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one step of the loop above, with what it goes by"
-    )]
-    async fn follow(
-        &mut self,
-        rows: &mut dyn Rows,
-        conversation: &mut ConversationRow,
-        imported: &ImportedBranch,
-        fork: Option<MessageId>,
-        head: MessageId,
-        tree: &Tree,
-        now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        let path = tree.path(head);
-        let mut source_id = imported.source_id.clone();
-        let mut is_main = imported.is_main;
-        loop {
-            let at = self.rows.iter().position(|row| match is_main {
-                true => row.is_main,
-                false => row.source_id.as_deref() == Some(&source_id),
-            });
-            let Some(row) = at.and_then(|at| self.rows.get_mut(at)) else {
-                break;
-            };
-            if row.head.is_none_or(|at| path.contains(&at)) {
-                let is_new = row.head.is_none();
-                if row.head != Some(head) {
-                    row.head = Some(head);
-                    if is_new && !row.is_main {
-                        row.fork = fork;
-                    }
-                    if !is_new {
-                        row.updated_at = now;
-                    }
-                    rows.save_branch(row).await?;
-                }
-                return Ok(());
-            }
-            if row.head.is_some_and(|at| tree.path(at).contains(&head)) {
-                return Ok(());
-            }
-            self.left_behind.insert(row.id);
-            source_id.push(FURTHER);
-            is_main = false;
-        }
-        let Some(first) = self.rows.first().cloned() else {
-            return Ok(());
+            let at = own
+                .or_else(|| paths.owner(*node))
+                .ok_or(StoreError::BranchNotFound)?;
+            Ok(self.all[at].row.id)
         };
-        let mut row = further_copy(&first, self.around, source_id, now);
-        row.name.clone_from(&imported.name);
-        self.insert(rows, conversation, row.clone()).await?;
-        // It leaves the others where the first message begins that none of them reaches.
-        row.fork = tree.last_reached(head, self.rows.iter().filter_map(|row| row.head));
-        row.head = Some(head);
-        rows.save_branch(&row).await?;
-        if let Some(last) = self.rows.last_mut() {
-            *last = row;
+        let branches = imported.messages.iter().map(|message| message.branch);
+        branches.zip(&self.tree.nodes).map(owner).collect()
+    }
+
+    /// How many branches are made.
+    pub(super) fn coming(&self) -> usize {
+        self.changed(Change::Made).count()
+    }
+
+    fn changed(&self, change: Change) -> impl Iterator<Item = &Ending> {
+        self.all.iter().filter(move |ending| ending.change == change)
+    }
+
+    /// Writes the new branches, which end nowhere until their messages are there.
+    pub(super) async fn insert_new(&self, import: &mut Import<'_>) -> Result<(), StoreError> {
+        for made in self.changed(Change::Made) {
+            let empty = BranchRow {
+                fork: None,
+                head: None,
+                ..made.row.clone()
+            };
+            import.rows.insert_branch(&empty).await?;
         }
         Ok(())
     }
-}
 
-/// The parent of every message of the conversation.
-struct Tree(HashMap<MessageId, Option<MessageId>>);
-
-impl Tree {
-    /// The messages of the path that ends here.
-    fn path(&self, head: MessageId) -> HashSet<MessageId> {
-        self.upwards(head).collect()
-    }
-
-    fn upwards(&self, from: MessageId) -> impl Iterator<Item = MessageId> {
-        std::iter::successors(Some(from), |id| self.0.get(id).copied().flatten())
-    }
-
-    /// The last message of the path to `head` that one of these heads reaches too.
-    fn last_reached(&self, head: MessageId, heads: impl Iterator<Item = MessageId>) -> Option<MessageId> {
-        let reached: HashSet<MessageId> = heads.flat_map(|head| self.path(head)).collect();
-        self.upwards(head).find(|id| reached.contains(id))
+    /// Writes where branches end that are new or were moved; tells whether there were any.
+    pub(super) async fn save(self, import: &mut Import<'_>) -> Result<bool, StoreError> {
+        let mut any = false;
+        for mut ending in self.all {
+            let is_empty = ending.head.is_none() && ending.row.fork.is_none();
+            any |= ending.change != Change::None;
+            if ending.change == Change::None || (ending.change == Change::Made && is_empty) {
+                continue;
+            }
+            ending.row.head = ending.head.map(|head| self.tree.ids[head]);
+            import.rows.save_branch(&ending.row).await?;
+        }
+        Ok(any)
     }
 }

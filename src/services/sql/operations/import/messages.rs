@@ -2,85 +2,103 @@
 
 use std::collections::HashMap;
 
-use serde::Serialize;
 use serde_json::value::RawValue;
-use uuid::Uuid;
 
-use super::super::Surroundings;
 use super::super::place::Planter;
+use super::branches::Branches;
+use super::provenance::{self, Provenance};
+use super::tree::Tree;
+use super::{Import, fingerprint};
 use crate::models::ids::{BranchId, MessageId};
+use crate::models::message::MergedFrom;
 use crate::models::money::Money;
 use crate::services::conversations::StoreError;
 use crate::services::conversations::transfer::import::{ImportedConversation, ImportedMessage};
-use crate::services::sql::rows::{ConversationRow, ImportedText, MessageRow, Rows};
+use crate::services::sql::rows::{ConversationRow, ImportedCopy, MessageRow, NewText};
 use crate::utils::database::DatabaseError;
-use crate::utils::json::RawObject;
 
-/// Writes what is not there yet; tells the message that each imported one is now.
-pub(super) async fn copy(
-    rows: &mut dyn Rows,
-    around: &Surroundings,
-    conversation: &mut ConversationRow,
-    imported: &ImportedConversation,
-    owners: &[BranchId],
-) -> Result<Vec<MessageId>, StoreError> {
-    let id = conversation.shown.id;
-    let known = rows.imported_texts(id).await?;
-    let known: HashMap<&str, &ImportedText> =
-        known.iter().map(|copy| (copy.source_id.as_str(), copy)).collect();
-    let by_source: HashMap<&str, usize> = imported
-        .messages
-        .iter()
-        .enumerate()
-        .map(|(index, message)| (message.source_id.as_str(), index))
-        .collect();
-    let mut copies = Copies {
-        imported,
-        owners,
-        by_source,
-        ids: Vec::with_capacity(imported.messages.len()),
+/// Messages that are held as rows at once.
+const BATCH: usize = 500;
+
+/// Writes what is not there yet, and the texts that changed; tells whether there was any.
+pub(super) async fn write(
+    import: &mut Import<'_>,
+    imported: ImportedConversation,
+    tree: &Tree,
+    branches: &Branches<'_>,
+    copies: &HashMap<String, ImportedCopy>,
+) -> Result<bool, StoreError> {
+    let mut writing = Writing {
+        tree,
+        branches,
+        owners: branches.owners(&imported)?,
+        merged: provenance::of_merged(&imported),
         origins: Vec::with_capacity(imported.messages.len()),
+        planter: Planter::new(import.conversation.shown.id),
     };
-    let mut planter = Planter::new(id);
     let mut new = Vec::new();
-    for message in &imported.messages {
-        match known.get(message.source_id.as_str()) {
-            Some(copy) => {
-                update_text(rows, around, message, copy).await?;
-                copies.add(copy.id, copy.origin);
+    let mut changed = Vec::new();
+    for (at, message) in imported.messages.into_iter().enumerate() {
+        if let Some(copy) = copies.get(&message.source_id) {
+            writing.origins.push(copy.origin);
+            if copy.source_hash != Some(fingerprint::of_message(&message)) {
+                changed.push((message, copy));
             }
-            None => {
-                let row = copies.new_row(rows, around, &mut planter, message).await?;
-                copies.add(row.id, row.origin_id.unwrap_or(row.id));
-                add_up(conversation, &row);
-                new.push(row);
-            }
+            continue;
+        }
+        let row = writing.row(import, at, message).await?;
+        add_up(&mut import.conversation, &row);
+        new.push(row);
+        if new.len() == BATCH {
+            insert(import, &mut new).await?;
         }
     }
-    rows.insert_messages(conversation.shown.user_id, id, &new).await?;
-    Ok(copies.ids)
+    insert(import, &mut new).await?;
+    let mut any = tree.coming() > 0;
+    for batch in changed.chunks(BATCH) {
+        any |= update_texts(import, batch).await?;
+    }
+    Ok(any)
 }
 
-/// A text that changed at its source changes here, unless it was edited here.
-async fn update_text(
-    rows: &mut dyn Rows,
-    around: &Surroundings,
-    message: &ImportedMessage,
-    copy: &ImportedText,
-) -> Result<(), StoreError> {
-    if copy.content == message.content || (copy.edited && !message.edited) {
-        return Ok(());
+async fn insert(import: &mut Import<'_>, new: &mut Vec<MessageRow>) -> Result<(), StoreError> {
+    let shown = &import.conversation.shown;
+    import.rows.insert_messages(shown.user_id, shown.id, new).await?;
+    new.clear();
+    Ok(())
+}
+
+/// Texts that changed at their source change here, unless they were changed here.
+async fn update_texts(
+    import: &mut Import<'_>,
+    changed: &[(ImportedMessage, &ImportedCopy)],
+) -> Result<bool, StoreError> {
+    let ids: Vec<MessageId> = changed.iter().map(|(_, copy)| copy.id).collect();
+    let present = import.rows.message_rows(&ids).await?;
+    let present: HashMap<MessageId, i64> = present
+        .iter()
+        .map(|row| (row.id, fingerprint::of_row(row)))
+        .collect();
+    let mut any = false;
+    for (message, copy) in changed {
+        if copy.source_hash.is_none() || copy.source_hash != present.get(&copy.id).copied() {
+            continue;
+        }
+        let text = NewText {
+            content: &message.content,
+            parts: message.parts.as_deref(),
+            edited: message.edited,
+            source_hash: Some(fingerprint::of_message(message)),
+            updated_at: message.updated_at.unwrap_or(import.now),
+        };
+        import.rows.set_text(copy.id, text).await?;
+        any = true;
     }
-    let now = message.updated_at.unwrap_or_else(|| around.clock.now());
-    let parts = message.parts.as_deref();
-    Ok(rows
-        .set_text(copy.id, &message.content, parts, message.edited, now)
-        .await?)
+    Ok(any)
 }
 
 fn add_up(conversation: &mut ConversationRow, row: &MessageRow) {
     let shown = &mut conversation.shown;
-    shown.message_count += 1;
     shown.last_message_at = shown.last_message_at.max(Some(row.created_at));
     if let Some(usage) = &row.usage {
         let cost = usage.cost_usd.unwrap_or_default();
@@ -89,99 +107,78 @@ fn add_up(conversation: &mut ConversationRow, row: &MessageRow) {
     }
 }
 
-/// What the imported messages have become, as far as they are copied: parents come before their children.
-struct Copies<'a> {
-    imported: &'a ImportedConversation,
-    owners: &'a [BranchId],
-    by_source: HashMap<&'a str, usize>,
-    ids: Vec<MessageId>,
+/// What rows are made by.
+struct Writing<'t> {
+    tree: &'t Tree,
+    branches: &'t Branches<'t>,
+    owners: Vec<BranchId>,
+    merged: HashMap<usize, Provenance>,
+    /// What the messages before are copies of in the end: themselves, if no merge made them.
     origins: Vec<MessageId>,
+    planter: Planter,
 }
 
-impl Copies<'_> {
-    fn add(&mut self, id: MessageId, origin: MessageId) {
-        self.ids.push(id);
-        self.origins.push(origin);
-    }
-
-    async fn new_row(
-        &self,
-        rows: &mut dyn Rows,
-        around: &Surroundings,
-        planter: &mut Planter,
-        message: &ImportedMessage,
+impl Writing<'_> {
+    async fn row(
+        &mut self,
+        import: &mut Import<'_>,
+        at: usize,
+        message: ImportedMessage,
     ) -> Result<MessageRow, StoreError> {
-        let branch = self.owners.get(message.branch).copied();
-        let branch = branch.ok_or(StoreError::BranchNotFound)?;
-        let parent = match message.parent {
-            Some(parent) => Some(self.ids.get(parent).copied().ok_or(StoreError::MessageNotFound)?),
-            None => None,
+        let (node, branch) = match (self.tree.nodes.get(at), self.owners.get(at)) {
+            (Some(node), Some(branch)) => (*node, *branch),
+            _ => return Err(StoreError::MessageNotFound),
         };
-        let created_at = message.created_at.unwrap_or_else(|| around.clock.now());
-        let id = MessageId::new(&around.clock);
-        let place = planter.plant(rows, id, branch, parent, created_at).await?;
+        let (id, parent) = (self.tree.ids[node], self.tree.parents[node]);
+        let parent = parent.map(|parent| self.tree.ids[parent]);
+        let created_at = message.created_at.unwrap_or(import.now);
+        let place = self
+            .planter
+            .plant(import.rows, id, branch, parent, created_at)
+            .await?;
+        let provenance = self.merged.get(&at);
+        let original = provenance.and_then(|provenance| provenance.copy_of);
+        let origin_id = original.and_then(|original| self.origins.get(original).copied());
+        self.origins.push(origin_id.unwrap_or(id));
         Ok(MessageRow {
+            metadata: match provenance {
+                Some(provenance) => Some(self.metadata(provenance, message.metadata.as_deref())?),
+                None => message.metadata.clone(),
+            },
+            origin_id,
+            source_hash: Some(fingerprint::of_message(&message)),
             role: message.role,
-            content: message.content.clone(),
-            parts: message.parts.clone(),
-            model: message.model.clone(),
+            content: message.content,
+            parts: message.parts,
+            model: message.model,
             status: message.status,
-            finish_reason: message.finish_reason.clone(),
-            usage: message.usage.clone(),
+            finish_reason: message.finish_reason,
+            usage: message.usage,
             latency_ms: message.latency_ms,
             first_token_ms: message.first_token_ms,
-            tool_calls: message.tool_calls.clone(),
-            tool_call_id: message.tool_call_id.clone(),
-            reasoning: message.reasoning.clone(),
-            metadata: self.metadata(message)?,
+            tool_calls: message.tool_calls,
+            tool_call_id: message.tool_call_id,
+            reasoning: message.reasoning,
             edited: message.edited,
-            origin_id: self.origin(message),
-            source_id: Some(message.source_id.clone()),
+            source_id: Some(message.source_id),
             updated_at: message.updated_at.unwrap_or(created_at),
             ..place
         })
     }
 
-    /// What a merged copy is a copy of in the end: known by its new id, if it is in the file too.
-    fn origin(&self, message: &ImportedMessage) -> Option<MessageId> {
-        let from = &message.merged_from.as_ref()?.message;
-        let known = self
-            .by_source
-            .get(from.as_str())
-            .and_then(|at| self.origins.get(*at));
-        known
-            .copied()
-            .or_else(|| Uuid::parse_str(from).ok().map(MessageId))
-    }
-
-    /// The metadata, in which `merged_from` names the new ids.
-    fn metadata(&self, message: &ImportedMessage) -> Result<Option<Box<RawValue>>, StoreError> {
-        let (Some(from), Some(metadata)) = (&message.merged_from, &message.metadata) else {
-            return Ok(message.metadata.clone());
+    /// The metadata, naming where the message came from by the ids that this has here.
+    fn metadata(
+        &self,
+        provenance: &Provenance,
+        metadata: Option<&RawValue>,
+    ) -> Result<Box<RawValue>, DatabaseError> {
+        let branch = provenance.branch.and_then(|branch| self.branches.id(branch));
+        let message = self.tree.node(provenance.message);
+        let from = MergedFrom {
+            branch_id: branch.unwrap_or(provenance.from.branch_id),
+            message_id: message.map_or(provenance.from.message_id, |node| self.tree.ids[node]),
         };
-        let branch = self
-            .imported
-            .branches
-            .iter()
-            .position(|branch| branch.source_id == from.branch)
-            .and_then(|at| self.owners.get(at));
-        let copied = self
-            .by_source
-            .get(from.message.as_str())
-            .and_then(|at| self.ids.get(*at));
-        let merged_from = MergedFrom {
-            branch_id: branch.map_or_else(|| from.branch.clone(), ToString::to_string),
-            message_id: copied.map_or_else(|| from.message.clone(), ToString::to_string),
-        };
-        let corrupt = |error: serde_json::Error| DatabaseError::corrupt("metadata", error);
-        let mut metadata: RawObject = serde_json::from_str(metadata.get()).map_err(corrupt)?;
-        metadata.set_value("merged_from", &merged_from).map_err(corrupt)?;
-        Ok(Some(serde_json::value::to_raw_value(&metadata).map_err(corrupt)?))
+        from.write(metadata)
+            .map_err(|error| DatabaseError::corrupt("metadata", error))
     }
-}
-
-#[derive(Serialize)]
-struct MergedFrom {
-    branch_id: String,
-    message_id: String,
 }

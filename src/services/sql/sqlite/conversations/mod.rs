@@ -32,12 +32,13 @@ statements! {
     COUNT = "SELECT count(*) FROM conversations WHERE user_id = ?1";
     INSERT = "INSERT INTO conversations
          (id, user_id, title, search_title, model, status, system_message, metadata, active_branch_id, message_count,
-          branch_count, total_tokens, total_cost, preview, imported_from, created_at, updated_at, last_message_at)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+          branch_count, total_tokens, total_cost, preview, imported_from, created_at, updated_at, last_message_at,
+          source_hash)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)";
     SAVE = "UPDATE conversations
      SET title = ?2, search_title = ?3, model = ?4, status = ?5, system_message = ?6, metadata = ?7,
          active_branch_id = ?8, message_count = ?9, branch_count = ?10, total_tokens = ?11, total_cost = ?12,
-         preview = ?13, updated_at = ?14, last_message_at = ?15
+         preview = ?13, updated_at = ?14, last_message_at = ?15, source_hash = ?16
      WHERE id = ?1";
     DELETE = "DELETE FROM conversations WHERE id = ?1";
     ONE = "SELECT * FROM conversations WHERE id = ?1 AND user_id = ?2";
@@ -91,6 +92,7 @@ where
             .bind(millis(shown.created_at))
             .bind(millis(shown.updated_at))
             .bind(shown.last_message_at.map(millis))
+            .bind(row.source_hash)
             .execute(self.connection())
             .await?;
         Ok(())
@@ -123,6 +125,7 @@ where
             .bind(shown.preview.as_deref())
             .bind(millis(shown.updated_at))
             .bind(shown.last_message_at.map(millis))
+            .bind(row.source_hash)
             .execute(self.connection())
             .await?;
         Ok(())

@@ -4,7 +4,7 @@ use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 use super::super::SqliteRows;
-use super::{Fixture, database, second};
+use super::{Fixture, database, edited};
 use crate::models::ids::MessageId;
 use crate::models::message::Role;
 use crate::services::sql::rows::{ConversationRows as _, MessageRows as _};
@@ -60,7 +60,7 @@ async fn answers_are_counted_by_their_models() {
     rows.delete_messages(&[first]).await.expect("deleted");
     assert_eq!(counts(&mut rows, &fixture).await, [("b".to_owned(), 1)]);
 
-    let text = rows.set_text(question, "!", None, true, second(2));
+    let text = rows.set_text(question, edited("!"));
     text.await.expect("changed");
     assert_eq!(counts(&mut rows, &fixture).await, [("b".to_owned(), 1)]);
 }

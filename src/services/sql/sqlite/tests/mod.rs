@@ -23,7 +23,7 @@ use crate::services::auth::Caller;
 use crate::services::conversations::search::index_text;
 use crate::services::sql::rows::{
     BranchRow, BranchRows as _, ConversationRow, ConversationRows as _, Jump, MessageRow, MessageRows as _,
-    jump_below,
+    NewText, jump_below,
 };
 
 /// An empty database in memory.
@@ -62,6 +62,7 @@ impl Fixture {
     fn row(&self, title: Option<&str>) -> ConversationRow {
         ConversationRow {
             search_title: title.map(index_text).unwrap_or_default(),
+            source_hash: None,
             shown: Conversation {
                 id: self.conversation,
                 title: title.map(str::to_owned),
@@ -156,11 +157,23 @@ impl Fixture {
             edited: false,
             origin_id: None,
             source_id: None,
+            source_hash: None,
             created_at: second(1),
             updated_at: second(1),
         };
         let inserted = rows.insert_messages(self.user, self.conversation, std::slice::from_ref(&row));
         inserted.await.expect("a message");
         row.id
+    }
+}
+
+/// A text that somebody gave a message.
+fn edited(content: &str) -> NewText<'_> {
+    NewText {
+        content,
+        parts: None,
+        edited: true,
+        source_hash: None,
+        updated_at: second(2),
     }
 }

@@ -3,7 +3,7 @@
 use sqlx::SqliteConnection;
 
 use super::super::SqliteRows;
-use super::{Fixture, database, second};
+use super::{Fixture, database, edited};
 use crate::models::ids::MessageId;
 use crate::services::conversations::search::{Hit, SearchQuery, user_key};
 use crate::services::conversations::{ConversationFilter, MessageFilter};
@@ -74,14 +74,14 @@ async fn the_index_follows_the_texts() {
     );
     assert_eq!(found(&mut rows, &fixture, "nothing").await, (vec![], vec![]));
 
-    let changed = rows.set_text(first, "Tea", None, true, second(2));
+    let changed = rows.set_text(first, edited("Tea"));
     changed.await.expect("changed");
-    let changed = rows.set_text(empty, "coffee", None, true, second(2));
+    let changed = rows.set_text(empty, edited("coffee"));
     changed.await.expect("changed");
     assert_eq!(found(&mut rows, &fixture, "caf").await.0, [last]);
     assert_eq!(found(&mut rows, &fixture, "tea").await.0, [first]);
     assert_eq!(found(&mut rows, &fixture, "coffee").await.0, [empty]);
-    let changed = rows.set_text(empty, "", None, true, second(2));
+    let changed = rows.set_text(empty, edited(""));
     changed.await.expect("changed");
     assert_eq!(indexed(&mut rows, &fixture, "coffee").await, 0);
     check_index(&mut rows).await;

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
-use super::limits::{self, MAX_MESSAGES, Refusal, lenient};
+use super::limits::{self, MAX_BRANCHES, MAX_MESSAGES, Refusal, lenient};
 use super::tree::{Paths, ancestors_first};
 use super::{ImportedBranch, ImportedConversation, ImportedMessage};
 use crate::models::branch::BranchStatus;
@@ -71,6 +71,7 @@ pub(super) fn conversation(json: &str) -> Result<ImportedConversation, Refusal> 
         updated_at: node::time(found.update_time),
         messages: tree.messages,
         branches: tree.branches,
+        branches_are_leaves: true,
         active_branch: 0,
     })
 }
@@ -104,6 +105,10 @@ impl Tree {
         let current = current.and_then(find).and_then(|node| kept.anchors[node]);
         let mut messages = kept.messages;
         let branches = branches(&mut messages, current);
+        if branches.len() > MAX_BRANCHES {
+            let what = format_args!("has more than {MAX_BRANCHES} leaves, each of which would be a branch");
+            return Err(Refusal::field("mapping", what));
+        }
         Ok(Self { messages, branches })
     }
 }
@@ -172,6 +177,7 @@ impl<'a> Kept<'a> {
             }
             Said::Text(text) => text,
         };
+        limits::check_bytes(format_args!("mapping.{id}.message.content"), &text)?;
         let Some(message) = &node.message else {
             return Ok(());
         };
@@ -189,6 +195,9 @@ impl<'a> Kept<'a> {
         } else {
             None
         };
+        if let Some(thoughts) = &reasoning {
+            limits::check_bytes(format_args!("the thoughts before mapping.{id}"), thoughts)?;
+        }
         self.messages.push(ImportedMessage {
             source_id: id.clone(),
             parent: above,

@@ -11,8 +11,9 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::super::limits::{Bounded, MAX_MESSAGES, Refusal, YEARS, check_model, check_source, lenient};
+use super::super::limits::{Bounded, MAX_MESSAGES, Refusal, check_model, check_source, lenient};
 use crate::models::message::{MessageStatus, Role};
+use crate::services::conversations::YEARS;
 
 /// Most nodes of a conversation: its messages, and as many that are hidden or empty.
 const MAX_NODES: usize = 2 * MAX_MESSAGES;

@@ -5,12 +5,13 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::super::limits::{self, Bounded, Refusal, Totals};
-use super::super::{ImportedMessage, MergedFrom};
-use super::structure::Kept;
-use crate::models::message::{ContentPart, MessageContent, MessageStatus, MessageUsage, Role};
+use super::super::ImportedMessage;
+use super::super::limits::{self, Bounded, Refusal};
+use super::super::totals::Totals;
+use crate::models::message::{ContentPart, MergedFrom, MessageContent, MessageStatus, MessageUsage, Role};
 
-/// Most content parts or tool calls of a message.
+/// Most content parts or tool calls of a message. This is more than may be sent in one: what is stored already must come
+/// back, and a model's calls were never counted.
 const MAX_PARTS: usize = 1_000;
 
 /// Longest time that an answer took, in milliseconds: what a database counts in.
@@ -43,16 +44,17 @@ pub(super) struct Message<'a> {
 }
 
 impl Message<'_> {
-    /// The message at its place in the tree.
-    pub(super) fn import(&self, kept: &Kept, totals: &mut Totals) -> Result<ImportedMessage, Refusal> {
-        let field = |name: &str| format!("messages[{}].{name}", kept.index);
+    /// The message, which is at `index` of the file, as a root of the main branch: its place in the tree is another's
+    /// business.
+    pub(super) fn import(&self, index: usize, totals: &mut Totals) -> Result<ImportedMessage, Refusal> {
+        let field = |name: &str| format!("messages[{index}].{name}");
         self.check(&field, totals)?;
         let (content, parts) = content(&field, self.content)?;
         let metadata = limits::metadata(field("metadata"), self.metadata)?;
         Ok(ImportedMessage {
             source_id: self.id.to_string(),
-            parent: kept.parent,
-            branch: kept.branch,
+            parent: None,
+            branch: 0,
             role: self.role,
             content,
             parts,
@@ -71,7 +73,11 @@ impl Message<'_> {
                 .transpose()?,
             tool_call_id: self.tool_call_id.clone(),
             reasoning: self.reasoning.clone(),
-            merged_from: metadata.as_deref().and_then(merged_from),
+            merged_from: match &metadata {
+                Some(metadata) => MergedFrom::read(metadata)
+                    .map_err(|_| Refusal::field(field("metadata.merged_from"), "does not name a message"))?,
+                None => None,
+            },
             metadata,
             edited: self.edited,
             created_at: self.created_at,
@@ -87,7 +93,10 @@ impl Message<'_> {
             limits::check_model(field("finish_reason"), reason)?;
         }
         if let Some(id) = &self.tool_call_id {
-            limits::check_name(field("tool_call_id"), id)?;
+            limits::check_id(field("tool_call_id"), id)?;
+        }
+        if let Some(reasoning) = &self.reasoning {
+            limits::check_bytes(field("reasoning"), reasoning)?;
         }
         if let Some(usage) = &self.usage {
             totals.add(field("usage"), usage)?;
@@ -112,10 +121,11 @@ fn content(
 ) -> Result<(String, Option<Box<RawValue>>), Refusal> {
     let refuse = |what: &str| Refusal::field(field("content"), what);
     if raw.get().starts_with('"') {
-        let text = serde_json::from_str(raw.get()).map_err(|_| refuse("must be text"))?;
+        let text: String = serde_json::from_str(raw.get()).map_err(|_| refuse("must be text"))?;
+        limits::check_bytes(field("content"), &text)?;
         return Ok((text, None));
     }
-    limits::check_depth(field("content"), raw)?;
+    limits::check_unread(field("content"), raw)?;
     let parts: Bounded<ContentPart, MAX_PARTS> = serde_json::from_str(raw.get())
         .map_err(|_| refuse("must be text or at most 1000 content parts (`text`, `image_url`)"))?;
     Ok((MessageContent::Parts(parts.0).text(), Some(raw.to_owned())))
@@ -132,7 +142,7 @@ struct ToolCall {
 }
 
 fn tool_calls(field: &impl Fn(&str) -> String, raw: &RawValue) -> Result<Box<RawValue>, Refusal> {
-    limits::check_depth(field("tool_calls"), raw)?;
+    limits::check_unread(field("tool_calls"), raw)?;
     serde_json::from_str::<Bounded<ToolCall, MAX_PARTS>>(raw.get()).map_err(|_| {
         Refusal::field(
             field("tool_calls"),
@@ -140,22 +150,4 @@ fn tool_calls(field: &impl Fn(&str) -> String, raw: &RawValue) -> Result<Box<Raw
         )
     })?;
     Ok(raw.to_owned())
-}
-
-/// What a merge noted in the metadata of a copy.
-fn merged_from(metadata: &RawValue) -> Option<MergedFrom> {
-    #[derive(Deserialize)]
-    struct Metadata {
-        merged_from: Provenance,
-    }
-    #[derive(Deserialize)]
-    struct Provenance {
-        branch_id: Uuid,
-        message_id: Uuid,
-    }
-    let Metadata { merged_from } = serde_json::from_str(metadata.get()).ok()?;
-    Some(MergedFrom {
-        branch: merged_from.branch_id.to_string(),
-        message: merged_from.message_id.to_string(),
-    })
 }

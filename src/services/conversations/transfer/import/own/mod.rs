@@ -17,11 +17,12 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::limits::{self, Bounded, MAX_MESSAGES, Refusal, Totals};
-use super::{ImportedBranch, ImportedConversation, OWN_VERSION};
+use super::limits::{self, Bounded, MAX_BRANCHES, MAX_MESSAGES, Refusal};
+use super::totals::Totals;
+use super::{ImportedBranch, ImportedConversation, ImportedMessage, OWN_VERSION};
 use crate::models::branch::BranchStatus;
 use crate::models::conversation::ConversationStatus;
-use crate::services::conversations::MAX_SYSTEM_MESSAGE_CHARS;
+use crate::services::conversations::{MAX_BRANCH_NAME_CHARS, MAX_SYSTEM_MESSAGE_CHARS, MAX_TITLE_CHARS};
 
 use message::Message;
 use structure::{Ends, Structure};
@@ -33,7 +34,7 @@ struct Document<'a> {
     conversation: Conversation<'a>,
     #[serde(borrow)]
     messages: Bounded<Message<'a>, MAX_MESSAGES>,
-    branches: Bounded<Branch, MAX_MESSAGES>,
+    branches: Bounded<Branch, MAX_BRANCHES>,
 }
 
 #[derive(Deserialize)]
@@ -82,7 +83,14 @@ pub(super) fn conversation(json: &str) -> Result<ImportedConversation, Refusal> 
     let messages = structure
         .kept
         .iter()
-        .map(|kept| document.messages.0[kept.index].import(kept, &mut totals))
+        .map(|kept| {
+            let message = document.messages.0[kept.index].import(kept.index, &mut totals)?;
+            Ok(ImportedMessage {
+                parent: kept.parent,
+                branch: kept.branch,
+                ..message
+            })
+        })
         .collect::<Result<_, _>>()?;
     let active_branch = branches
         .iter()
@@ -104,6 +112,7 @@ pub(super) fn conversation(json: &str) -> Result<ImportedConversation, Refusal> 
             .enumerate()
             .map(|(index, (branch, ends))| branch.import(index == 0, ends))
             .collect(),
+        branches_are_leaves: false,
         active_branch,
     })
 }
@@ -111,7 +120,7 @@ pub(super) fn conversation(json: &str) -> Result<ImportedConversation, Refusal> 
 impl Conversation<'_> {
     fn check(&self) -> Result<(), Refusal> {
         if let Some(title) = &self.title {
-            limits::check_name("conversation.title", title)?;
+            limits::check_name("conversation.title", title, MAX_TITLE_CHARS)?;
         }
         if let Some(model) = &self.model {
             limits::check_model("conversation.model", model)?;
@@ -130,7 +139,7 @@ impl Branch {
         if self.name.is_empty() {
             return Err(Refusal::field(name, "is empty"));
         }
-        limits::check_name(name, &self.name)?;
+        limits::check_name(name, &self.name, MAX_BRANCH_NAME_CHARS)?;
         limits::check_time(format_args!("branches[{index}].created_at"), self.created_at)?;
         limits::check_time(format_args!("branches[{index}].updated_at"), self.updated_at)
     }

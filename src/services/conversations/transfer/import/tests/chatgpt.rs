@@ -216,6 +216,22 @@ fn refuses_cycles_and_doubled_ids() {
 }
 
 #[test]
+fn refuses_what_is_too_large_to_be_stored() {
+    let large = json!({"large": node(None, "user", &"x".repeat((1 << 20) + 1), 1)});
+    let refusal = import(&large, &json!({})).expect_err("too large");
+    assert!(
+        refusal.contains("`mapping.large.message.content` has more than 1 MiB"),
+        "{refusal}"
+    );
+    let mut bush = json!({"q": node(None, "user", "q", 1)});
+    for n in 0..2_001 {
+        bush[format!("{n}")] = node(Some("q"), "assistant", "a", 2);
+    }
+    let refusal = import(&bush, &json!({})).expect_err("too many leaves");
+    assert!(refusal.contains("more than 2000 leaves"), "{refusal}");
+}
+
+#[test]
 fn a_long_chain_is_no_problem() {
     let mut mapping = json!({});
     for n in (0..50_000_usize).rev() {

@@ -132,10 +132,36 @@ fn refusals_name_the_field() {
             json!(-1),
         ),
         (
-            "`messages[1].usage`",
+            "`messages[1].usage.total_tokens`",
             "messages/1/usage/total_tokens",
             json!(u64::MAX),
         ),
+        (
+            "`messages[1].usage.cost_usd`",
+            "messages/1/usage/cost_usd",
+            json!(1_001),
+        ),
+        (
+            "`messages[0].content` has more than 1 MiB",
+            "messages/0/content",
+            json!("x".repeat((1 << 20) + 1)),
+        ),
+        (
+            "`messages[0].content` has more than 1 MiB",
+            "messages/0/content",
+            json!([{"type": "text", "text": "x".repeat(1 << 20)}]),
+        ),
+        (
+            "`messages[1].reasoning`",
+            "messages/1/reasoning",
+            json!("x".repeat((1 << 20) + 1)),
+        ),
+        (
+            "`messages[0].metadata.merged_from`",
+            "messages/0/metadata",
+            json!({"merged_from": "elsewhere"}),
+        ),
+        ("`branches[1].name`", "branches/1/name", json!("x".repeat(101))),
         ("`branches`", "branches", json!([])),
         ("`branches[1].name`", "branches/1/name", json!("")),
         (
@@ -166,6 +192,28 @@ fn refuses_two_branches_that_are_one() {
     assert!(mains.starts_with("`branches` has more than one main"), "{mains}");
     let doubled = refusal(|file| file["branches"][1]["id"] = file["branches"][0]["id"].clone());
     assert!(doubled.starts_with("`branches[1].id`"), "{doubled}");
+}
+
+#[test]
+fn refuses_sums_that_are_too_large() {
+    let refusal = refusal(|file| {
+        let used = json!({"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 1_u64 << 40, "cost_usd": null});
+        let id = |n: u64| format!("00000000-0000-0000-0001-{n:012}");
+        file["messages"] = (0..9)
+            .map(|n| json!({"id": id(n), "parent_id": n.checked_sub(1).map(id), "role": "user", "content": "x", "usage": used}))
+            .collect();
+        file["branches"] = json!([{"id": id(99), "name": "Main", "is_main": true, "head_message_id": id(8)}]);
+    });
+    assert!(refusal.starts_with("`messages[8].usage` makes"), "{refusal}");
+}
+
+#[test]
+fn refuses_more_branches_than_a_transaction_should_write() {
+    let refusal = refusal(|file| {
+        let branch = |n: u64| json!({"id": format!("00000000-0000-0000-0002-{n:012}"), "name": "b", "is_main": n == 0});
+        file["branches"] = (0..2_001).map(branch).collect();
+    });
+    assert!(refusal.contains("more than 2000 items"), "{refusal}");
 }
 
 #[test]

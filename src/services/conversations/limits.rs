@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use serde_json::value::RawValue;
 
-use crate::models::message::{ContentPart, MergedFrom, MessageContent};
+use crate::models::message::{ContentPart, ImageUrl, MergedFrom, MessageContent};
 use crate::utils::errors::FieldErrors;
 use crate::utils::json::{RawObject, depth};
 
@@ -38,6 +38,9 @@ pub const MAX_METADATA_DEPTH: usize = 100;
 
 /// The years of times: those of RFC 3339 that every database of ours takes.
 pub const YEARS: RangeInclusive<i32> = 1..=9999;
+
+/// What the address of an image must be.
+pub const IMAGE_ADDRESS: &str = "must be an http(s) address or a data:image/ URL";
 
 /// Content parts in one message.
 const MAX_PARTS: usize = 100;
@@ -113,14 +116,20 @@ pub fn check_content(errors: &mut FieldErrors, field: &str, content: &MessageCon
     });
     for (n, part) in parts.iter().enumerate() {
         if let ContentPart::ImageUrl { image_url } = part {
-            let known = ["https://", "http://", "data:image/"]
-                .iter()
-                .any(|scheme| image_url.url.starts_with(scheme));
-            errors.check(known, &format!("{field}[{n}].image_url.url"), || {
-                "must be an http(s) address or a data:image/ URL".to_owned()
-            });
+            errors.check(
+                is_image_address(image_url),
+                &format!("{field}[{n}].image_url.url"),
+                || IMAGE_ADDRESS.to_owned(),
+            );
         }
     }
+}
+
+/// Whether an image is where a model, and a page that shows it, may look for one.
+pub fn is_image_address(image: &ImageUrl) -> bool {
+    ["https://", "http://", "data:image/"]
+        .iter()
+        .any(|scheme| image.url.starts_with(scheme))
 }
 
 fn check_printable(errors: &mut FieldErrors, field: &str, text: &str) {

@@ -61,9 +61,8 @@ async fn the_active_branch_is_listed_whatever_became_of_it(store: Store) {
     let server = TestServer::on(store).await;
     let tree = grown(&server).await;
     let active = tree.active().await;
-    let merged = tree.post(&format!("/branches/{active}/merge"), &json!({})).await;
-    merged.data(200);
-    assert_eq!(tree.branch(&active).await["status"], "merged");
+    let abandoned = json!({"status": "abandoned"});
+    tree.patch(&format!("/branches/{active}"), &abandoned).await.data(200);
     assert_eq!(
         names(&tree.get("/branches").await.data(200)),
         ["Main", "épée", "Zoo"]

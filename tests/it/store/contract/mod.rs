@@ -219,7 +219,7 @@ macro_rules! contract_group {
             a_leaf_that_is_new_or_grew_is_followed,
             an_edited_question_is_a_new_branch,
             a_forged_origin_loses_nothing,
-            branches_are_found_without_walking_every_path,
+            a_copy_has_as_many_branches_as_a_file_may_have,
             a_copy_has_bounds,
         }
     };

@@ -25,9 +25,9 @@ pub const MAX_MESSAGES: usize = 100_000;
 /// statements while others wait.
 pub const MAX_BRANCHES: usize = 2_000;
 
-/// Most bytes of one message's text, and of its parts, thoughts and tool calls each: what a request to add one may have at
-/// all, by default.
-pub const MAX_CONTENT_BYTES: usize = 1 << 20;
+/// Most bytes of one message's text, and of its parts, thoughts and tool calls each: room for a photograph as a `data:`
+/// URL, which `MAX_BODY_BYTES` may let in.
+pub const MAX_CONTENT_BYTES: usize = 16 << 20;
 
 /// Characters of an id that is kept.
 const MAX_ID_CHARS: usize = 200;

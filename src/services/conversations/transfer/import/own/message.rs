@@ -9,6 +9,7 @@ use super::super::ImportedMessage;
 use super::super::limits::{self, Bounded, Refusal};
 use super::super::totals::Totals;
 use crate::models::message::{ContentPart, MergedFrom, MessageContent, MessageStatus, MessageUsage, Role};
+use crate::services::conversations::{IMAGE_ADDRESS, is_image_address};
 
 /// Most content parts or tool calls of a message. This is more than may be sent in one: what is stored already must come
 /// back, and a model's calls were never counted.
@@ -128,6 +129,16 @@ fn content(
     limits::check_unread(field("content"), raw)?;
     let parts: Bounded<ContentPart, MAX_PARTS> = serde_json::from_str(raw.get())
         .map_err(|_| refuse("must be text or at most 1000 content parts (`text`, `image_url`)"))?;
+    for (n, part) in parts.0.iter().enumerate() {
+        if let ContentPart::ImageUrl { image_url } = part
+            && !is_image_address(image_url)
+        {
+            return Err(Refusal::field(
+                field(&format!("content[{n}].image_url.url")),
+                IMAGE_ADDRESS,
+            ));
+        }
+    }
     Ok((MessageContent::Parts(parts.0).text(), Some(raw.to_owned())))
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::ImportedConversation;
+use super::super::limits::MAX_CONTENT_BYTES;
 use crate::models::message::{MessageStatus, Role};
 use crate::services::conversations::transfer::tests::import_one;
 
@@ -217,10 +218,10 @@ fn refuses_cycles_and_doubled_ids() {
 
 #[test]
 fn refuses_what_is_too_large_to_be_stored() {
-    let large = json!({"large": node(None, "user", &"x".repeat((1 << 20) + 1), 1)});
+    let large = json!({"large": node(None, "user", &"x".repeat(MAX_CONTENT_BYTES + 1), 1)});
     let refusal = import(&large, &json!({})).expect_err("too large");
     assert!(
-        refusal.contains("`mapping.large.message.content` has more than 1 MiB"),
+        refusal.contains("`mapping.large.message.content` has more than 16 MiB"),
         "{refusal}"
     );
     let mut bush = json!({"q": node(None, "user", "q", 1)});

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::ImportedConversation;
+use super::super::limits::MAX_CONTENT_BYTES;
 use crate::models::message::{MessageStatus, Role};
 use crate::services::conversations::transfer::tests::{Sample, import_one};
 
@@ -120,6 +121,11 @@ fn refusals_name_the_field() {
         ),
         ("`messages[0].content`", "messages/0/content", json!(7)),
         (
+            "`messages[0].content[1].image_url.url`",
+            "messages/0/content",
+            json!([{"type": "text", "text": "q"}, {"type": "image_url", "image_url": {"url": "javascript:1"}}]),
+        ),
+        (
             "`messages[0].created_at`",
             "messages/0/created_at",
             json!("yesterday"),
@@ -142,19 +148,19 @@ fn refusals_name_the_field() {
             json!(1_001),
         ),
         (
-            "`messages[0].content` has more than 1 MiB",
+            "`messages[0].content` has more than 16 MiB",
             "messages/0/content",
-            json!("x".repeat((1 << 20) + 1)),
+            json!("x".repeat(MAX_CONTENT_BYTES + 1)),
         ),
         (
-            "`messages[0].content` has more than 1 MiB",
+            "`messages[0].content` has more than 16 MiB",
             "messages/0/content",
-            json!([{"type": "text", "text": "x".repeat(1 << 20)}]),
+            json!([{"type": "text", "text": "x".repeat(MAX_CONTENT_BYTES)}]),
         ),
         (
             "`messages[1].reasoning`",
             "messages/1/reasoning",
-            json!("x".repeat((1 << 20) + 1)),
+            json!("x".repeat(MAX_CONTENT_BYTES + 1)),
         ),
         (
             "`messages[0].metadata.merged_from`",

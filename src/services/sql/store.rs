@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::database::SqlDatabase;
-use super::operations::{self, Surroundings};
+use super::operations::{self, Environment};
 use super::rows::ConversationRows as _;
 use crate::models::branch::{Branch, BranchStats, DeletedBranch, MergeResult};
 use crate::models::common::Page;
@@ -31,30 +31,33 @@ use crate::services::conversations::{
 #[derive(Debug, Clone)]
 pub struct SqlConversations<D> {
     database: D,
-    around: Surroundings,
+    environment: Environment,
 }
 
 impl<D: SqlDatabase> SqlConversations<D> {
     /// Conversations within limits.
     #[must_use]
     pub fn new(database: D, limits: StoreLimits) -> Self {
-        let around = Surroundings {
+        let environment = Environment {
             limits,
             clock: database.clock().clone(),
         };
-        Self { database, around }
+        Self {
+            database,
+            environment,
+        }
     }
 }
 
-/// Runs an operation that changes something: in a transaction, with the surroundings, whatever becomes of the caller.
+/// Runs an operation that changes something: in a transaction, with the environment, whatever becomes of the caller.
 macro_rules! in_transaction {
-    ($self:ident, |$rows:ident, $around:ident| $operation:expr) => {{
-        let around = $self.around.clone();
+    ($self:ident, |$rows:ident, $environment:ident| $operation:expr) => {{
+        let environment = $self.environment.clone();
         $self
             .database
             .write(move |$rows| {
                 Box::pin(async move {
-                    let $around = &around;
+                    let $environment = &environment;
                     $operation.await
                 })
             })
@@ -78,8 +81,11 @@ impl<D: SqlDatabase> ConversationStore for SqlConversations<D> {
         new: NewConversation,
     ) -> Result<ConversationDetail, StoreError> {
         let caller = caller.clone();
-        in_transaction!(self, |rows, around| operations::create_conversation(
-            rows, around, &caller, &new
+        in_transaction!(self, |rows, environment| operations::create_conversation(
+            rows,
+            environment,
+            &caller,
+            &new
         ))
     }
 
@@ -141,8 +147,12 @@ impl<D: SqlDatabase> ConversationStore for SqlConversations<D> {
         id: ConversationId,
         changes: ConversationChanges,
     ) -> Result<Conversation, StoreError> {
-        in_transaction!(self, |rows, around| operations::update_conversation(
-            rows, around, user, id, changes
+        in_transaction!(self, |rows, environment| operations::update_conversation(
+            rows,
+            environment,
+            user,
+            id,
+            changes
         ))
     }
 
@@ -158,9 +168,9 @@ impl<D: SqlDatabase> ConversationStore for SqlConversations<D> {
         conversation: ConversationId,
         new: NewBranch,
     ) -> Result<Branch, StoreError> {
-        in_transaction!(self, |rows, around| operations::create_branch(
+        in_transaction!(self, |rows, environment| operations::create_branch(
             rows,
-            around,
+            environment,
             user,
             conversation,
             &new
@@ -174,9 +184,9 @@ impl<D: SqlDatabase> ConversationStore for SqlConversations<D> {
         branch: BranchId,
         changes: BranchChanges,
     ) -> Result<Branch, StoreError> {
-        in_transaction!(self, |rows, around| operations::update_branch(
+        in_transaction!(self, |rows, environment| operations::update_branch(
             rows,
-            around,
+            environment,
             user,
             conversation,
             branch,
@@ -190,9 +200,9 @@ impl<D: SqlDatabase> ConversationStore for SqlConversations<D> {
         conversation: ConversationId,
         branch: BranchId,
     ) -> Result<Branch, StoreError> {
-        in_transaction!(self, |rows, around| operations::activate_branch(
+        in_transaction!(self, |rows, environment| operations::activate_branch(
             rows,
-            around,
+            environment,
             user,
             conversation,
             branch
@@ -205,9 +215,9 @@ impl<D: SqlDatabase> ConversationStore for SqlConversations<D> {
         conversation: ConversationId,
         branch: BranchId,
     ) -> Result<DeletedBranch, StoreError> {
-        in_transaction!(self, |rows, around| operations::delete_branch(
+        in_transaction!(self, |rows, environment| operations::delete_branch(
             rows,
-            around,
+            environment,
             user,
             conversation,
             branch
@@ -221,9 +231,9 @@ impl<D: SqlDatabase> ConversationStore for SqlConversations<D> {
         source: BranchId,
         merge: Merge,
     ) -> Result<MergeResult, StoreError> {
-        in_transaction!(self, |rows, around| operations::merge_branch(
+        in_transaction!(self, |rows, environment| operations::merge_branch(
             rows,
-            around,
+            environment,
             user,
             conversation,
             source,
@@ -280,9 +290,9 @@ impl<D: SqlDatabase> ConversationStore for SqlConversations<D> {
         conversation: ConversationId,
         new: NewMessage,
     ) -> Result<Message, StoreError> {
-        in_transaction!(self, |rows, around| operations::add_message(
+        in_transaction!(self, |rows, environment| operations::add_message(
             rows,
-            around,
+            environment,
             user,
             conversation,
             new
@@ -296,9 +306,9 @@ impl<D: SqlDatabase> ConversationStore for SqlConversations<D> {
         id: MessageId,
         edit: MessageEdit,
     ) -> Result<EditedMessage, StoreError> {
-        in_transaction!(self, |rows, around| operations::edit_message(
+        in_transaction!(self, |rows, environment| operations::edit_message(
             rows,
-            around,
+            environment,
             user,
             conversation,
             id,
@@ -312,9 +322,9 @@ impl<D: SqlDatabase> ConversationStore for SqlConversations<D> {
         conversation: ConversationId,
         id: MessageId,
     ) -> Result<DeletedMessage, StoreError> {
-        in_transaction!(self, |rows, around| operations::delete_message(
+        in_transaction!(self, |rows, environment| operations::delete_message(
             rows,
-            around,
+            environment,
             user,
             conversation,
             id
@@ -347,14 +357,19 @@ impl<D: SqlDatabase> ConversationStore for SqlConversations<D> {
 
     async fn append_turn(&self, caller: &Caller, turn: NewTurn) -> Result<Turn, StoreError> {
         let caller = caller.clone();
-        in_transaction!(self, |rows, around| operations::append_turn(
-            rows, around, &caller, &turn
+        in_transaction!(self, |rows, environment| operations::append_turn(
+            rows,
+            environment,
+            &caller,
+            &turn
         ))
     }
 
     async fn save_answer(&self, answer: Arc<FinishedAnswer>) -> Result<(), StoreError> {
-        in_transaction!(self, |rows, around| operations::save_answer(
-            rows, around, &answer
+        in_transaction!(self, |rows, environment| operations::save_answer(
+            rows,
+            environment,
+            &answer
         ))
     }
 
@@ -364,8 +379,11 @@ impl<D: SqlDatabase> ConversationStore for SqlConversations<D> {
         imported: ImportedConversation,
     ) -> Result<(ConversationId, ImportOutcome), StoreError> {
         let caller = caller.clone();
-        in_transaction!(self, |rows, around| operations::import_conversation(
-            rows, around, &caller, imported
+        in_transaction!(self, |rows, environment| operations::import_conversation(
+            rows,
+            environment,
+            &caller,
+            imported
         ))
     }
 }

@@ -62,7 +62,9 @@ async fn the_active_branch_is_listed_whatever_became_of_it(store: Store) {
     let tree = grown(&server).await;
     let active = tree.active().await;
     let abandoned = json!({"status": "abandoned"});
-    tree.patch(&format!("/branches/{active}"), &abandoned).await.data(200);
+    tree.patch(&format!("/branches/{active}"), &abandoned)
+        .await
+        .data(200);
     assert_eq!(
         names(&tree.get("/branches").await.data(200)),
         ["Main", "épée", "Zoo"]

@@ -1,7 +1,7 @@
 //! How an answer ends.
 
 use super::create::search_title;
-use super::{Surroundings, cut};
+use super::{Environment, cut};
 use crate::models::message::MessageStatus;
 use crate::models::money::Money;
 use crate::services::billing::UsageEvent;
@@ -11,7 +11,7 @@ use crate::services::sql::rows::{ConversationRow, Rows};
 /// Writes an answer into its place. See [`ConversationStore::save_answer`](crate::services::conversations::ConversationStore).
 pub async fn save_answer(
     rows: &mut dyn Rows,
-    around: &Surroundings,
+    environment: &Environment,
     answer: &FinishedAnswer,
 ) -> Result<(), StoreError> {
     // Without a conversation it was deleted meanwhile; what the answer used is entered all the same.
@@ -24,7 +24,7 @@ pub async fn save_answer(
     };
     if let Some(mut conversation) = conversation {
         let changed = match answer.outcome {
-            AnswerOutcome::Withdrawn => withdraw(rows, around, &mut conversation, answer).await?,
+            AnswerOutcome::Withdrawn => withdraw(rows, environment, &mut conversation, answer).await?,
             AnswerOutcome::Stored(_) => rows.fill_place(answer, status).await?,
         };
         if changed {
@@ -34,7 +34,7 @@ pub async fn save_answer(
             rows.save_conversation(&conversation).await?;
         }
     }
-    rows.end_claim(answer.stream_id, status, around.clock.now())
+    rows.end_claim(answer.stream_id, status, environment.clock.now())
         .await?;
     rows.record_usage(&UsageEvent::of_answer(answer)).await?;
     Ok(())
@@ -56,7 +56,7 @@ fn add_up(conversation: &mut ConversationRow, answer: &FinishedAnswer) {
 /// Removes the empty place; the branch ends at the user's message again. What is filled already stays.
 async fn withdraw(
     rows: &mut dyn Rows,
-    around: &Surroundings,
+    environment: &Environment,
     conversation: &mut ConversationRow,
     answer: &FinishedAnswer,
 ) -> Result<bool, StoreError> {
@@ -64,7 +64,7 @@ async fn withdraw(
     let Some(place) = place.filter(|place| place.status == MessageStatus::Streaming) else {
         return Ok(false);
     };
-    let now = around.clock.now();
+    let now = environment.clock.now();
     cut(rows, conversation, &place, &[place.id], now).await?;
     conversation.shown.updated_at = now;
     Ok(true)

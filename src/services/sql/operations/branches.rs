@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::place::NewFork;
-use super::{Surroundings, branch, lock, node, place, refresh_preview, refuse_running, remove};
+use super::{Environment, branch, lock, node, place, refresh_preview, refuse_running, remove};
 use crate::models::branch::{Branch, BranchStatus, DeletedBranch};
 use crate::models::ids::{BranchId, ConversationId, MessageId, UserId};
 use crate::services::conversations::{BranchChanges, NewBranch, StoreError};
@@ -12,7 +12,7 @@ use crate::services::sql::rows::{BranchRow, ConversationRow, Rows};
 /// Makes a branch that forks at a message.
 pub async fn create_branch(
     rows: &mut dyn Rows,
-    around: &Surroundings,
+    environment: &Environment,
     user: UserId,
     conversation_id: ConversationId,
     new: &NewBranch,
@@ -24,7 +24,7 @@ pub async fn create_branch(
         name: new.name.as_deref(),
         activate: new.activate,
     };
-    let made = place::fork(rows, around, &mut conversation, fork).await?;
+    let made = place::fork(rows, environment, &mut conversation, fork).await?;
     rows.save_conversation(&conversation).await?;
     shown(rows, &conversation, made.branch.id).await
 }
@@ -32,7 +32,7 @@ pub async fn create_branch(
 /// Changes a branch.
 pub async fn update_branch(
     rows: &mut dyn Rows,
-    around: &Surroundings,
+    environment: &Environment,
     user: UserId,
     conversation_id: ConversationId,
     id: BranchId,
@@ -46,7 +46,7 @@ pub async fn update_branch(
     if let Some(status) = changes.status {
         branch.status = status;
     }
-    branch.updated_at = around.clock.now();
+    branch.updated_at = environment.clock.now();
     rows.save_branch(&branch).await?;
     shown(rows, &conversation, id).await
 }
@@ -54,14 +54,14 @@ pub async fn update_branch(
 /// Makes a branch the active one.
 pub async fn activate_branch(
     rows: &mut dyn Rows,
-    around: &Surroundings,
+    environment: &Environment,
     user: UserId,
     conversation_id: ConversationId,
     id: BranchId,
 ) -> Result<Branch, StoreError> {
     let mut conversation = lock(rows, user, conversation_id).await?;
     let mut branch = branch(rows, conversation_id, id).await?;
-    let now = around.clock.now();
+    let now = environment.clock.now();
     if branch.status != BranchStatus::Active {
         branch.status = BranchStatus::Active;
         branch.updated_at = now;
@@ -78,7 +78,7 @@ pub async fn activate_branch(
 /// Removes a branch, and the messages that no other branch reaches.
 pub async fn delete_branch(
     rows: &mut dyn Rows,
-    around: &Surroundings,
+    environment: &Environment,
     user: UserId,
     conversation_id: ConversationId,
     id: BranchId,
@@ -92,7 +92,7 @@ pub async fn delete_branch(
         return Err(StoreError::BranchIsActive);
     }
     let deleted = remove_branch(rows, &mut conversation, branch).await?;
-    conversation.shown.updated_at = around.clock.now();
+    conversation.shown.updated_at = environment.clock.now();
     rows.save_conversation(&conversation).await?;
     Ok(DeletedBranch {
         id,

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 
-use super::{Surroundings, check_limit, lock};
+use super::{Environment, check_limit, lock};
 use crate::models::branch::BranchStatus;
 use crate::models::conversation::{Conversation, ConversationDetail, ConversationStatus};
 use crate::models::ids::{BranchId, ConversationId, UserId};
@@ -19,11 +19,11 @@ const MAIN: &str = "Main";
 /// Makes a conversation with an empty main branch.
 pub async fn create_conversation(
     rows: &mut dyn Rows,
-    around: &Surroundings,
+    environment: &Environment,
     caller: &Caller,
     new: &NewConversation,
 ) -> Result<ConversationDetail, StoreError> {
-    let (conversation, _) = insert(rows, around, caller, new).await?;
+    let (conversation, _) = insert(rows, environment, caller, new).await?;
     let shown = conversation.shown;
     Ok(ConversationDetail {
         branches: rows.branches(shown.id, shown.active_branch_id).await?,
@@ -34,15 +34,15 @@ pub async fn create_conversation(
 /// The same, as rows.
 pub(super) async fn insert(
     rows: &mut dyn Rows,
-    around: &Surroundings,
+    environment: &Environment,
     caller: &Caller,
     new: &NewConversation,
 ) -> Result<(ConversationRow, BranchRow), StoreError> {
-    let now = around.clock.now();
-    lock_user_below_limit(rows, around, caller, now).await?;
+    let now = environment.clock.now();
+    lock_user_below_limit(rows, environment, caller, now).await?;
     let branch = BranchRow {
-        id: BranchId::new(&around.clock),
-        conversation_id: ConversationId::new(&around.clock),
+        id: BranchId::new(&environment.clock),
+        conversation_id: ConversationId::new(&environment.clock),
         name: MAIN.to_owned(),
         status: BranchStatus::Active,
         is_main: true,
@@ -83,18 +83,18 @@ pub(super) async fn insert(
 /// Locks the user, who may have one more conversation.
 pub(super) async fn lock_user_below_limit(
     rows: &mut dyn Rows,
-    around: &Surroundings,
+    environment: &Environment,
     caller: &Caller,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let current = rows.lock_user(caller, now).await?;
-    check_limit("conversations", around.limits.conversations, current, 1)
+    check_limit("conversations", environment.limits.conversations, current, 1)
 }
 
 /// Changes a conversation.
 pub async fn update_conversation(
     rows: &mut dyn Rows,
-    around: &Surroundings,
+    environment: &Environment,
     user: UserId,
     id: ConversationId,
     changes: ConversationChanges,
@@ -117,7 +117,7 @@ pub async fn update_conversation(
     if let Some(metadata) = changes.metadata {
         shown.metadata = metadata.unwrap_or_else(empty_object);
     }
-    shown.updated_at = around.clock.now();
+    shown.updated_at = environment.clock.now();
     rows.save_conversation(&row).await?;
     Ok(row.shown)
 }

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 
 use super::branches::remove_branch;
-use super::place::{Planter, check_message_limit};
-use super::{Surroundings, branch, lock, refuse_running};
+use super::place::{RowBuilder, check_message_limit};
+use super::{Environment, branch, lock, refuse_running};
 use crate::models::branch::{BranchStatus, MergeResult};
 use crate::models::ids::{BranchId, ConversationId, MessageId, UserId};
 use crate::models::message::MergedFrom;
@@ -54,7 +54,7 @@ impl Plan {
 /// Merges a branch into another. See [`ConversationStore::merge_branch`](crate::services::conversations::ConversationStore).
 pub async fn merge_branch(
     rows: &mut dyn Rows,
-    around: &Surroundings,
+    environment: &Environment,
     user: UserId,
     conversation_id: ConversationId,
     source: BranchId,
@@ -79,7 +79,7 @@ pub async fn merge_branch(
         ));
     }
     if let Plan::Append(new) = &plan {
-        check_message_limit(around, &conversation, new.len())?;
+        check_message_limit(environment, &conversation, new.len())?;
     }
     let mut result = MergeResult {
         target_branch_id: target.id,
@@ -99,11 +99,11 @@ pub async fn merge_branch(
     if merge.dry_run {
         return Ok(result);
     }
-    let now = around.clock.now();
+    let now = environment.clock.now();
     match &plan {
         Plan::Nothing => {}
         Plan::FastForward(_) => move_head(rows, &mut target, source.head, now).await?,
-        Plan::Append(new) => append(rows, around, &mut conversation, &source, &mut target, new).await?,
+        Plan::Append(new) => append(rows, environment, &mut conversation, &source, &mut target, new).await?,
     }
     result.head_message_id = target.head;
     retire(rows, &mut conversation, source, &target, merge, now).await?;
@@ -158,16 +158,16 @@ async fn move_head(
 /// Copies messages to the end of the target. The copies carry no usage or cost: those stay with the original.
 async fn append(
     rows: &mut dyn Rows,
-    around: &Surroundings,
+    environment: &Environment,
     conversation: &mut ConversationRow,
     source: &BranchRow,
     target: &mut BranchRow,
     new: &[Origin],
 ) -> Result<(), StoreError> {
-    let (id, now) = (conversation.shown.id, around.clock.now());
+    let (id, now) = (conversation.shown.id, environment.clock.now());
     let ids: Vec<MessageId> = new.iter().map(|message| message.id).collect();
     let originals = rows.message_rows(&ids).await?;
-    let mut planter = Planter::new(id);
+    let mut builder = RowBuilder::new(id);
     let mut copies = Vec::with_capacity(originals.len());
     let mut head = target.head;
     for (original, came_from) in originals.into_iter().zip(new) {
@@ -178,8 +178,8 @@ async fn append(
         let metadata = from
             .write(original.metadata.as_deref())
             .map_err(|error| DatabaseError::corrupt("metadata", error))?;
-        let copy = planter
-            .plant(rows, MessageId::new(&around.clock), target.id, head, now)
+        let copy = builder
+            .row_below(rows, MessageId::new(&environment.clock), target.id, head, now)
             .await?;
         head = Some(copy.id);
         copies.push(MessageRow {

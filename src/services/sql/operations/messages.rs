@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
-use super::place::{self, NewFork, Planter, check_message_limit};
+use super::place::{self, NewFork, RowBuilder, check_message_limit};
 use super::turns::{parts, set_content};
-use super::{Surroundings, cut, lock, node, preview_of, refresh_preview, refuse_running};
+use super::{Environment, cut, lock, node, preview_of, refresh_preview, refuse_running};
 use crate::models::ids::{ConversationId, MessageId, UserId};
 use crate::models::message::{DeletedMessage, EditedMessage, Message, Role};
 use crate::services::conversations::{MessageEdit, NewBranchName, NewMessage, StoreError};
@@ -13,7 +13,7 @@ use crate::services::sql::rows::{ConversationRow, NewText, Node, Rows};
 /// Adds a message without asking a model.
 pub async fn add_message(
     rows: &mut dyn Rows,
-    around: &Surroundings,
+    environment: &Environment,
     user: UserId,
     conversation_id: ConversationId,
     new: NewMessage,
@@ -24,11 +24,11 @@ pub async fn add_message(
     refuse_running(&running, |answer| {
         [Some(answer.user_message_id), Some(answer.message_id)].contains(&place.parent)
     })?;
-    check_message_limit(around, &conversation, 1)?;
-    let mut place = place.fork_if_needed(rows, around, &mut conversation).await?;
-    let (id, now) = (MessageId::new(&around.clock), around.clock.now());
-    let mut row = Planter::new(conversation_id)
-        .plant(rows, id, place.branch.id, place.parent, now)
+    check_message_limit(environment, &conversation, 1)?;
+    let mut place = place.fork_if_needed(rows, environment, &mut conversation).await?;
+    let (id, now) = (MessageId::new(&environment.clock), environment.clock.now());
+    let mut row = RowBuilder::new(conversation_id)
+        .row_below(rows, id, place.branch.id, place.parent, now)
         .await?;
     row.role = new.role;
     row.metadata = new.metadata;
@@ -45,7 +45,7 @@ pub async fn add_message(
 /// Gives a message of the user another text, in place or beside it.
 pub async fn edit_message(
     rows: &mut dyn Rows,
-    around: &Surroundings,
+    environment: &Environment,
     user: UserId,
     conversation_id: ConversationId,
     id: MessageId,
@@ -57,21 +57,21 @@ pub async fn edit_message(
         return Err(StoreError::Conflict("Only messages of the user can be edited."));
     }
     match &edit.new_branch {
-        None => edit_in_place(rows, around, conversation, id, &edit).await,
-        Some(name) => edit_beside(rows, around, conversation, &message, &edit, name).await,
+        None => edit_in_place(rows, environment, conversation, id, &edit).await,
+        Some(name) => edit_beside(rows, environment, conversation, &message, &edit, name).await,
     }
 }
 
 async fn edit_in_place(
     rows: &mut dyn Rows,
-    around: &Surroundings,
+    environment: &Environment,
     mut conversation: ConversationRow,
     id: MessageId,
     edit: &MessageEdit,
 ) -> Result<EditedMessage, StoreError> {
     let running = rows.running(conversation.shown.id).await?;
     refuse_running(&running, |answer| answer.user_message_id == id)?;
-    let (now, parts) = (around.clock.now(), parts(&edit.content)?);
+    let (now, parts) = (environment.clock.now(), parts(&edit.content)?);
     let text = NewText {
         content: &edit.content.text(),
         parts: parts.as_deref(),
@@ -91,20 +91,20 @@ async fn edit_in_place(
 
 async fn edit_beside(
     rows: &mut dyn Rows,
-    around: &Surroundings,
+    environment: &Environment,
     mut conversation: ConversationRow,
     message: &Node,
     edit: &MessageEdit,
     name: &NewBranchName,
 ) -> Result<EditedMessage, StoreError> {
-    check_message_limit(around, &conversation, 1)?;
+    check_message_limit(environment, &conversation, 1)?;
     let user = conversation.shown.user_id;
     let conversation_id = conversation.shown.id;
     let fork = NewFork::active(message.parent_id, name.0.as_deref());
-    let mut place = place::fork(rows, around, &mut conversation, fork).await?;
-    let (id, now) = (MessageId::new(&around.clock), around.clock.now());
-    let mut row = Planter::new(conversation_id)
-        .plant(rows, id, place.branch.id, message.parent_id, now)
+    let mut place = place::fork(rows, environment, &mut conversation, fork).await?;
+    let (id, now) = (MessageId::new(&environment.clock), environment.clock.now());
+    let mut row = RowBuilder::new(conversation_id)
+        .row_below(rows, id, place.branch.id, message.parent_id, now)
         .await?;
     set_content(&mut row, &edit.content)?;
     rows.insert_messages(user, conversation_id, &[row]).await?;
@@ -120,7 +120,7 @@ async fn edit_beside(
 /// Removes a message and all that follows it.
 pub async fn delete_message(
     rows: &mut dyn Rows,
-    around: &Surroundings,
+    environment: &Environment,
     user: UserId,
     conversation_id: ConversationId,
     id: MessageId,
@@ -130,7 +130,7 @@ pub async fn delete_message(
     let ids = rows.subtree(id).await?;
     let running = rows.running(conversation_id).await?;
     refuse_running(&running, |answer| ids.contains(&answer.message_id))?;
-    let now = around.clock.now();
+    let now = environment.clock.now();
     let deleted = cut(rows, &mut conversation, &message, &ids, now).await?;
     refresh_preview(rows, &mut conversation).await?;
     conversation.shown.updated_at = now;

@@ -51,7 +51,7 @@ const PREVIEW_CHARS: usize = 200;
 
 /// What operations go by beside the rows.
 #[derive(Debug, Clone)]
-pub struct Surroundings {
+pub struct Environment {
     /// How many of a thing there may be.
     pub limits: StoreLimits,
     /// Time and ids.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
-use super::{Surroundings, branch, check_limit, node};
+use super::{Environment, branch, check_limit, node};
 use crate::models::branch::BranchStatus;
 use crate::models::ids::{BranchId, ConversationId, MessageId};
 use crate::models::message::{MessageStatus, Role};
@@ -47,13 +47,19 @@ impl Place {
     pub(super) async fn fork_if_needed(
         self,
         rows: &mut dyn Rows,
-        around: &Surroundings,
+        environment: &Environment,
         conversation: &mut ConversationRow,
     ) -> Result<Self, StoreError> {
         if self.parent == self.branch.head {
             return Ok(self);
         }
-        fork(rows, around, conversation, NewFork::active(self.parent, None)).await
+        fork(
+            rows,
+            environment,
+            conversation,
+            NewFork::active(self.parent, None),
+        )
+        .await
     }
 
     /// Moves the branch's head to what was appended.
@@ -95,13 +101,13 @@ impl<'a> NewFork<'a> {
 /// Makes a branch that leaves the tree at a message.
 pub(super) async fn fork(
     rows: &mut dyn Rows,
-    around: &Surroundings,
+    environment: &Environment,
     conversation: &mut ConversationRow,
     new: NewFork<'_>,
 ) -> Result<Place, StoreError> {
     check_limit(
         "branches",
-        around.limits.branches,
+        environment.limits.branches,
         conversation.shown.branch_count,
         1,
     )?;
@@ -109,9 +115,9 @@ pub(super) async fn fork(
         Some(name) => name.to_owned(),
         None => free_name(rows, conversation.shown.id).await?,
     };
-    let now = around.clock.now();
+    let now = environment.clock.now();
     let branch = BranchRow {
-        id: BranchId::new(&around.clock),
+        id: BranchId::new(&environment.clock),
         conversation_id: conversation.shown.id,
         name,
         status: BranchStatus::Active,
@@ -156,23 +162,23 @@ fn automatic_number(name: &str) -> Option<u64> {
 
 /// Refuses more messages than a conversation may have.
 pub(super) fn check_message_limit(
-    around: &Surroundings,
+    environment: &Environment,
     conversation: &ConversationRow,
     adding: usize,
 ) -> Result<(), StoreError> {
-    let (limit, current) = (around.limits.messages, conversation.shown.message_count);
+    let (limit, current) = (environment.limits.messages, conversation.shown.message_count);
     check_limit("messages", limit, current, adding as u64)
 }
 
 /// Finds the depths and jump pointers of messages that are about to be written. It remembers those that it made, since
 /// they are not in the database yet.
 #[derive(Debug)]
-pub(super) struct Planter {
+pub(super) struct RowBuilder {
     conversation: ConversationId,
     known: HashMap<MessageId, (i64, Jump)>,
 }
 
-impl Planter {
+impl RowBuilder {
     pub(super) fn new(conversation: ConversationId) -> Self {
         Self {
             conversation,
@@ -181,7 +187,7 @@ impl Planter {
     }
 
     /// An empty message below `parent`, or at the root.
-    pub(super) async fn plant(
+    pub(super) async fn row_below(
         &mut self,
         rows: &mut dyn Rows,
         id: MessageId,

@@ -3,8 +3,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::place::{self, NewFork, Place, Planter, check_message_limit};
-use super::{Surroundings, create, lock, node, preview_of, refuse_running};
+use super::place::{self, NewFork, Place, RowBuilder, check_message_limit};
+use super::{Environment, create, lock, node, preview_of, refuse_running};
 use crate::models::ids::{ConversationId, MessageId};
 use crate::models::message::{MessageContent, MessageStatus, Role};
 use crate::services::auth::Caller;
@@ -18,26 +18,26 @@ use crate::utils::database::DatabaseError;
 /// Appends a turn. See [`ConversationStore::append_turn`](crate::services::conversations::ConversationStore).
 pub async fn append_turn(
     rows: &mut dyn Rows,
-    around: &Surroundings,
+    environment: &Environment,
     caller: &Caller,
     turn: &NewTurn,
 ) -> Result<Turn, StoreError> {
-    let (mut conversation, mut place) = find_place(rows, around, caller, turn).await?;
+    let (mut conversation, mut place) = find_place(rows, environment, caller, turn).await?;
     // Not before the conversation is locked: what was written while this waited is older.
-    let now = around.clock.now();
+    let now = environment.clock.now();
     let new_conversation = turn.target == TurnTarget::NewConversation;
     let id = conversation.shown.id;
-    let mut planter = Planter::new(id);
-    let mut asked = input_rows(rows, &around.clock, now, &mut planter, &place, turn).await?;
+    let mut builder = RowBuilder::new(id);
+    let mut asked = input_rows(rows, &environment.clock, now, &mut builder, &place, turn).await?;
     let question = asked
         .last()
         .map(|row| row.id)
         .or(place.parent)
         .ok_or(StoreError::MessageNotFound)?;
-    let answer = MessageId::new(&around.clock);
+    let answer = MessageId::new(&environment.clock);
     let added = asked.len() as u64 + 1;
-    let mut answer_row = planter
-        .plant(rows, answer, place.branch.id, Some(question), now)
+    let mut answer_row = builder
+        .row_below(rows, answer, place.branch.id, Some(question), now)
         .await?;
     answer_row.role = Role::Assistant;
     answer_row.status = MessageStatus::Streaming;
@@ -53,7 +53,9 @@ pub async fn append_turn(
     conversation.shown.updated_at = now;
     conversation.shown.last_message_at = conversation.shown.last_message_at.max(Some(now));
     rows.save_conversation(&conversation).await?;
-    let context = rows.context(question, around.limits.context_messages).await?;
+    let context = rows
+        .context(question, environment.limits.context_messages)
+        .await?;
     rows.insert_claim(&ClaimRow {
         stream_id: turn.stream_id,
         user_id: caller.user_id,
@@ -83,7 +85,7 @@ pub async fn append_turn(
 
 async fn find_place(
     rows: &mut dyn Rows,
-    around: &Surroundings,
+    environment: &Environment,
     caller: &Caller,
     turn: &NewTurn,
 ) -> Result<(ConversationRow, Place), StoreError> {
@@ -93,7 +95,7 @@ async fn find_place(
                 model: turn.conversation_model.clone(),
                 ..NewConversation::default()
             };
-            let (conversation, branch) = create::insert(rows, around, caller, &new).await?;
+            let (conversation, branch) = create::insert(rows, environment, caller, &new).await?;
             let place = Place {
                 branch,
                 parent: None,
@@ -114,8 +116,8 @@ async fn find_place(
                 TurnInput::ToolResults(results) => results.len() + 1,
                 TurnInput::Again => 1,
             };
-            check_message_limit(around, &conversation, adding)?;
-            let place = place.fork_if_needed(rows, around, &mut conversation).await?;
+            check_message_limit(environment, &conversation, adding)?;
+            let place = place.fork_if_needed(rows, environment, &mut conversation).await?;
             Ok((conversation, place))
         }
         TurnTarget::Regenerate {
@@ -126,14 +128,14 @@ async fn find_place(
             let mut conversation = lock(rows, caller.user_id, *conversation_id).await?;
             let question = question_of(rows, *conversation_id, *message_id).await?;
             refuse_second_answer(rows, *conversation_id, Some(question)).await?;
-            check_message_limit(around, &conversation, 1)?;
+            check_message_limit(environment, &conversation, 1)?;
             if let Some(place) = unanswered(rows, &conversation, question).await? {
                 return Ok((conversation, place));
             }
             let name = branch_name.as_deref();
             let place = place::fork(
                 rows,
-                around,
+                environment,
                 &mut conversation,
                 NewFork::active(Some(question), name),
             )
@@ -202,7 +204,7 @@ async fn input_rows(
     rows: &mut dyn Rows,
     clock: &Clock,
     now: DateTime<Utc>,
-    planter: &mut Planter,
+    builder: &mut RowBuilder,
     place: &Place,
     turn: &NewTurn,
 ) -> Result<Vec<MessageRow>, StoreError> {
@@ -210,13 +212,13 @@ async fn input_rows(
         TurnInput::Again => Ok(Vec::new()),
         TurnInput::Message(content) => {
             let id = MessageId::new(clock);
-            let mut row = planter
-                .plant(rows, id, place.branch.id, place.parent, now)
+            let mut row = builder
+                .row_below(rows, id, place.branch.id, place.parent, now)
                 .await?;
             set_content(&mut row, content)?;
             Ok(vec![row])
         }
-        TurnInput::ToolResults(results) => tool_rows(rows, clock, now, planter, place, results).await,
+        TurnInput::ToolResults(results) => tool_rows(rows, clock, now, builder, place, results).await,
     }
 }
 
@@ -225,7 +227,7 @@ async fn tool_rows(
     rows: &mut dyn Rows,
     clock: &Clock,
     now: DateTime<Utc>,
-    planter: &mut Planter,
+    builder: &mut RowBuilder,
     place: &Place,
     results: &[ToolResult],
 ) -> Result<Vec<MessageRow>, StoreError> {
@@ -243,7 +245,9 @@ async fn tool_rows(
     let mut added = Vec::with_capacity(results.len() + 1);
     for result in results {
         let id = MessageId::new(clock);
-        let mut row = planter.plant(rows, id, place.branch.id, Some(last), now).await?;
+        let mut row = builder
+            .row_below(rows, id, place.branch.id, Some(last), now)
+            .await?;
         row.role = Role::Tool;
         row.content.clone_from(&result.content);
         row.tool_call_id = Some(result.tool_call_id.clone());

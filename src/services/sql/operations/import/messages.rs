@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::value::RawValue;
 
-use super::super::place::Planter;
+use super::super::place::RowBuilder;
 use super::branches::Branches;
 use super::provenance::{self, Provenance};
 use super::tree::Tree;
@@ -34,7 +34,7 @@ pub(super) async fn write(
         owners: branches.owners(&imported)?,
         merged: provenance::of_merged(&imported),
         origins: Vec::with_capacity(imported.messages.len()),
-        planter: Planter::new(import.conversation.shown.id),
+        builder: RowBuilder::new(import.conversation.shown.id),
     };
     let mut new = Vec::new();
     let mut changed = Vec::new();
@@ -115,7 +115,7 @@ struct Writing<'t> {
     merged: HashMap<usize, Provenance>,
     /// What the messages before are copies of in the end: themselves, if no merge made them.
     origins: Vec<MessageId>,
-    planter: Planter,
+    builder: RowBuilder,
 }
 
 impl Writing<'_> {
@@ -133,8 +133,8 @@ impl Writing<'_> {
         let parent = parent.map(|parent| self.tree.ids[parent]);
         let created_at = message.created_at.unwrap_or(import.now);
         let place = self
-            .planter
-            .plant(import.rows, id, branch, parent, created_at)
+            .builder
+            .row_below(import.rows, id, branch, parent, created_at)
             .await?;
         let provenance = self.merged.get(&at);
         let original = provenance.and_then(|provenance| provenance.copy_of);

@@ -23,7 +23,7 @@ use chrono::{DateTime, Utc};
 use self::branches::Branches;
 use self::tree::Tree;
 use super::create::{empty_object, lock_user_below_limit, search_title};
-use super::{Surroundings, lock, refresh_preview};
+use super::{Environment, lock, refresh_preview};
 use crate::models::conversation::Conversation;
 use crate::models::ids::{BranchId, ConversationId};
 use crate::models::money::Money;
@@ -37,7 +37,7 @@ use crate::services::sql::rows::{BranchRow, ConversationRow, Edge, ImportedCopy,
 /// An import in progress.
 struct Import<'a> {
     rows: &'a mut dyn Rows,
-    around: &'a Surroundings,
+    environment: &'a Environment,
     conversation: ConversationRow,
     now: DateTime<Utc>,
 }
@@ -54,19 +54,19 @@ struct There {
 /// [`ConversationStore::import_conversation`](crate::services::conversations::ConversationStore).
 pub async fn import_conversation(
     rows: &mut dyn Rows,
-    around: &Surroundings,
+    environment: &Environment,
     caller: &Caller,
     imported: ImportedConversation,
 ) -> Result<(ConversationId, ImportOutcome), StoreError> {
-    let now = around.clock.now();
+    let now = environment.clock.now();
     // Whoever imports the same at the same time waits here, and then finds this copy.
     rows.lock_user(caller, now).await?;
     let (conversation, outcome) = match rows.copy_of(caller.user_id, &imported.source).await? {
         Some(id) => (lock(rows, caller.user_id, id).await?, ImportOutcome::Updated),
         None => {
-            lock_user_below_limit(rows, around, caller, now).await?;
+            lock_user_below_limit(rows, environment, caller, now).await?;
             (
-                new_conversation(around, caller, &imported, now),
+                new_conversation(environment, caller, &imported, now),
                 ImportOutcome::Created,
             )
         }
@@ -74,7 +74,7 @@ pub async fn import_conversation(
     let id = conversation.shown.id;
     let import = Import {
         rows,
-        around,
+        environment,
         conversation,
         now,
     };
@@ -86,7 +86,7 @@ pub async fn import_conversation(
 }
 
 fn new_conversation(
-    around: &Surroundings,
+    environment: &Environment,
     caller: &Caller,
     imported: &ImportedConversation,
     now: DateTime<Utc>,
@@ -96,14 +96,14 @@ fn new_conversation(
         search_title: String::new(),
         source_hash: None,
         shown: Conversation {
-            id: ConversationId::new(&around.clock),
+            id: ConversationId::new(&environment.clock),
             title: None,
             model: None,
             status: fingerprint::status(imported),
             system_message: None,
             metadata: empty_object(),
             user_id: caller.user_id,
-            active_branch_id: BranchId::new(&around.clock),
+            active_branch_id: BranchId::new(&environment.clock),
             message_count: 0,
             branch_count: 0,
             total_tokens: 0,
@@ -134,7 +134,7 @@ fn take_over(row: &mut ConversationRow, imported: &ImportedConversation) {
 fn branch_row(import: &Import<'_>, branch: &ImportedBranch) -> BranchRow {
     let created_at = branch.created_at.unwrap_or(import.now);
     BranchRow {
-        id: BranchId::new(&import.around.clock),
+        id: BranchId::new(&import.environment.clock),
         conversation_id: import.conversation.shown.id,
         name: branch.name.clone(),
         status: branch.status,
@@ -151,7 +151,7 @@ impl Import<'_> {
     async fn create(mut self, imported: ImportedConversation) -> Result<(), StoreError> {
         let there = There::default();
         let tree = Tree::new(
-            &self.around.clock,
+            &self.environment.clock,
             &there.edges,
             &there.copies,
             &imported.messages,
@@ -167,7 +167,7 @@ impl Import<'_> {
     async fn update(mut self, imported: ImportedConversation) -> Result<(), StoreError> {
         let there = self.there().await?;
         let tree = Tree::new(
-            &self.around.clock,
+            &self.environment.clock,
             &there.edges,
             &there.copies,
             &imported.messages,

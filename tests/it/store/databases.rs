@@ -16,12 +16,12 @@ use ai_chat_orchestrator::utils::clock::Clock;
 use chrono::DateTime;
 use futures_util::FutureExt as _;
 use secrecy::SecretString;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tempfile::TempDir;
 use tokio_util::task::TaskTracker;
 
 use super::user::User;
-use crate::support::time::within_limit;
+use crate::support;
+use crate::support::time::{eventually, within_limit};
 
 /// Longer than any promise takes on a busy machine.
 const LIMIT: Duration = Duration::from_secs(90);
@@ -49,8 +49,8 @@ pub struct TestStore {
 enum Home {
     Folder(TempDir),
     Server {
-        database: PostgresDatabase,
-        name: String,
+        pool: PostgresDatabase,
+        database: support::PostgresDatabase,
     },
 }
 
@@ -93,30 +93,27 @@ impl TestStore {
     /// The migrations run in each database: copying a migrated one would save nothing that can be measured.
     pub async fn postgres(limits: StoreLimits) -> Self {
         let (clock, tasks) = (ticking(), TaskTracker::new());
-        let name = format!("store_{}", clock.uuid().simple());
-        administer(&format!("CREATE DATABASE {name}")).await;
-        let url = SecretString::from(database_url(&name));
+        let database = support::PostgresDatabase::create().await;
+        let url = SecretString::from(database.url());
         let settings = settings(DatabaseUrl::Sqlite(PathBuf::new()));
-        let database = PostgresDatabase::open(&url, &settings, clock.clone(), &tasks).await;
-        let database = database.expect("a database");
+        let pool = PostgresDatabase::open(&url, &settings, clock.clone(), &tasks).await;
+        let pool = pool.expect("a database");
         Self {
-            store: Arc::new(SqlConversations::new(database.clone(), limits)),
+            store: Arc::new(SqlConversations::new(pool.clone(), limits)),
             clock,
             limits,
             tasks,
-            home: Home::Server { database, name },
+            home: Home::Server { pool, database },
         }
     }
 
     /// As [`Self::postgres`], in which a table is read from end to end only where no index would do.
     pub async fn postgres_by_index(limits: StoreLimits) -> Self {
         let store = Self::postgres(limits).await;
-        if let Home::Server { name, .. } = &store.home {
+        if let Home::Server { database, .. } = &store.home {
             // For sessions that begin from now on: the store has none yet. What the migrations read does not count.
-            administer(&format!("ALTER DATABASE {name} SET enable_seqscan = off")).await;
-            let mut connection = PgConnection::connect(&database_url(name))
-                .await
-                .expect("PostgreSQL");
+            database.set("enable_seqscan", "off").await;
+            let mut connection = database.connect().await;
             let reset = sqlx::query("SELECT pg_stat_reset()")
                 .execute(&mut connection)
                 .await;
@@ -128,22 +125,20 @@ impl TestStore {
     /// How the tables of its database were read so far. The store cannot be used any more: a session only tells at its
     /// end what it read last.
     pub async fn table_reads(&self) -> Vec<TableReads> {
-        let Home::Server { database, name } = &self.home else {
+        let Home::Server { pool, database } = &self.home else {
             return Vec::new();
         };
-        database.close().await;
-        let mut connection = PgConnection::connect(&database_url(name))
-            .await
-            .expect("PostgreSQL");
+        pool.close().await;
+        let mut connection = database.connect().await;
         let alone = "SELECT count(*) = 0 FROM pg_stat_activity
              WHERE datname = current_database() AND pid <> pg_backend_pid()";
-        while !sqlx::query_scalar::<_, bool>(alone)
-            .fetch_one(&mut connection)
-            .await
-            .expect("sessions")
-        {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        eventually("the end of all other sessions", async || {
+            let alone = sqlx::query_scalar::<_, bool>(alone)
+                .fetch_one(&mut connection)
+                .await;
+            alone.expect("sessions").then_some(())
+        })
+        .await;
         let reads = "SELECT relname::text AS table, coalesce(idx_scan, 0) AS by_index, seq_scan AS whole
              FROM pg_stat_user_tables";
         sqlx::query_as(reads)
@@ -160,14 +155,14 @@ impl TestStore {
     /// Closes the store and removes its database.
     pub async fn close(self) {
         drop(self.store);
-        if let Home::Server { database, .. } = &self.home {
-            database.close().await;
+        if let Home::Server { pool, .. } = &self.home {
+            pool.close().await;
         }
         self.tasks.close();
         within_limit(LIMIT, "the store's tasks", self.tasks.wait()).await;
         match self.home {
             Home::Folder(folder) => folder.close().expect("a removed folder"),
-            Home::Server { name, .. } => administer(&format!("DROP DATABASE {name} WITH (FORCE)")).await,
+            Home::Server { database, .. } => database.remove().await,
         }
     }
 }
@@ -201,29 +196,4 @@ fn settings(url: DatabaseUrl) -> DatabaseSettings {
         max_connections: 8,
         sqlite_synchronous: SqliteSynchronous::Normal,
     }
-}
-
-/// Says something to the server that holds the databases of tests.
-async fn administer(sql: &str) {
-    let mut connection = PgConnection::connect(&server_url()).await.expect("PostgreSQL");
-    let done = sqlx::query(AssertSqlSafe(sql.to_owned()))
-        .execute(&mut connection)
-        .await;
-    done.expect("a database made or dropped");
-    connection.close().await.expect("a closed connection");
-}
-
-/// The server's URL with another database.
-fn database_url(name: &str) -> String {
-    let server = server_url();
-    let (server, _) = server.rsplit_once('/').expect("a URL that names a database");
-    format!("{server}/{name}")
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "what scripts/test has started is told by the environment"
-)]
-fn server_url() -> String {
-    std::env::var("TEST_POSTGRES_URL").expect("TEST_POSTGRES_URL: run scripts/test, which starts PostgreSQL")
 }

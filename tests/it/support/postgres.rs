@@ -31,6 +31,11 @@ impl PostgresDatabase {
         PgConnection::connect(&self.url()).await.expect("the database")
     }
 
+    /// Sets a parameter for the sessions that begin from now on.
+    pub async fn set(&self, parameter: &str, value: &str) {
+        administer(&format!("ALTER DATABASE {} SET {parameter} = {value}", self.name)).await;
+    }
+
     /// Removes it, whoever is connected to it.
     pub async fn remove(self) {
         administer(&format!("DROP DATABASE {} WITH (FORCE)", self.name)).await;
@@ -47,7 +52,7 @@ async fn administer(sql: &str) {
     let done = sqlx::query(AssertSqlSafe(sql.to_owned()))
         .execute(&mut connection)
         .await;
-    done.expect("a database made or removed");
+    done.expect("a database made, changed or removed");
     connection.close().await.expect("a closed connection");
 }
 

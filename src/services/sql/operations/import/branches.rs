@@ -73,13 +73,20 @@ impl<'t> Branches<'t> {
             reached: vec![false; tree.ids.len()],
             is_first_import: there.is_empty(),
             are_leaves: imported.branches_are_leaves,
-            stand_ins: Vec::with_capacity(imported.branches.len()),
+            stand_ins: vec![None; imported.branches.len()],
         };
         branches.add_known(there);
         let known = branches.all.len();
-        for branch in &imported.branches {
-            let stand_in = branches.stand_in(import, branch);
-            branches.stand_ins.push(stand_in);
+        // Those that are new come first: what they reach needs no further copy of a branch that cannot follow its source.
+        for (at, branch) in imported.branches.iter().enumerate() {
+            if branches.is_new(branch) {
+                branches.stand_ins[at] = Some(branches.insert_copy(import, branch));
+            }
+        }
+        for (at, branch) in imported.branches.iter().enumerate() {
+            if branches.stand_ins[at].is_none() {
+                branches.stand_ins[at] = branches.stand_in(import, branch);
+            }
         }
         if branches.all.len() > known.max(MAX_BRANCHES) {
             return Err(StoreError::LimitReached {
@@ -131,17 +138,24 @@ impl<'t> Branches<'t> {
         }
     }
 
-    /// The branch that has what a branch of the file has: one that follows it, one that has it all already, or a new one.
+    /// Whether nothing here can stand for a branch of the file but a copy of it.
+    fn is_new(&self, branch: &ImportedBranch) -> bool {
+        (self.is_first_import || !self.are_leaves) && self.first_copy(branch).is_none()
+    }
+
+    fn insert_copy(&mut self, import: &Import<'_>, branch: &ImportedBranch) -> usize {
+        let (fork, head) = (self.tree.node(branch.fork), self.tree.node(branch.head));
+        self.insert(branch_row(import, branch), fork, head)
+    }
+
+    /// The branch that has what a branch of the file has: one that follows it, one that has it all already, or a further
+    /// one.
     fn stand_in(&mut self, import: &Import<'_>, branch: &ImportedBranch) -> Option<usize> {
         let (fork, head) = (self.tree.node(branch.fork), self.tree.node(branch.head));
         let first = self.first_copy(branch);
         if let Some(at) = first.filter(|at| self.can_follow(*at, head)) {
             self.follow(import, at, fork, head);
             return first;
-        }
-        if first.is_none() && (self.is_first_import || !self.are_leaves) {
-            let row = branch_row(import, branch);
-            return Some(self.insert(row, fork, head));
         }
         let Some(head) = head.filter(|head| !self.reached[*head]) else {
             return first;

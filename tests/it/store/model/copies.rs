@@ -25,7 +25,7 @@ impl Model {
         drop(copies);
         let copied = match earlier {
             Some(copy) => {
-                self.fill(source, copy);
+                self.fill(source, copy, false);
                 Copied::Updated(copy)
             }
             None => {
@@ -47,7 +47,7 @@ impl Model {
             branches: [].into(),
             ..original.clone()
         });
-        self.fill(source, copy);
+        self.fill(source, copy, true);
         let here = &mut self.conversations[copy.0];
         here.active = find_branch(here, &original, original.active).expect("a copy of every branch");
         for (number, branch) in &original.branches {
@@ -62,7 +62,7 @@ impl Model {
     }
 
     /// Gives a copy the branches and messages that it does not have, the branches still empty.
-    fn fill(&mut self, source: C, copy: C) {
+    fn fill(&mut self, source: C, copy: C, is_new: bool) {
         let original = self.conversations[source.0].clone();
         let mut sources: Vec<B> = original.branches.keys().copied().collect();
         sources.sort_by_key(|number| (!original.branches[number].is_main, *number));
@@ -79,7 +79,7 @@ impl Model {
             }
         }
         for (number, message) in &original.messages {
-            self.fill_message(&original, copy, *number, message);
+            self.fill_message(&original, copy, *number, message, is_new);
         }
         let here = &mut self.conversations[copy.0];
         // What is said of the conversation as a whole follows its source until something of it is changed here.
@@ -90,7 +90,7 @@ impl Model {
     }
 
     /// Copies a message if it is not there; else its text, if that changed, unless it was changed here.
-    fn fill_message(&mut self, original: &Conversation, copy: C, number: M, message: &Message) {
+    fn fill_message(&mut self, original: &Conversation, copy: C, number: M, message: &Message, is_new: bool) {
         let here = &mut self.conversations[copy.0];
         if let Some(known) = find_copy(here, number) {
             let known = here.messages.get_mut(&known).expect("the copy");
@@ -104,11 +104,10 @@ impl Model {
         }
         let here = &self.conversations[copy.0];
         let merged_from = message.merged_from.map(|(branch, merged)| {
-            let branch_here = find_branch(here, original, branch);
-            (
-                branch_here.unwrap_or(branch),
-                find_copy(here, merged).unwrap_or(merged),
-            )
+            // Which branch has what an update brings, the store tells.
+            let branch = branch.filter(|_| is_new);
+            let branch_here = branch.and_then(|branch| find_branch(here, original, branch));
+            (branch_here.or(branch), find_copy(here, merged).unwrap_or(merged))
         });
         let copied = Message {
             parent: message.parent.map(|parent| copied_message(here, parent)),

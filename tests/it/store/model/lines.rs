@@ -34,7 +34,7 @@ pub struct MessageLine {
     pub call: Option<String>,
     pub tokens: Option<u64>,
     pub edited: bool,
-    pub merged_from: Option<(B, M)>,
+    pub merged_from: Option<(Option<B>, M)>,
     pub children: Vec<M>,
 }
 

@@ -67,7 +67,7 @@ impl Model {
         let copy = Message {
             parent,
             tokens: None,
-            merged_from: Some((source, original)),
+            merged_from: Some((Some(source), original)),
             origin: Some(here.messages[&original].origin.unwrap_or(original)),
             source: None,
             source_text: None,

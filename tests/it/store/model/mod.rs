@@ -110,7 +110,7 @@ pub struct Message {
     /// Whether its text was changed.
     pub edited: bool,
     /// The branch and the message that it was copied from, if a merge made it.
-    pub merged_from: Option<(B, M)>,
+    pub merged_from: Option<(Option<B>, M)>,
     /// What it is a copy of in the end.
     pub origin: Option<M>,
     /// The message of another conversation that it is an imported copy of.

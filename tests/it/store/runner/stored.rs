@@ -65,7 +65,7 @@ impl Runner<'_> {
         branches.sort_by_key(|line| line.number);
         lines.extend(branches.iter().map(ToString::to_string));
         for message in &full.messages {
-            lines.push(self.message_line(message)?.to_string());
+            lines.push(self.message_line(expected, message)?.to_string());
         }
         Ok(lines)
     }
@@ -87,15 +87,16 @@ impl Runner<'_> {
         })
     }
 
-    fn message_line(&self, message: &Message) -> Result<MessageLine, String> {
+    fn message_line(&self, expected: &Conversation, message: &Message) -> Result<MessageLine, String> {
+        let number = self.names.message_number(message.id)?;
+        let known = expected.messages.get(&number).and_then(|known| known.merged_from);
         let provenance: Provenance = json(message.metadata.get())?;
         let merged_from = match provenance.merged_from {
             Some(from) => {
                 let (branch, message) = (from.branch_id, from.message_id);
-                Some((
-                    self.names.known_branch(branch)?,
-                    self.names.message_number(message)?,
-                ))
+                let branch = self.names.known_branch(branch)?;
+                let is_known = known.is_some_and(|(branch, _)| branch.is_some());
+                Some((is_known.then_some(branch), self.names.message_number(message)?))
             }
             None => None,
         };
@@ -113,7 +114,7 @@ impl Runner<'_> {
             return Err(format!("has_branches={} with {children:?}", message.has_branches));
         }
         Ok(MessageLine {
-            number: self.names.message_number(message.id)?,
+            number,
             parent: self.message(message.parent_id)?,
             role: message.role,
             status: message.status,

@@ -2,8 +2,11 @@
 
 use ai_chat_orchestrator::models::ids::MessageId;
 use ai_chat_orchestrator::services::conversations::StoreError;
+use chrono::DateTime;
 
+use super::import::import;
 use crate::store::databases::TestStore;
+use crate::store::imports::chain;
 use crate::store::user::{COMPLETION_TOKENS, PROMPT_TOKENS};
 
 pub async fn a_message_goes_with_all_that_follows(store: &TestStore) {
@@ -70,6 +73,22 @@ pub async fn what_stands_beside_a_deleted_message_stays(store: &TestStore) {
     assert_eq!(chat.message(said[0]).await.children, [edited.id]);
     assert_eq!(chat.delete(below).await.expect("deleted"), 1);
     assert_eq!(chat.texts(None).await, ["one", "beside"]);
+}
+
+pub async fn the_last_message_is_the_newest_that_is_left(store: &TestStore) {
+    let user = store.user();
+    // Copies keep their times: here the first message is the newest but one, and the last the newest.
+    let mut file = chain("times", 4);
+    let time = |second| DateTime::from_timestamp(1_700_000_000 + second, 0).expect("a time");
+    for (message, second) in file.messages.iter_mut().zip([30_i64, 10, 20, 40]) {
+        message.created_at = Some(time(second));
+    }
+    let (copy, _) = import(&user, file).await;
+    let said = copy.path(None).await;
+    for (message, newest) in [(3, Some(time(30))), (2, Some(time(30))), (0, None)] {
+        copy.delete(said[message].id).await.expect("deleted");
+        assert_eq!(copy.read().await.last_message_at, newest);
+    }
 }
 
 pub async fn what_is_gone_is_not_found(store: &TestStore) {

@@ -6,6 +6,7 @@ use ai_chat_orchestrator::services::conversations::transfer::import::{
     ImportedConversation, MAX_BRANCHES, MAX_MESSAGES,
 };
 use ai_chat_orchestrator::services::conversations::{ConversationChanges, ImportOutcome, Merge, StoreError};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::import::{forked, import, path, paths};
@@ -245,6 +246,28 @@ pub async fn a_forged_origin_loses_nothing(store: &TestStore) {
         assert!(!merged.already_merged, "{b:?} {c:?}");
         assert_eq!(copy.texts(branches[0].id).await, ["a", "b", "c"]);
     }
+}
+
+pub async fn a_merged_message_names_what_is_left_of_its_original(store: &TestStore) {
+    let user = store.user();
+    let mut before = claiming(None, None);
+    before.messages.pop();
+    before.branches[0].head = Some(0);
+    before.branches[1].source_id = Uuid::from_u128(9).to_string();
+    let (copy, _) = import(&user, before).await;
+    let side = copy.branches().await.remove(1);
+    // The branch was merged and deleted at its source.
+    let mut after = claiming(Some(3), None);
+    after.messages.remove(1);
+    after.branches.remove(1);
+    after.branches[0].head = Some(1);
+    import(&user, after).await;
+    let merged = copy.path(Some(copy.main().await.id)).await.remove(1);
+    let metadata: Value = serde_json::from_str(merged.metadata.get()).expect("JSON");
+    assert_eq!(
+        metadata["merged_from"],
+        json!({"branch_id": side.id, "message_id": side.head_message_id.expect("a head")})
+    );
 }
 
 /// A chain with a leaf after each of its first messages, a branch for each.

@@ -118,6 +118,7 @@ macro_rules! contract_group {
             a_message_goes_with_all_that_follows,
             without_its_first_message_a_conversation_is_empty,
             what_stands_beside_a_deleted_message_stays,
+            the_last_message_is_the_newest_that_is_left,
             what_is_gone_is_not_found,
             what_is_being_answered_is_not_deleted,
         }
@@ -219,6 +220,7 @@ macro_rules! contract_group {
             a_leaf_that_is_new_or_grew_is_followed,
             an_edited_question_is_a_new_branch,
             a_forged_origin_loses_nothing,
+            a_merged_message_names_what_is_left_of_its_original,
             a_copy_has_as_many_branches_as_a_file_may_have,
             a_copy_has_bounds,
         }

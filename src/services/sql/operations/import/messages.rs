@@ -31,6 +31,7 @@ pub(super) async fn write(
     let mut writing = Writing {
         tree,
         branches,
+        copies,
         owners: branches.owners(&imported)?,
         merged: provenance::of_merged(&imported),
         origins: Vec::with_capacity(imported.messages.len()),
@@ -111,6 +112,7 @@ fn add_up(conversation: &mut ConversationRow, row: &MessageRow) {
 struct Writing<'t> {
     tree: &'t Tree,
     branches: &'t Branches<'t>,
+    copies: &'t HashMap<String, ImportedCopy>,
     owners: Vec<BranchId>,
     merged: HashMap<usize, Provenance>,
     /// What the messages before are copies of in the end: themselves, if no merge made them.
@@ -166,17 +168,23 @@ impl Writing<'_> {
         })
     }
 
-    /// The metadata, naming where the message came from by the ids that this has here.
+    /// The metadata, naming where the message came from by the ids that this has here, be it in the file or not any more.
     fn metadata(
         &self,
         provenance: &Provenance,
         metadata: Option<&RawValue>,
     ) -> Result<Box<RawValue>, DatabaseError> {
+        let MergedFrom {
+            branch_id,
+            message_id,
+        } = provenance.from;
         let branch = provenance.branch.and_then(|branch| self.branches.id(branch));
-        let message = self.tree.node(provenance.message);
+        let branch = branch.or_else(|| self.branches.of_source(&branch_id.to_string()));
+        let message = self.tree.node(provenance.message).map(|node| self.tree.ids[node]);
+        let copy = || self.copies.get(&message_id.to_string());
         let from = MergedFrom {
-            branch_id: branch.unwrap_or(provenance.from.branch_id),
-            message_id: message.map_or(provenance.from.message_id, |node| self.tree.ids[node]),
+            branch_id: branch.unwrap_or(branch_id),
+            message_id: message.or_else(|| Some(copy()?.id)).unwrap_or(message_id),
         };
         from.write(metadata)
             .map_err(|error| DatabaseError::corrupt("metadata", error))

@@ -59,7 +59,7 @@ pub fn probes(store: &Arc<dyn ConversationStore>, corpus: &Corpus, large: &Large
 fn queries(language: &Language) -> Vec<(String, String)> {
     let word = |rank| language.word(rank).to_owned();
     // What somebody has typed of the most frequent word that is longer.
-    let typed = |letters| {
+    let typed = |letters| -> String {
         let longer = language.words().find(|word| word.len() > letters);
         longer.unwrap_or_default().chars().take(letters).collect()
     };
@@ -73,6 +73,10 @@ fn queries(language: &Language) -> Vec<(String, String)> {
         (
             "a common and a rare word",
             format!("{} {}", word(0), word(15_000)),
+        ),
+        (
+            "a rare word and 2 letters",
+            format!("{} {}", word(15_000), typed(2)),
         ),
         ("two rare words", format!("{} {}", word(15_000), word(15_001))),
         ("1 letter", typed(1)),

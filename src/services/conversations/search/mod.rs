@@ -37,7 +37,7 @@ mod tests;
 mod tokens;
 
 pub use index::{index_terms, index_text, user_key};
-pub use query::{MAX_QUERY_PARTS, SearchQuery};
+pub use query::{MAX_QUERY_PARTS, SearchQuery, Tsqueries};
 pub use rank::{
     Hit, MAX_CANDIDATES, MAX_HITS, RankedConversation, RankedMessage, rank_conversations, rank_messages,
 };

@@ -1,6 +1,6 @@
 //! What a search asks for, and how it is put to a store.
 //!
-//! A store narrows rows down by its index ([`SearchQuery::fts5`], [`SearchQuery::tsquery`]), which knows tokens but
+//! A store narrows rows down by its index ([`SearchQuery::fts5`], [`SearchQuery::tsqueries`]), which knows tokens but
 //! not their neighbours, and checks [`SearchQuery::phrases`] in the index text of what remains. Without an index,
 //! [`SearchQuery::needles`] say all. Both give the same rows.
 
@@ -15,10 +15,23 @@ pub const MAX_QUERY_PARTS: usize = 16;
 /// Characters standing next to each other that are looked for; those after them are ignored.
 const MAX_RUN_CHARS: usize = 64;
 
+/// Beginnings of words up to this many characters may be those of very many words.
+const MAX_BROAD_CHARS: usize = 3;
+
 /// A search, as it was typed, in the terms of the index.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SearchQuery {
     parts: Vec<Part>,
+}
+
+/// A query for PostgreSQL, in two parts that both have to match: texts to be cast to `tsquery`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tsqueries {
+    /// What to look up in the index.
+    pub index: String,
+    /// What to look for in the rows that this leads to: for beginnings of very many words, a GIN index would read all
+    /// that these words are in, whatever else is asked for.
+    pub rows: Option<String>,
 }
 
 /// One thing that has to be in a text.
@@ -59,18 +72,31 @@ impl SearchQuery {
     /// `tokenize = 'ascii'`. Finds every match, and texts in which the tokens of a phrase stand apart.
     #[must_use]
     pub fn fts5(&self, key: &str) -> String {
-        self.expression(" AND ", |Term { token, is_prefix }| {
-            format!("\"{key}{token}\"{}", if is_prefix { "*" } else { "" })
+        let terms: Vec<Term<'_>> = self.terms().collect();
+        expression(&terms, " AND ", |Term { token, is_prefix }| {
+            format!("\"{key}{token}\"{}", if *is_prefix { "*" } else { "" })
         })
     }
 
-    /// The text to be cast to PostgreSQL's `tsquery`, over terms that begin with `key`. Finds every match, and
-    /// texts in which the tokens of a phrase stand apart.
+    /// The query for PostgreSQL, over terms that begin with `key`. Finds every match, and texts in which the tokens of
+    /// a phrase stand apart.
     #[must_use]
-    pub fn tsquery(&self, key: &str) -> String {
-        self.expression(" & ", |Term { token, is_prefix }| {
-            format!("'{key}{token}'{}", if is_prefix { ":*" } else { "" })
-        })
+    pub fn tsqueries(&self, key: &str) -> Tsqueries {
+        let (mut index, mut rows): (Vec<_>, Vec<_>) = self.terms().partition(|term| !term.is_broad());
+        if index.is_empty() {
+            // The last of those that are equally long.
+            let narrowest = (0..rows.len()).max_by_key(|at| rows[*at].token.chars().count());
+            index.extend(narrowest.map(|at| rows.remove(at)));
+        }
+        let expression = |terms: &[Term<'_>]| {
+            expression(terms, " & ", |Term { token, is_prefix }| {
+                format!("'{key}{token}'{}", if *is_prefix { ":*" } else { "" })
+            })
+        };
+        Tsqueries {
+            index: expression(&index),
+            rows: (!rows.is_empty()).then(|| expression(&rows)),
+        }
     }
 
     /// What is also to be found in `' ' || index_text || ' '` of a row that an index found: the tokens that have
@@ -109,16 +135,22 @@ impl SearchQuery {
         &self.parts
     }
 
-    fn expression(&self, and: &str, quote: impl Fn(Term<'_>) -> String) -> String {
+    /// Each once.
+    fn terms(&self) -> impl Iterator<Item = Term<'_>> {
         let mut seen = HashSet::new();
-        let terms: Vec<String> = self
-            .parts
-            .iter()
-            .flat_map(Part::terms)
-            .filter(|term| seen.insert(*term))
-            .map(quote)
-            .collect();
-        terms.join(and)
+        let terms = self.parts.iter().flat_map(Part::terms);
+        terms.filter(move |term| seen.insert(*term))
+    }
+}
+
+fn expression(terms: &[Term<'_>], and: &str, quote: impl Fn(&Term<'_>) -> String) -> String {
+    let quoted: Vec<String> = terms.iter().map(quote).collect();
+    quoted.join(and)
+}
+
+impl Term<'_> {
+    fn is_broad(&self) -> bool {
+        self.is_prefix && self.token.chars().nth(MAX_BROAD_CHARS).is_none()
     }
 }
 
@@ -193,6 +225,11 @@ mod tests {
     use super::super::index_text;
     use super::*;
 
+    fn tsqueries(query: &SearchQuery) -> (String, Option<String>) {
+        let Tsqueries { index, rows } = query.tsqueries("k");
+        (index, rows)
+    }
+
     #[test]
     fn finds_what_people_look_for() {
         for (text, query, found) in [
@@ -249,8 +286,8 @@ mod tests {
             let query = SearchQuery::parse(query);
             assert!(query.is_empty() && !query.matches("a b"));
             assert_eq!(
-                (query.fts5("k"), query.tsquery("k")),
-                (String::new(), String::new())
+                (query.fts5("k"), tsqueries(&query)),
+                (String::new(), (String::new(), None))
             );
         }
     }
@@ -262,15 +299,27 @@ mod tests {
             query.fts5("k"),
             r#""khello"* AND "k東" AND "k京" AND "kx" AND "k👍" AND "kor"* AND "knot"*"#
         );
-        assert_eq!(
-            query.tsquery("k"),
-            "'khello':* & 'k東' & 'k京' & 'kx' & 'k👍' & 'kor':* & 'knot':*"
-        );
+        let index = "'khello':* & 'k東' & 'k京' & 'kx' & 'k👍'".to_owned();
+        assert_eq!(tsqueries(&query), (index, Some("'kor':* & 'knot':*".to_owned())));
         assert_eq!(query.phrases(), [" 東 京 東 "]);
         assert_eq!(
             query.needles(),
             [" hello", " 東 京 東 ", " x ", " 👍 ", " or", " not"]
         );
+    }
+
+    #[test]
+    fn an_index_is_asked_for_what_is_rare() {
+        for (query, index, rows) in [
+            ("th", "'kth':*", None),
+            ("in to the of", "'kthe':*", Some("'kin':* & 'kto':* & 'kof':*")),
+            ("in a", "'ka'", Some("'kin':*")),
+            ("in then", "'kthen':*", Some("'kin':*")),
+            ("then there", "'kthen':* & 'kthere':*", None),
+        ] {
+            let expected = (index.to_owned(), rows.map(str::to_owned));
+            assert_eq!(tsqueries(&SearchQuery::parse(query)), expected, "{query}");
+        }
     }
 
     #[test]

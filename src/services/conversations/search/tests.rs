@@ -100,9 +100,10 @@ proptest! {
     #[test]
     fn expressions_are_quoted_tokens_only(query in prop_oneof![text(), any::<String>()]) {
         let query = SearchQuery::parse(&query);
-        for (expression, and, quote, star) in
-            [(query.fts5("key"), " AND ", '"', "*"), (query.tsquery("key"), " & ", '\'', ":*")]
-        {
+        let Tsqueries { index, rows } = query.tsqueries("key");
+        let mut expressions = vec![(query.fts5("key"), " AND ", '"', "*"), (index, " & ", '\'', ":*")];
+        expressions.extend(rows.map(|rows| (rows, " & ", '\'', ":*")));
+        for (expression, and, quote, star) in expressions {
             for term in expression.split(and).filter(|_| !query.is_empty()) {
                 let term = term.strip_suffix(star).unwrap_or(term);
                 let term = term.strip_prefix(quote).and_then(|term| term.strip_suffix(quote));

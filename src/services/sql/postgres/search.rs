@@ -14,7 +14,9 @@ use super::filter::{self, wanted};
 use super::values::millis;
 use crate::models::ids::{ConversationId, UserId};
 use crate::models::message::Role;
-use crate::services::conversations::search::{Hit, MAX_CANDIDATES, MAX_HITS, SearchQuery, user_key};
+use crate::services::conversations::search::{
+    Hit, MAX_CANDIDATES, MAX_HITS, SearchQuery, Tsqueries, user_key,
+};
 use crate::services::conversations::{ConversationFilter, MessageFilter};
 use crate::services::sql::records::HitRecord;
 use crate::services::sql::rows::{RowsResult, SearchRows};
@@ -50,27 +52,26 @@ macro_rules! occurrences {
 }
 
 /// The newest matching texts `t` of the user `$1`, of conversations `c`, among the newest candidates that have the terms.
-/// What is sorted to find those is their numbers: with their texts, sorting would take files.
+/// What is sorted to find those is their numbers: with their texts, sorting would take files. `ts_match_vq` is `@@` by
+/// the name that no index is used for.
 macro_rules! newest_texts {
-    ($columns:literal, $wanted:expr, $terms:literal, $phrases:literal, $candidates:literal, $limit:literal) => {
+    ($columns:literal, $wanted:expr) => {
         concat!(
             "SELECT ",
             $columns,
             " FROM (
                  SELECT number FROM message_texts
-                 WHERE user_id = $1 AND terms @@ ",
-            $terms,
-            "::tsquery ORDER BY number DESC LIMIT ",
-            $candidates,
-            ") candidate
+                 WHERE user_id = $1 AND terms @@ $10::tsquery
+                   AND ($11::tsquery IS NULL OR ts_match_vq(terms, $11::tsquery))
+                 ORDER BY number DESC LIMIT $13
+             ) candidate
              JOIN message_texts t ON t.number = candidate.number
              JOIN conversations c ON c.id = t.conversation_id
              WHERE ",
             $wanted,
             " AND ",
-            holds_all!("t.text", $phrases),
-            " ORDER BY t.number DESC LIMIT ",
-            $limit
+            holds_all!("t.text", "$12"),
+            " ORDER BY t.number DESC LIMIT $14"
         )
     };
 }
@@ -81,7 +82,7 @@ const MATCHING: &str = concat!(
     " AND ",
     holds_all!("c.search_title", "$9"),
     " UNION SELECT id FROM (",
-    newest_texts!("c.id", wanted!(), "$10", "$11", "$12", "$13"),
+    newest_texts!("c.id", wanted!()),
     ") newest"
 );
 
@@ -98,7 +99,7 @@ const MESSAGES: &str = concat!(
     "SELECT m.conversation_id, m.id AS message_id, ",
     occurrences!("hit.text", "$9"),
     " AS occurrences, length(hit.text)::bigint AS length, m.created_at AS at FROM (",
-    newest_texts!("t.number, t.text", wanted!(), "$10", "$11", "$12", "$13"),
+    newest_texts!("t.number, t.text", wanted!()),
     ") hit JOIN messages m ON m.number = hit.number"
 );
 
@@ -137,9 +138,11 @@ impl SearchRows for PostgresRows {
             .bind(&needles)
             .fetch_all(self.connection())
             .await?;
+        let Tsqueries { index, rows } = query.tsqueries(&user_key(user));
         let messages: Vec<HitRecord> = filter::bind(sqlx::query_as(MESSAGES), user, filter)
             .bind(&needles)
-            .bind(query.tsquery(&user_key(user)))
+            .bind(index)
+            .bind(rows)
             .bind(query.phrases())
             .bind(i64::from(MAX_CANDIDATES))
             .bind(i64::from(MAX_HITS))
@@ -179,9 +182,11 @@ pub(super) async fn matching_conversations(
     query: &SearchQuery,
     filter: &ConversationFilter,
 ) -> Result<Vec<ConversationId>, DatabaseError> {
+    let Tsqueries { index, rows } = query.tsqueries(&user_key(user));
     let ids: Vec<(ConversationId,)> = filter::bind(sqlx::query_as(MATCHING), user, filter)
         .bind(query.needles())
-        .bind(query.tsquery(&user_key(user)))
+        .bind(index)
+        .bind(rows)
         .bind(query.phrases())
         .bind(i64::from(MAX_CANDIDATES))
         .bind(i64::from(MAX_HITS))

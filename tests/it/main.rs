@@ -21,6 +21,7 @@ mod errors;
 mod export;
 mod headers;
 mod import;
+mod instances;
 mod ledger;
 mod limits;
 mod litellm_e2e;

@@ -81,12 +81,26 @@ impl Process {
 
     /// Asks it to end.
     pub fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Stops it where it stands.
+    pub fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         let status = Command::new("kill")
-            .args(["-TERM", &id])
+            .args(["-s", name, &id])
             .status()
             .expect("kill runs");
-        assert!(status.success(), "SIGTERM was not sent");
+        assert!(status.success(), "SIG{name} was not sent");
     }
 
     /// Waits for its end.

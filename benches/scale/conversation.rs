@@ -100,6 +100,7 @@ fn new_turn(id: ConversationId, (branch, head): (BranchId, MessageId), stream_id
         conversation_model: None,
         request_id: "scale".into(),
         streamed: true,
+        idempotency_key: None,
     }
 }
 

@@ -241,6 +241,19 @@ CREATE TABLE checkpoints (
     PRIMARY KEY (generation_id, first_event)
 );
 
+-- The answers that requests with an `Idempotency-Key` led to, for those that repeat them.
+CREATE TABLE idempotency_keys (
+    user_id      uuid        NOT NULL,
+    key          text        NOT NULL,
+    -- SHA-256 of the request's body.
+    request_hash bytea       NOT NULL,
+    stream_id    uuid        NOT NULL,
+    created_at   timestamptz NOT NULL,
+    PRIMARY KEY (user_id, key)
+);
+
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
+
 -- The usage ledger: what was used, by whom, and what it cost.
 CREATE TABLE usage_events (
     id                uuid        PRIMARY KEY,

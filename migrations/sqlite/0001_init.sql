@@ -223,6 +223,19 @@ CREATE TABLE checkpoints (
     PRIMARY KEY (generation_id, first_event)
 ) STRICT, WITHOUT ROWID;
 
+-- The answers that requests with an `Idempotency-Key` led to, for those that repeat them.
+CREATE TABLE idempotency_keys (
+    user_id      BLOB    NOT NULL,
+    key          TEXT    NOT NULL,
+    -- SHA-256 of the request's body.
+    request_hash BLOB    NOT NULL,
+    stream_id    BLOB    NOT NULL,
+    created_at   INTEGER NOT NULL,
+    PRIMARY KEY (user_id, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
+
 -- The usage ledger: what was used, by whom, and what it cost.
 CREATE TABLE usage_events (
     id                BLOB    NOT NULL PRIMARY KEY,

@@ -99,7 +99,7 @@ impl MessageStatus {
 }
 
 /// What an answer used and cost.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MessageUsage {
     /// Tokens that the model read.
     pub prompt_tokens: u64,

@@ -49,12 +49,13 @@ pub fn routes() -> OpenApiRouter<AppState> {
     request_body = ChatRequest,
     params(
         ("X-On-Disconnect" = Option<String>, Header, description = "`continue` or `cancel`: what becomes of the answer when the client goes away"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Conversation chat: 1 to 255 ASCII characters of the client's own. The same request with the same key, within 24 hours, gets the first one's answer."),
     ),
     responses(
         (status = 200, description = "The answer: `chat.completion`, or a stream of `chat.completion.chunk` that ends with `[DONE]`", content((ChatCompletion = "application/json"), (String = "text/event-stream"))),
         (status = 402, description = "The model server's budget is used up", body = ErrorBody),
         (status = 404, description = "No such conversation, branch, message or model", body = ErrorBody),
-        (status = 409, description = "An answer is being written there, or a limit is reached", body = ErrorBody),
+        (status = 409, description = "An answer is being written there, a limit is reached, or the key was used for another request", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 415, description = "The body is not declared as JSON", body = ErrorBody),
         (status = 422, description = "A field is not valid, or the model refused the request", body = ErrorBody),
@@ -80,7 +81,11 @@ async fn create_chat_completion(
     ) {
         (true, false) => {
             check_storable(&body)?;
-            chat.converse(caller, context()?, parse(&body)?).await?
+            let context = ChatContext {
+                idempotency_key: model_answer::idempotency_key(&headers, &body)?,
+                ..context()?
+            };
+            chat.converse(caller, context, parse(&body)?).await?
         }
         (false, true) => async { openai(&chat, &caller, context()?, &body, fields).await }
             .await

@@ -1,7 +1,9 @@
 //! What the routes that ask a model have in common: how they are asked, and how they answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, header};
 
@@ -10,7 +12,11 @@ use crate::config::OnDisconnect;
 use crate::extract::RequestContext;
 use crate::middleware::UpstreamTime;
 use crate::services::chat::{ChatAnswer, ChatContext};
+use crate::services::conversations::IdempotencyKey;
 use crate::utils::errors::ApiError;
+
+/// The longest `Idempotency-Key`.
+const MAX_KEY_CHARS: usize = 255;
 
 /// What a request says beside its body.
 ///
@@ -22,7 +28,32 @@ pub(super) fn chat_context(about: RequestContext, headers: &HeaderMap) -> Result
         traceparent: Some(about.trace.traceparent),
         received: about.arrived.0,
         on_disconnect: on_disconnect(headers)?,
+        idempotency_key: None,
     })
+}
+
+/// What a request with this body is marked with by its `Idempotency-Key`, if it has one.
+///
+/// # Errors
+/// A 422 if that is empty, too long or not plain text.
+pub(super) fn idempotency_key(headers: &HeaderMap, body: &[u8]) -> Result<Option<IdempotencyKey>, ApiError> {
+    let Some(key) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    let key = key
+        .to_str()
+        .ok()
+        .filter(|key| (1..=MAX_KEY_CHARS).contains(&key.len()))
+        .ok_or_else(|| {
+            let problem = format!("must be 1 to {MAX_KEY_CHARS} ASCII characters");
+            ApiError::invalid_field("Idempotency-Key", problem)
+        })?;
+    let mut request_hash = [0; 32];
+    request_hash.copy_from_slice(digest(&SHA256, body).as_ref());
+    Ok(Some(IdempotencyKey {
+        key: Arc::from(key),
+        request_hash,
+    }))
 }
 
 fn on_disconnect(headers: &HeaderMap) -> Result<Option<OnDisconnect>, ApiError> {

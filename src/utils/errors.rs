@@ -98,6 +98,7 @@ error_codes! {
     BranchIsMain "BRANCH_IS_MAIN" CONFLICT ConflictError "the main branch cannot be deleted",
     LimitReached "LIMIT_REACHED" CONFLICT ConflictError "a limit on how many may exist is reached",
     GenerationInProgress "GENERATION_IN_PROGRESS" CONFLICT ConflictError "an answer is being written there",
+    IdempotencyConflict "IDEMPOTENCY_CONFLICT" CONFLICT ConflictError "this Idempotency-Key was used for another request",
     ValidationError "VALIDATION_ERROR" UNPROCESSABLE_ENTITY InvalidRequestError "a field is missing or out of bounds",
     ContextLengthExceeded "CONTEXT_LENGTH_EXCEEDED" UNPROCESSABLE_ENTITY InvalidRequestError "the conversation does not fit the model",
     UpstreamRejected "UPSTREAM_REJECTED" UNPROCESSABLE_ENTITY InvalidRequestError "the model server refused the request",

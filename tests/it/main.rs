@@ -20,6 +20,7 @@ mod demo;
 mod errors;
 mod export;
 mod headers;
+mod idempotency;
 mod import;
 mod instances;
 mod ledger;

@@ -2,25 +2,39 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use serde_json::value::RawValue;
 use tracing::Instrument as _;
 
-use super::{ChatAnswer, ChatContext, ChatService, HEAD_WAIT, validation};
-use crate::models::chat::{ChatChoice, ChatCompletion, ChatMessage, ConversationChatRequest};
+use super::repeats::RepeatTurn;
+use super::{ChatAnswer, ChatContext, ChatService, HEAD_WAIT, validation, whole};
+use crate::models::chat::ConversationChatRequest;
 use crate::models::ids::StreamId;
-use crate::models::message::{MessageUsage, Role};
+use crate::models::message::Role;
 use crate::services::auth::Caller;
 use crate::services::conversations::{
     ContextMessage, NewTurn, StoreError, Turn, TurnInput, TurnTarget, model_messages,
 };
 use crate::services::generation::{
-    Admission, DisconnectPolicy, Ending, Generation, Kind, ModelJob, Reader, Shorten, StartGeneration,
-    Subscription, TurnIds,
+    Admission, DisconnectPolicy, Kind, ModelJob, Reader, Shorten, StartGeneration, Subscription, TurnIds,
 };
 use crate::services::llm::ChatCall;
 use crate::utils::errors::ApiError;
 use crate::utils::json::RawObject;
+
+/// What a request has that may be answered.
+pub(super) struct Admitted {
+    pub(super) admission: Admission,
+    /// Keeps its repeats waiting until it is stored.
+    pub(super) repeat: Option<RepeatTurn>,
+}
+
+/// What a turn led to.
+enum Begun {
+    /// Its answer.
+    Answer(Subscription),
+    /// The answer to the same request, which came before.
+    Before(StreamId),
+}
 
 impl ChatService {
     /// Stores the message, has it answered, and returns the answer: as a stream whose first chunk is there, or whole.
@@ -34,10 +48,22 @@ impl ChatService {
         context: ChatContext,
         mut request: ConversationChatRequest,
     ) -> Result<ChatAnswer, ApiError> {
-        let (target, input) = validation::conversation(&mut request, &self.settings)?;
-        let admission = self.engine.admit(caller.user_id)?;
-        let turn = (target, input);
-        self.answer(caller, context, request, turn, admission).await
+        let turn = validation::conversation(&mut request, &self.settings)?;
+        let repeat = match &context.idempotency_key {
+            Some(key) => Some(self.repeats.turn(caller.user_id, &key.key).await),
+            None => None,
+        };
+        if let Some(key) = &context.idempotency_key
+            && let Some(stream_id) = self.store.answered_before(caller.user_id, key).await?
+        {
+            let streamed = request.stream.unwrap_or(true);
+            return self.join(caller.user_id, stream_id, streamed).await;
+        }
+        let admitted = Admitted {
+            admission: self.engine.admit(caller.user_id)?,
+            repeat,
+        };
+        self.answer(caller, context, request, turn, admitted).await
     }
 
     /// Appends a turn, has it answered, and returns the answer.
@@ -47,7 +73,7 @@ impl ChatService {
         context: ChatContext,
         request: ConversationChatRequest,
         (target, input): (TurnTarget, TurnInput),
-        admission: Admission,
+        admitted: Admitted,
     ) -> Result<ChatAnswer, ApiError> {
         let of_conversation = match (&request.model, target.conversation()) {
             (None, Some(conversation)) => {
@@ -66,22 +92,28 @@ impl ChatService {
             conversation_model: request.model.clone(),
             request_id: context.request_id.clone(),
             streamed,
+            idempotency_key: context.idempotency_key.clone(),
         };
+        let user = caller.user_id;
         // In a task of its own: a client that goes away between the two must not leave a message behind whose place
         // is taken and whose answer nobody writes.
         let chat = self.clone();
-        let begun = async move { chat.begin(&caller, context, request, turn, admission).await };
-        let reader = self
+        let begun = async move { chat.begin(&caller, context, request, turn, admitted).await };
+        let begun = self
             .lifecycle
             .spawn(begun.in_current_span())
             .await
             .map_err(ApiError::internal)??;
+        let reader = match begun {
+            Begun::Answer(reader) => reader,
+            Begun::Before(stream_id) => return self.join(user, stream_id, streamed).await,
+        };
         if streamed {
             reader.generation().opened(HEAD_WAIT).await?;
             return Ok(ChatAnswer::Stream(Reader::Here(reader)));
         }
         // The reader is kept until the end: dropping it would be a disconnect.
-        let body = whole_answer(reader.generation()).await?;
+        let body = whole::answer(reader.generation()).await?;
         Ok(ChatAnswer::Whole {
             body,
             waited: reader.generation().waited(),
@@ -95,15 +127,20 @@ impl ChatService {
         context: ChatContext,
         request: ConversationChatRequest,
         new: NewTurn,
-        admission: Admission,
-    ) -> Result<Subscription, ApiError> {
+        Admitted { admission, repeat }: Admitted,
+    ) -> Result<Begun, ApiError> {
         let (stream_id, model, streamed) = (new.stream_id, new.model.clone(), new.streamed);
         let (role, brought) = match &new.input {
             TurnInput::Message(_) => (Role::User, 1),
             TurnInput::ToolResults(results) => (Role::Tool, results.len()),
             TurnInput::Again => (Role::User, 0),
         };
-        let turn = self.store.append_turn(caller, new).await?;
+        let turn = match self.store.append_turn(caller, new).await {
+            Err(StoreError::Repeated { stream_id }) => return Ok(Begun::Before(stream_id)),
+            appended => appended?,
+        };
+        // From here on a repeat finds this turn.
+        drop(repeat);
         self.tell(caller, &turn, role, brought);
         let ids = TurnIds {
             conversation_id: turn.conversation_id,
@@ -127,7 +164,7 @@ impl ChatService {
             body: composer.body(usize::MAX).unwrap_or_default(),
             traceparent: context.traceparent,
         };
-        Ok(self.engine.start(StartGeneration {
+        Ok(Begun::Answer(self.engine.start(StartGeneration {
             id: stream_id,
             user_id: caller.user_id,
             kind: Kind::Conversation(ids),
@@ -143,7 +180,7 @@ impl ChatService {
                 received: context.received,
             },
             admission,
-        }))
+        })))
     }
 
     /// Counts what was appended, and tells of what was made for it.
@@ -219,78 +256,5 @@ impl Composer {
             }
         }
         Ok(body)
-    }
-}
-
-/// Waits for the end and puts the answer together: the model's own object with our ids, and its cost.
-async fn whole_answer(generation: &Arc<Generation>) -> Result<Bytes, ApiError> {
-    let ending = generation.ended().await?;
-    if let Some(error) = &ending.error {
-        return Err(error.clone());
-    }
-    let turn = generation
-        .turn()
-        .ok_or_else(|| ApiError::from(StoreError::ConversationNotFound))?;
-    let own = || serde_json::to_vec(&own_completion(generation, &ending, turn)).map(Into::into);
-    let body = ending
-        .completion
-        .clone()
-        .map_or_else(own, Ok)
-        .map_err(ApiError::internal)?;
-    let answer = with_ids(&body, &ending, turn).and_then(|answer| serde_json::to_vec(&answer));
-    answer.map(Bytes::from).map_err(ApiError::internal)
-}
-
-fn with_ids(completion: &[u8], ending: &Ending, turn: &TurnIds) -> Result<RawObject, serde_json::Error> {
-    let mut answer: RawObject = serde_json::from_slice(completion)?;
-    let mut usage: RawObject = answer
-        .get("usage")
-        .and_then(|usage| serde_json::from_str(usage.get()).ok())
-        .unwrap_or_default();
-    usage.set_value("prompt_tokens", &ending.usage.prompt_tokens)?;
-    usage.set_value("completion_tokens", &ending.usage.completion_tokens)?;
-    usage.set_value("total_tokens", &ending.usage.total_tokens())?;
-    usage.set_value("cost_usd", &ending.usage.cost)?;
-    usage.set_value("estimated", &ending.usage.estimated)?;
-    answer.set_value("usage", &usage)?;
-    answer.set_value("conversation_id", &turn.conversation_id)?;
-    answer.set_value("branch_id", &turn.branch_id)?;
-    answer.set_value("user_message_id", &turn.user_message_id)?;
-    answer.set_value("message_id", &turn.message_id)?;
-    if ending.pending {
-        answer.set_value("pending", &true)?;
-    }
-    Ok(answer)
-}
-
-/// What is answered where the model never did: the answer was cancelled.
-fn own_completion(generation: &Generation, ending: &Ending, turn: &TurnIds) -> ChatCompletion {
-    ChatCompletion {
-        id: ending.completion_id.clone(),
-        object: "chat.completion",
-        created: generation.created.timestamp(),
-        model: ending.model.to_string(),
-        choices: vec![ChatChoice {
-            index: 0,
-            message: ChatMessage {
-                role: Role::Assistant,
-                content: Some(String::new()),
-                reasoning_content: None,
-                tool_calls: None,
-            },
-            finish_reason: ending.finish_reason.clone(),
-        }],
-        usage: MessageUsage {
-            prompt_tokens: ending.usage.prompt_tokens,
-            completion_tokens: ending.usage.completion_tokens,
-            total_tokens: ending.usage.total_tokens(),
-            cost_usd: ending.usage.cost,
-            estimated: ending.usage.estimated,
-        },
-        conversation_id: turn.conversation_id,
-        branch_id: turn.branch_id,
-        user_message_id: turn.user_message_id,
-        message_id: turn.message_id,
-        pending: ending.pending,
     }
 }

@@ -4,12 +4,14 @@
 //! - `regenerate`: a stored message is answered anew
 //! - `openai`: OpenAI's stateless request, passed through
 //!
-//! What a request may hold is decided in `validation`; the answer itself is the generation engine's business.
+//! What a request may hold is decided in `validation`, whether it came before in `repeats`; the answer itself is the generation engine's business.
 
 mod conversation;
 mod openai;
 mod regenerate;
+mod repeats;
 mod validation;
+mod whole;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +20,9 @@ use bytes::Bytes;
 use http::HeaderValue;
 use tokio::time::Instant;
 
+use self::repeats::Repeats;
 use crate::config::{BusinessSettings, LoadSettings, ModelSettings, OnDisconnect};
-use crate::services::conversations::ConversationStore;
+use crate::services::conversations::{ConversationStore, IdempotencyKey};
 use crate::services::generation::{Engine, Reader};
 use crate::services::lifecycle::Lifecycle;
 use crate::services::outbox::Outbox;
@@ -41,6 +44,8 @@ pub struct ChatContext {
     pub received: Instant,
     /// `X-On-Disconnect`.
     pub on_disconnect: Option<OnDisconnect>,
+    /// `Idempotency-Key`, with what it marks.
+    pub idempotency_key: Option<IdempotencyKey>,
 }
 
 /// What a request is answered with.
@@ -119,6 +124,7 @@ pub struct ChatService {
     lifecycle: Lifecycle,
     clock: Clock,
     settings: ChatSettings,
+    repeats: Repeats,
 }
 
 impl ChatService {
@@ -142,6 +148,7 @@ impl ChatService {
             lifecycle,
             clock,
             settings,
+            repeats: Repeats::default(),
         }
     }
 

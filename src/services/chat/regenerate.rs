@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::conversation::Admitted;
 use super::{ChatAnswer, ChatContext, ChatService, validation};
 use crate::models::chat::ConversationChatRequest;
 use crate::models::ids::{ConversationId, MessageId};
@@ -42,13 +43,16 @@ impl ChatService {
             ..ConversationChatRequest::default()
         };
         validation::regeneration(&options, branch_name.as_deref(), &self.settings)?;
-        let admission = self.engine.admit(caller.user_id)?;
+        let admitted = Admitted {
+            admission: self.engine.admit(caller.user_id)?,
+            repeat: None,
+        };
         let target = TurnTarget::Regenerate {
             conversation_id,
             message_id,
             branch_name,
         };
         let turn = (target, TurnInput::Again);
-        self.answer(caller, context, options, turn, admission).await
+        self.answer(caller, context, options, turn, admitted).await
     }
 }

@@ -43,6 +43,15 @@ pub enum StoreError {
         /// Its stream.
         stream_id: StreamId,
     },
+    /// The same request, by its idempotency key, was done before.
+    #[error("the request was done before")]
+    Repeated {
+        /// The stream that answers it.
+        stream_id: StreamId,
+    },
+    /// Another request had this idempotency key.
+    #[error("the idempotency key was used for another request")]
+    IdempotencyConflict,
     /// The tool results do not answer the parent's calls.
     #[error("{0}")]
     InvalidToolResults(String),
@@ -95,6 +104,14 @@ impl From<StoreError> for ApiError {
                 "An answer is being written there. Wait for it, or cancel it.",
             )
             .with_detail("stream_id", stream_id.to_string()),
+            StoreError::Repeated { stream_id } => {
+                Self::new(ErrorCode::Conflict, "This request was done before.")
+                    .with_detail("stream_id", stream_id.to_string())
+            }
+            StoreError::IdempotencyConflict => Self::new(
+                ErrorCode::IdempotencyConflict,
+                "This Idempotency-Key was used for a request with another body.",
+            ),
             StoreError::InvalidToolResults(message) => Self::invalid_field("tool_results", message),
             StoreError::Database(error) if !error.is_outage() => Self::internal(error),
             StoreError::Database(error) => Self::new(

@@ -40,6 +40,6 @@ pub use store::{ConversationStore, MessageBatch};
 pub use title::title_from_answer;
 pub use tree::tree_json;
 pub use turn::{
-    AnswerOutcome, AnswerUsage, ChatDefaults, FinishedAnswer, NewTurn, ToolResult, Turn, TurnInput,
-    TurnTarget,
+    AnswerOutcome, AnswerUsage, ChatDefaults, FinishedAnswer, IdempotencyKey, KEYS_KEPT, NewTurn, ToolResult,
+    Turn, TurnInput, TurnTarget,
 };

@@ -16,15 +16,15 @@ use super::search::SearchQuery;
 use super::transfer::import::ImportedConversation;
 use super::{
     BranchChanges, ChatDefaults, ConversationChanges, ConversationFilter, ConversationOrder, FinishedAnswer,
-    ImportOutcome, Merge, MessageCursor, MessageEdit, MessageFilter, NewBranch, NewConversation, NewMessage,
-    NewTurn, PathQuery, Relatives, StoreError, Turn,
+    IdempotencyKey, ImportOutcome, Merge, MessageCursor, MessageEdit, MessageFilter, NewBranch,
+    NewConversation, NewMessage, NewTurn, PathQuery, Relatives, StoreError, Turn,
 };
 use crate::models::branch::{Branch, BranchStats, DeletedBranch, MergeResult};
 use crate::models::common::Page;
 use crate::models::conversation::{
     Conversation, ConversationDetail, ConversationHit, ConversationStats, FullConversation,
 };
-use crate::models::ids::{BranchId, ConversationId, MessageId, UserId};
+use crate::models::ids::{BranchId, ConversationId, MessageId, StreamId, UserId};
 use crate::models::message::{DeletedMessage, EditedMessage, Message, MessageDetail, MessageHit};
 use crate::services::auth::Caller;
 
@@ -305,12 +305,24 @@ pub trait ConversationStore: Send + Sync + 'static {
         id: ConversationId,
     ) -> Result<Option<ChatDefaults>, StoreError>;
 
+    /// The stream that answers what a request with this key asked before; `None` if there was none, or no model answered.
+    ///
+    /// # Errors
+    /// `IdempotencyConflict` if it was another request, or a failing store.
+    async fn answered_before(
+        &self,
+        user: UserId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<StreamId>, StoreError>;
+
     /// Finds or makes the conversation, forks a branch if the parent is not its head, appends what the turn brings and
     /// a `streaming` answer after it, claims that place for one generation, and returns the context for the model.
     ///
     /// # Errors
     /// What is not there, a limit, `GenerationInProgress`, `Conflict` where there is nothing to answer, tool results
-    /// that fit no call, or a failing store.
+    /// that fit no call, or a failing store. `Repeated` if the idempotency key led to an answer in the last
+    /// [`KEYS_KEPT`](super::KEYS_KEPT); but if no model answered then, the message that is there is answered now.
+    /// `IdempotencyConflict` if it was another request.
     async fn append_turn(&self, caller: &Caller, turn: NewTurn) -> Result<Turn, StoreError>;
 
     /// Writes the answer over its `streaming` placeholder, ends the generation and enters the usage into the ledger.

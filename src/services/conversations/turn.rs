@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -71,6 +71,18 @@ impl TurnTarget {
     }
 }
 
+/// How long a request is known by its idempotency key.
+pub const KEYS_KEPT: TimeDelta = TimeDelta::hours(24);
+
+/// By what a client marks a request that it may send more than once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    /// The client's key; its own for each user.
+    pub key: Arc<str>,
+    /// SHA-256 of the request's body.
+    pub request_hash: [u8; 32],
+}
+
 /// A turn that is to be appended.
 #[derive(Debug, Clone)]
 pub struct NewTurn {
@@ -88,6 +100,8 @@ pub struct NewTurn {
     pub request_id: Arc<str>,
     /// Whether the client reads the answer as a stream.
     pub streamed: bool,
+    /// The client's mark on the request.
+    pub idempotency_key: Option<IdempotencyKey>,
 }
 
 /// What a conversation says about its answers.

@@ -11,7 +11,7 @@ use super::registry::Registry;
 use super::replay::ReplayBudget;
 use crate::models::ids::{ConversationId, UserId};
 use crate::models::message::MessageStatus;
-use crate::services::conversations::{AnswerUsage, ConversationStore, StoreError};
+use crate::services::conversations::{AnswerUsage, ConversationStore, KEYS_KEPT, StoreError};
 use crate::services::lifecycle::Lifecycle;
 use crate::services::llm::Model;
 use crate::services::outbox::Outbox;
@@ -23,8 +23,8 @@ use crate::utils::metrics::Metrics;
 /// Logs trimmed before a writer goes on although the budget is exceeded: the next chunk trims on.
 const MAX_TRIMS: u32 = 24;
 
-/// How long ended answers stay in the records.
-const RECORDS_KEPT: TimeDelta = TimeDelta::days(1);
+/// How long ended answers stay in the records: longer than [`KEYS_KEPT`], since keys lead to them.
+const RECORDS_KEPT: TimeDelta = TimeDelta::days(2);
 
 /// The engine's settings.
 #[derive(Debug, Clone)]
@@ -162,21 +162,20 @@ impl EngineCore {
         }
     }
 
-    /// Forgets ended answers whose time is over.
+    /// Forgets ended answers and idempotency keys whose time is over.
     pub(super) async fn sweep(&self) {
-        loop {
-            match self.records.forget_ended(self.clock.now() - RECORDS_KEPT).await {
-                Ok(0) => return,
-                Ok(count) => tracing::debug!(count, "forgot ended answers"),
-                Err(error) => {
-                    tracing::warn!(%error, "ended answers could not be swept");
-                    self.metrics
-                        .best_effort_failures
-                        .with_label_values(&["sweep"])
-                        .inc();
-                    return;
-                }
-            }
+        let now = self.clock.now();
+        let swept = async {
+            while self.records.forget_ended(now - RECORDS_KEPT).await? > 0 {}
+            while self.records.forget_keys(now - KEYS_KEPT).await? > 0 {}
+            Ok::<_, DatabaseError>(())
+        };
+        if let Err(error) = swept.await {
+            tracing::warn!(%error, "what is over could not be swept");
+            self.metrics
+                .best_effort_failures
+                .with_label_values(&["sweep"])
+                .inc();
         }
     }
 }

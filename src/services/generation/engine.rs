@@ -216,6 +216,24 @@ impl Engine {
         })
     }
 
+    /// The answer of a stream from its start, however long ago it ended; `None` if it has no message any more.
+    ///
+    /// # Errors
+    /// A failing database.
+    pub async fn whole(&self, user: UserId, id: StreamId) -> Result<Option<Reader>, ApiError> {
+        let inner = &self.0;
+        if let Some(generation) = inner.registry.get(user, id) {
+            inner.metrics.stream_resumes.inc();
+            return Ok(Some(Reader::Here(generation.subscribe(0))));
+        }
+        let record = inner.records.generation(user, id).await.map_err(unavailable)?;
+        let record = record.filter(|record| record.has_message);
+        Ok(record.map(|record| {
+            inner.metrics.stream_resumes.inc();
+            Reader::Elsewhere(Box::new(RemoteReader::new(inner.clone(), user, record, 0)))
+        }))
+    }
+
     /// The running answer of a conversation that was begun last, if there is one.
     ///
     /// # Errors

@@ -141,6 +141,12 @@ pub trait GenerationRecords: Send + Sync + 'static {
         stream: StreamId,
     ) -> Result<Option<GenerationRecord>, DatabaseError>;
 
+    /// Forgets idempotency keys that were taken before then; tells how many. Bounded per call.
+    ///
+    /// # Errors
+    /// A failing database.
+    async fn forget_keys(&self, before: DateTime<Utc>) -> Result<u64, DatabaseError>;
+
     /// Forgets answers that ended before then, with their checkpoints; tells how many. Bounded per call.
     ///
     /// # Errors

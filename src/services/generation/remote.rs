@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use tokio::time::Instant;
 
-use super::core::EngineCore;
+use super::core::{EngineCore, unavailable};
 use super::frames::{self, Naming, Stored};
 use super::handle::Next;
 use super::records::{Checkpoint, GenerationRecord};
@@ -48,7 +48,8 @@ impl RemoteReader {
             user,
             record,
             next: after.saturating_add(1),
-            covered: 1,
+            // The opening brings no text.
+            covered: 2,
             content_bytes: 0,
             reasoning_bytes: 0,
             asked: None,
@@ -85,6 +86,33 @@ impl RemoteReader {
                 Err(error) => tracing::debug!(%error, "a stream of another instance cannot be read just now"),
             }
         }
+    }
+
+    /// Waits for the end of the answer: its message then, and where it stands.
+    ///
+    /// # Errors
+    /// A failing database, or `STREAM_INTERRUPTED` if there is no whole message.
+    pub async fn ended(&mut self) -> Result<(TurnIds, Message), ApiError> {
+        loop {
+            let record = self.core.records.generation(self.user, self.id()).await;
+            let Some(record) = record.map_err(unavailable)? else {
+                return Err(interrupted(&self.record.turn));
+            };
+            self.record = record;
+            match self.record.status {
+                MessageStatus::Streaming => tokio::time::sleep(POLL_INTERVAL).await,
+                MessageStatus::Completed | MessageStatus::Cancelled => break,
+                MessageStatus::Interrupted | MessageStatus::Failed => {
+                    return Err(interrupted(&self.record.turn));
+                }
+            }
+        }
+        self.done = true;
+        let message = self.stored_message().await?;
+        let turn = self.record.turn;
+        message
+            .map(|message| (turn, message))
+            .ok_or_else(|| interrupted(&turn))
     }
 
     /// What was recorded since the last time; nothing if there is nothing.

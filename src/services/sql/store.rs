@@ -15,16 +15,16 @@ use crate::models::common::Page;
 use crate::models::conversation::{
     Conversation, ConversationDetail, ConversationHit, ConversationStats, FullConversation,
 };
-use crate::models::ids::{BranchId, ConversationId, MessageId, UserId};
+use crate::models::ids::{BranchId, ConversationId, MessageId, StreamId, UserId};
 use crate::models::message::{DeletedMessage, EditedMessage, Message, MessageDetail, MessageHit};
 use crate::services::auth::Caller;
 use crate::services::conversations::search::SearchQuery;
 use crate::services::conversations::transfer::import::ImportedConversation;
 use crate::services::conversations::{
     BranchChanges, ChatDefaults, ConversationChanges, ConversationFilter, ConversationOrder,
-    ConversationStore, FinishedAnswer, ImportOutcome, Merge, MessageBatch, MessageCursor, MessageEdit,
-    MessageFilter, NewBranch, NewConversation, NewMessage, NewTurn, PathQuery, Relatives, StoreError,
-    StoreLimits, Turn,
+    ConversationStore, FinishedAnswer, IdempotencyKey, ImportOutcome, Merge, MessageBatch, MessageCursor,
+    MessageEdit, MessageFilter, NewBranch, NewConversation, NewMessage, NewTurn, PathQuery, Relatives,
+    StoreError, StoreLimits, Turn,
 };
 
 /// The conversations of a SQL database.
@@ -354,6 +354,15 @@ impl<D: SqlDatabase> ConversationStore for SqlConversations<D> {
         Ok(conversation.map(|conversation| ChatDefaults {
             model: conversation.model,
         }))
+    }
+
+    async fn answered_before(
+        &self,
+        user: UserId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<StreamId>, StoreError> {
+        let now = self.environment.clock.now();
+        operations::answered_before(&mut self.database.snapshot().await?, user, key, now).await
     }
 
     async fn append_turn(&self, caller: &Caller, turn: NewTurn) -> Result<Turn, StoreError> {

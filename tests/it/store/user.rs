@@ -120,6 +120,7 @@ impl<'a> User<'a> {
             conversation_model: None,
             request_id: Arc::from("request"),
             streamed: true,
+            idempotency_key: None,
         }
     }
 

@@ -3,7 +3,7 @@
 //!
 //! - `create`: conversations, and what changes in them
 //! - `place`: where something new goes in a tree, and the fork that it may need
-//! - `turns`, `answers`: what is asked, and how its answer ends
+//! - `turns`, `answers`: what is asked, and how its answer ends; `repeats`: what is asked more than once
 //! - `messages`: adding, editing and deleting without a model
 //! - `branches`: making, changing and deleting; `stats` says what is on one
 //! - `merge`: bringing one branch into another
@@ -21,6 +21,7 @@ mod merge;
 mod messages;
 mod place;
 mod reads;
+mod repeats;
 mod search;
 mod stats;
 mod turns;
@@ -36,6 +37,7 @@ pub use import::import_conversation;
 pub use merge::merge_branch;
 pub use messages::{add_message, delete_message, edit_message};
 pub use reads::{detail, full, message, messages_after, path};
+pub use repeats::answered_before;
 pub use search::{search_conversations, search_messages};
 pub use stats::branch_stats;
 pub use turns::append_turn;

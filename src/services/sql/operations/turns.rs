@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 
 use super::place::{self, NewFork, Place, RowBuilder, check_message_limit};
-use super::{Environment, create, lock, node, preview_of, refuse_running};
+use super::{Environment, create, lock, node, preview_of, refuse_running, repeats};
 use crate::models::ids::{ConversationId, MessageId};
 use crate::models::message::{MessageContent, MessageStatus, Role};
 use crate::services::auth::Caller;
@@ -22,6 +22,8 @@ pub async fn append_turn(
     caller: &Caller,
     turn: &NewTurn,
 ) -> Result<Turn, StoreError> {
+    let instead = repeats::take_key(rows, environment, caller.user_id, turn).await?;
+    let turn = instead.as_ref().unwrap_or(turn);
     let (mut conversation, mut place) = find_place(rows, environment, caller, turn).await?;
     // Not before the conversation is locked: what was written while this waited is older.
     let now = environment.clock.now();

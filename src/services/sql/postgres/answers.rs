@@ -5,12 +5,12 @@ use chrono::{DateTime, Utc};
 
 use super::values::millis;
 use super::{PostgresRows, texts, usage};
-use crate::models::ids::{ConversationId, StreamId};
+use crate::models::ids::{ConversationId, StreamId, UserId};
 use crate::models::message::MessageStatus;
 use crate::services::billing::UsageEvent;
-use crate::services::conversations::FinishedAnswer;
-use crate::services::sql::records::{ClaimRecord, RunningRecord};
-use crate::services::sql::rows::{AnswerRows, ClaimRow, ClaimState, RowsResult, RunningAnswer};
+use crate::services::conversations::{FinishedAnswer, IdempotencyKey};
+use crate::services::sql::records::{ClaimRecord, KeyedRecord, RunningRecord};
+use crate::services::sql::rows::{AnswerRows, ClaimRow, ClaimState, KeyedAnswer, RowsResult, RunningAnswer};
 use crate::services::sql::values::{raw, stored};
 
 const RUNNING: &str = "SELECT id, branch_id, parent_id, user_message_id, message_id FROM generations
@@ -20,6 +20,17 @@ const CLAIM: &str = "INSERT INTO generations
          (id, user_id, conversation_id, branch_id, parent_id, user_message_id, message_id, model, request_id, streamed,
           sent_bytes, started_at, instance_id)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+
+const TAKE_KEY: &str = "INSERT INTO idempotency_keys (user_id, key, request_hash, stream_id, created_at) VALUES ($1, $2, $3, $4, $5)
+     ON CONFLICT (user_id, key) DO UPDATE
+     SET request_hash = excluded.request_hash, stream_id = excluded.stream_id, created_at = excluded.created_at
+     WHERE idempotency_keys.created_at <= $6";
+
+const KEYED: &str = "SELECT k.request_hash, k.stream_id, g.conversation_id, g.user_message_id, g.status, m.id IS NOT NULL AS has_message
+     FROM idempotency_keys k LEFT JOIN generations g ON g.id = k.stream_id LEFT JOIN messages m ON m.id = g.message_id
+     WHERE k.user_id = $1 AND k.key = $2 AND k.created_at > $3";
+
+const MOVE_KEY: &str = "UPDATE idempotency_keys SET stream_id = $3 WHERE user_id = $1 AND key = $2";
 
 const STATE: &str = "SELECT status, taken_over FROM generations WHERE id = $1 FOR UPDATE";
 
@@ -59,6 +70,50 @@ impl AnswerRows for PostgresRows {
             .bind(stored(row.sent_bytes))
             .bind(millis(row.started_at))
             .bind(row.instance_id)
+            .execute(self.connection())
+            .await?;
+        Ok(())
+    }
+
+    async fn take_key(
+        &mut self,
+        user: UserId,
+        key: &IdempotencyKey,
+        stream: StreamId,
+        (now, expired): (DateTime<Utc>, DateTime<Utc>),
+    ) -> RowsResult<bool> {
+        let taken = sqlx::query(TAKE_KEY)
+            .bind(user)
+            .bind(&*key.key)
+            .bind(key.request_hash.as_slice())
+            .bind(stream)
+            .bind(millis(now))
+            .bind(millis(expired))
+            .execute(self.connection())
+            .await?;
+        Ok(taken.rows_affected() > 0)
+    }
+
+    async fn keyed_answer(
+        &mut self,
+        user: UserId,
+        key: &str,
+        expired: DateTime<Utc>,
+    ) -> RowsResult<Option<KeyedAnswer>> {
+        let record: Option<KeyedRecord> = sqlx::query_as(KEYED)
+            .bind(user)
+            .bind(key)
+            .bind(millis(expired))
+            .fetch_optional(self.connection())
+            .await?;
+        record.map(KeyedRecord::into_answer).transpose()
+    }
+
+    async fn move_key(&mut self, user: UserId, key: &str, stream: StreamId) -> RowsResult<()> {
+        sqlx::query(MOVE_KEY)
+            .bind(user)
+            .bind(key)
+            .bind(stream)
             .execute(self.connection())
             .await?;
         Ok(())

@@ -83,6 +83,9 @@ const ONE: &str =
 const FORGET: &str = "DELETE FROM generations WHERE id IN
          (SELECT id FROM generations WHERE ended_at < $1 ORDER BY ended_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
 
+const FORGET_KEYS: &str = "DELETE FROM idempotency_keys WHERE (user_id, key) IN
+         (SELECT user_id, key FROM idempotency_keys WHERE created_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)";
+
 #[async_trait]
 impl GenerationRecords for PostgresDatabase {
     async fn append_checkpoints(&self, checkpoints: Vec<Checkpoint>) -> Result<(), DatabaseError> {
@@ -181,6 +184,15 @@ impl GenerationRecords for PostgresDatabase {
             .fetch_optional(&self.pool)
             .await?;
         row.map(StateRecord::into_record).transpose()
+    }
+
+    async fn forget_keys(&self, before: DateTime<Utc>) -> Result<u64, DatabaseError> {
+        let done = sqlx::query(FORGET_KEYS)
+            .bind(millis(before))
+            .bind(FORGET_BATCH)
+            .execute(&self.pool)
+            .await?;
+        Ok(done.rows_affected())
     }
 
     async fn forget_ended(&self, before: DateTime<Utc>) -> Result<u64, DatabaseError> {

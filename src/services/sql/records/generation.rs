@@ -8,7 +8,7 @@ use crate::models::ids::{BranchId, ConversationId, MessageId, StreamId, UserId};
 use crate::models::message::MessageStatus;
 use crate::services::conversations::{AnswerOutcome, AnswerUsage, FinishedAnswer};
 use crate::services::generation::{Checkpoint, GenerationRecord, TurnIds, UnfinishedGeneration};
-use crate::services::sql::rows::{ClaimState, RunningAnswer};
+use crate::services::sql::rows::{ClaimState, KeyedAnswer, RunningAnswer};
 use crate::services::sql::values::{count, named};
 use crate::utils::database::DatabaseError;
 
@@ -46,6 +46,35 @@ impl ClaimRecord {
         Ok(ClaimState {
             status: named(MessageStatus::from_name, &self.status)?,
             taken_over: self.taken_over,
+        })
+    }
+}
+
+/// The columns of a key, and of the answer that it led to.
+#[derive(Debug, FromRow)]
+pub(in super::super) struct KeyedRecord {
+    request_hash: Vec<u8>,
+    stream_id: StreamId,
+    conversation_id: Option<ConversationId>,
+    user_message_id: Option<MessageId>,
+    has_message: bool,
+    status: Option<String>,
+}
+
+impl KeyedRecord {
+    pub(in super::super) fn into_answer(self) -> Result<KeyedAnswer, DatabaseError> {
+        let status = self.status.as_deref();
+        Ok(KeyedAnswer {
+            request_hash: self
+                .request_hash
+                .try_into()
+                .map_err(|_| DatabaseError::corrupt("hash", "it is not 32 bytes long"))?,
+            stream_id: self.stream_id,
+            question: self.conversation_id.zip(self.user_message_id),
+            has_message: self.has_message,
+            status: status
+                .map(|status| named(MessageStatus::from_name, status))
+                .transpose()?,
         })
     }
 }

@@ -9,7 +9,7 @@ use super::RowsResult;
 use crate::models::ids::{BranchId, ConversationId, InstanceId, MessageId, StreamId, UserId};
 use crate::models::message::MessageStatus;
 use crate::services::billing::UsageEvent;
-use crate::services::conversations::FinishedAnswer;
+use crate::services::conversations::{FinishedAnswer, IdempotencyKey};
 
 /// An answer that is being written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +57,21 @@ pub struct ClaimRow {
     pub started_at: DateTime<Utc>,
 }
 
+/// The answer that a request with an idempotency key led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyedAnswer {
+    /// SHA-256 of the request's body.
+    pub request_hash: [u8; 32],
+    /// The stream.
+    pub stream_id: StreamId,
+    /// What it answered, and where; `None` if that was deleted.
+    pub question: Option<(ConversationId, MessageId)>,
+    /// Whether its message is there: it is not, if the model refused or somebody deleted it.
+    pub has_message: bool,
+    /// How it ended, or `streaming`.
+    pub status: Option<MessageStatus>,
+}
+
 /// What became of a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClaimState {
@@ -74,6 +89,26 @@ pub trait AnswerRows {
 
     /// Notes a running answer.
     async fn insert_claim(&mut self, row: &ClaimRow) -> RowsResult<()>;
+
+    /// Takes a key for a stream; false if it was taken after `expired`. Whoever takes the same one at the same time waits.
+    async fn take_key(
+        &mut self,
+        user: UserId,
+        key: &IdempotencyKey,
+        stream: StreamId,
+        (now, expired): (DateTime<Utc>, DateTime<Utc>),
+    ) -> RowsResult<bool>;
+
+    /// What a key that was taken after `expired` led to.
+    async fn keyed_answer(
+        &mut self,
+        user: UserId,
+        key: &str,
+        expired: DateTime<Utc>,
+    ) -> RowsResult<Option<KeyedAnswer>>;
+
+    /// Lets a key lead to another stream.
+    async fn move_key(&mut self, user: UserId, key: &str, stream: StreamId) -> RowsResult<()>;
 
     /// What became of a claim, if it is known; it stays so until the transaction ends.
     async fn claim(&mut self, id: StreamId) -> RowsResult<Option<ClaimState>>;

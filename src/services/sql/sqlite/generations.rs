@@ -133,6 +133,24 @@ impl GenerationRecords for SqliteDatabase {
         row.map(StateRecord::into_record).transpose()
     }
 
+    async fn forget_keys(&self, before: DateTime<Utc>) -> Result<u64, DatabaseError> {
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    let done = sqlx::query(
+                        "DELETE FROM idempotency_keys WHERE (user_id, key) IN
+                             (SELECT user_id, key FROM idempotency_keys WHERE created_at < ?1 LIMIT ?2)",
+                    )
+                    .bind(before.timestamp_millis())
+                    .bind(FORGET_BATCH)
+                    .execute(connection)
+                    .await?;
+                    Ok(done.rows_affected())
+                })
+            })
+            .await
+    }
+
     async fn forget_ended(&self, before: DateTime<Utc>) -> Result<u64, DatabaseError> {
         self.writer
             .write(move |connection| {

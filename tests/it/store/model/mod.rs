@@ -178,6 +178,9 @@ impl Refusal {
             StoreError::LimitReached { .. } => Self::LimitReached,
             StoreError::GenerationInProgress { .. } => Self::GenerationInProgress,
             StoreError::InvalidToolResults(_) => Self::InvalidToolResults,
+            StoreError::Repeated { .. } | StoreError::IdempotencyConflict => {
+                panic!("programs give no idempotency keys: {error}")
+            }
             StoreError::Database(error) => panic!("the store fails: {error}"),
         }
     }

@@ -125,6 +125,17 @@ impl TestStore {
         store
     }
 
+    /// Goes on with the numbers of messages so far further, as if others had written in between.
+    pub async fn skip_numbers(&self, count: i64) {
+        if let Home::Server { database, .. } = &self.home {
+            let mut connection = database.connect().await;
+            let skip = "SELECT setval(name, nextval(name) + $1)
+                 FROM (SELECT pg_get_serial_sequence('messages', 'number')::regclass AS name) sequence";
+            let skipped = sqlx::query(skip).bind(count).execute(&mut connection).await;
+            skipped.expect("a number");
+        }
+    }
+
     /// How the tables of its database were read so far. The store cannot be used any more: a session only tells at its
     /// end what it read last.
     pub async fn table_reads(&self) -> Vec<TableReads> {

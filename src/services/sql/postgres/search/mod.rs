@@ -1,22 +1,28 @@
 //! What a query finds in PostgreSQL.
 //!
 //! The index of terms knows which words are in a text, and which belong to whom; that tokens stand next to each other is
-//! looked up in the texts that it finds. Within one conversation the texts are looked at without the index.
+//! looked up in the texts that it finds. A GIN index has no order, so that the newest texts with a word that many have
+//! would be found by reading all of them; therefore its terms also begin with the part of the table that the text is in,
+//! and `candidates` asks for one part after the other, the newest first, until enough was found. Within one conversation
+//! the texts are looked at without the index.
 //!
-//! The statements are planned anew each time (`persistent(false)`): a rare word is best found by the index, one that
-//! most messages have by walking back through the newest.
+//! The statements are planned anew each time (`persistent(false)`), since there is much or little to be joined.
+
+mod candidates;
+
+use std::collections::HashSet;
 
 use async_trait::async_trait;
-use sqlx::PgConnection;
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, PgConnection};
 
+use self::candidates::Candidates;
 use super::PostgresRows;
 use super::filter::{self, wanted};
 use super::values::millis;
 use crate::models::ids::{ConversationId, UserId};
 use crate::models::message::Role;
-use crate::services::conversations::search::{
-    Hit, MAX_CANDIDATES, MAX_HITS, SearchQuery, Tsqueries, user_key,
-};
+use crate::services::conversations::search::{Hit, MAX_HITS, SearchQuery};
 use crate::services::conversations::{ConversationFilter, MessageFilter};
 use crate::services::sql::records::HitRecord;
 use crate::services::sql::rows::{RowsResult, SearchRows};
@@ -51,39 +57,36 @@ macro_rules! occurrences {
     };
 }
 
-/// The newest matching texts `t` of the user `$1`, of conversations `c`, among the newest candidates that have the terms.
-/// What is sorted to find those is their numbers: with their texts, sorting would take files. `ts_match_vq` is `@@` by
-/// the name that no index is used for.
+/// The newest matching texts `t` of conversations `c` of the user `$1`, among the candidates `$10`.
 macro_rules! newest_texts {
-    ($columns:literal, $wanted:expr) => {
+    ($columns:literal) => {
         concat!(
             "SELECT ",
             $columns,
-            " FROM (
-                 SELECT number FROM message_texts
-                 WHERE user_id = $1 AND terms @@ $10::tsquery
-                   AND ($11::tsquery IS NULL OR ts_match_vq(terms, $11::tsquery))
-                 ORDER BY number DESC LIMIT $13
-             ) candidate
+            " FROM unnest($10::bigint[]) candidate (number)
              JOIN message_texts t ON t.number = candidate.number
              JOIN conversations c ON c.id = t.conversation_id
              WHERE ",
-            $wanted,
+            wanted!(),
             " AND ",
-            holds_all!("t.text", "$12"),
-            " ORDER BY t.number DESC LIMIT $14"
+            holds_all!("t.text", "$11"),
+            " ORDER BY t.number DESC LIMIT $12"
         )
     };
 }
 
-const MATCHING: &str = concat!(
+const MATCHING_TITLES: &str = concat!(
     "SELECT c.id FROM conversations c WHERE ",
     wanted!(),
     " AND ",
-    holds_all!("c.search_title", "$9"),
-    " UNION SELECT id FROM (",
-    newest_texts!("c.id", wanted!()),
-    ") newest"
+    holds_all!("c.search_title", "$9")
+);
+
+/// Of so many messages, though several may be in one conversation. (`$9` is not used: the binding is that of [`HITS`].)
+const MATCHING: &str = concat!(
+    "SELECT newest.id FROM (",
+    newest_texts!("c.id"),
+    ") newest WHERE $9::text[] IS NOT NULL"
 );
 
 const TITLES: &str = concat!(
@@ -95,11 +98,11 @@ const TITLES: &str = concat!(
     holds_all!("c.search_title", "$9")
 );
 
-const MESSAGES: &str = concat!(
+const HITS: &str = concat!(
     "SELECT m.conversation_id, m.id AS message_id, ",
     occurrences!("hit.text", "$9"),
     " AS occurrences, length(hit.text)::bigint AS length, m.created_at AS at FROM (",
-    newest_texts!("t.number, t.text", wanted!()),
+    newest_texts!("t.number, t.text"),
     ") hit JOIN messages m ON m.number = hit.number"
 );
 
@@ -133,21 +136,11 @@ impl SearchRows for PostgresRows {
         query: &SearchQuery,
         filter: &ConversationFilter,
     ) -> RowsResult<Vec<Hit>> {
-        let needles = query.needles();
         let titles: Vec<HitRecord> = filter::bind(sqlx::query_as(TITLES), user, filter)
-            .bind(&needles)
+            .bind(query.needles())
             .fetch_all(self.connection())
             .await?;
-        let Tsqueries { index, rows } = query.tsqueries(&user_key(user));
-        let messages: Vec<HitRecord> = filter::bind(sqlx::query_as(MESSAGES), user, filter)
-            .bind(&needles)
-            .bind(index)
-            .bind(rows)
-            .bind(query.phrases())
-            .bind(i64::from(MAX_CANDIDATES))
-            .bind(i64::from(MAX_HITS))
-            .fetch_all(self.connection())
-            .await?;
+        let messages: Vec<HitRecord> = newest(self.connection(), HITS, user, query, filter).await?;
         Ok(titles.into_iter().chain(messages).map(Hit::from).collect())
     }
 
@@ -182,15 +175,43 @@ pub(super) async fn matching_conversations(
     query: &SearchQuery,
     filter: &ConversationFilter,
 ) -> Result<Vec<ConversationId>, DatabaseError> {
-    let Tsqueries { index, rows } = query.tsqueries(&user_key(user));
-    let ids: Vec<(ConversationId,)> = filter::bind(sqlx::query_as(MATCHING), user, filter)
+    let mut ids: Vec<(ConversationId,)> = filter::bind(sqlx::query_as(MATCHING_TITLES), user, filter)
         .bind(query.needles())
-        .bind(index)
-        .bind(rows)
-        .bind(query.phrases())
-        .bind(i64::from(MAX_CANDIDATES))
-        .bind(i64::from(MAX_HITS))
-        .fetch_all(connection)
+        .fetch_all(&mut *connection)
         .await?;
-    Ok(ids.into_iter().map(|(id,)| id).collect())
+    let in_messages: Vec<(ConversationId,)> = newest(connection, MATCHING, user, query, filter).await?;
+    ids.extend(in_messages);
+    let ids: HashSet<ConversationId> = ids.into_iter().map(|(id,)| id).collect();
+    Ok(ids.into_iter().collect())
+}
+
+/// What a statement tells of the newest messages that match, at most [`MAX_HITS`] of them, among the newest
+/// [`MAX_CANDIDATES`](crate::services::conversations::search::MAX_CANDIDATES) that have the terms.
+async fn newest<R>(
+    connection: &mut PgConnection,
+    statement: &'static str,
+    user: UserId,
+    query: &SearchQuery,
+    filter: &ConversationFilter,
+) -> Result<Vec<R>, DatabaseError>
+where
+    R: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+{
+    let (needles, phrases) = (query.needles(), query.phrases());
+    let mut candidates = Candidates::new(user, query);
+    let mut found = Vec::new();
+    while found.len() < MAX_HITS as usize {
+        let Some(numbers) = candidates.next(connection).await? else {
+            break;
+        };
+        let matching: Vec<R> = filter::bind(sqlx::query_as(statement), user, filter)
+            .bind(&needles)
+            .bind(numbers)
+            .bind(&phrases)
+            .bind(i64::from(MAX_HITS) - found.len() as i64)
+            .fetch_all(&mut *connection)
+            .await?;
+        found.extend(matching);
+    }
+    Ok(found)
 }

@@ -1,0 +1,115 @@
+//! The newest messages of a user that have the terms of a query, part by part of the table.
+
+use sqlx::PgConnection;
+
+use crate::models::ids::UserId;
+use crate::services::conversations::search::{MAX_CANDIDATES, SearchQuery, Tsqueries, user_key};
+use crate::utils::database::DatabaseError;
+
+/// A part is 2 to the power of this many numbers. The column `message_texts.terms` is made with it.
+const PART_BITS: i32 = 12;
+
+/// Parts that are asked for first: a word that every other message has is found often enough in them.
+const FIRST_PARTS: i64 = 2;
+
+/// How many times more are asked for next, where they were not enough.
+const GROWTH: i64 = 2;
+
+/// The most that are asked for at once.
+const MAX_PARTS: i64 = 1_024;
+
+/// The next parts below `$2` in which the user has texts, at most `$3` of them: one look into the index for each.
+const PARTS: &str = "WITH RECURSIVE part (number, nth) AS (
+         SELECT max(number) >> $4, 1 FROM message_texts WHERE user_id = $1 AND number < $2
+         UNION ALL
+         SELECT (SELECT max(number) >> $4 FROM message_texts WHERE user_id = $1 AND number < part.number << $4), nth + 1
+         FROM part WHERE part.number IS NOT NULL AND nth < $3
+     )
+     SELECT number FROM part WHERE number IS NOT NULL ORDER BY number DESC";
+
+/// The newest texts in these parts that have the terms. `ts_match_vq` is `@@` by the name that no index is used for.
+/// `OFFSET 0` keeps the planner from reading all texts once and comparing each with every part: here it does not know what
+/// is rare.
+const CANDIDATES: &str = "SELECT candidate.number
+     FROM unnest($2::text[], $3::text[]) part (terms, more_terms)
+     CROSS JOIN LATERAL (
+         SELECT t.number FROM message_texts t
+         WHERE t.user_id = $1 AND t.terms @@ part.terms::tsquery
+           AND (part.more_terms IS NULL OR ts_match_vq(t.terms, part.more_terms::tsquery))
+         OFFSET 0
+     ) candidate
+     ORDER BY candidate.number DESC LIMIT $4";
+
+/// Candidates, the newest first.
+pub(super) struct Candidates<'q> {
+    user: UserId,
+    user_key: String,
+    query: &'q SearchQuery,
+    /// What is below this number was not asked for yet.
+    below: i64,
+    parts: i64,
+    /// How many more are looked at.
+    left: i64,
+}
+
+impl<'q> Candidates<'q> {
+    pub(super) fn new(user: UserId, query: &'q SearchQuery) -> Self {
+        Self {
+            user,
+            user_key: user_key(user),
+            query,
+            below: i64::MAX,
+            parts: FIRST_PARTS,
+            left: i64::from(MAX_CANDIDATES),
+        }
+    }
+
+    /// The numbers of the next ones; `None` when there are none left that are looked at.
+    pub(super) async fn next(
+        &mut self,
+        connection: &mut PgConnection,
+    ) -> Result<Option<Vec<i64>>, DatabaseError> {
+        while self.left > 0 {
+            let parts: Vec<i64> = sqlx::query_scalar(PARTS)
+                .bind(self.user)
+                .bind(self.below)
+                .bind(self.parts)
+                .bind(PART_BITS)
+                .fetch_all(&mut *connection)
+                .await?;
+            let Some(lowest) = parts.last() else {
+                return Ok(None);
+            };
+            self.below = lowest << PART_BITS;
+            self.parts = (self.parts * GROWTH).min(MAX_PARTS);
+            let numbers = self.of_parts(connection, &parts).await?;
+            self.left -= numbers.len() as i64;
+            if !numbers.is_empty() {
+                return Ok(Some(numbers));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn of_parts(
+        &self,
+        connection: &mut PgConnection,
+        parts: &[i64],
+    ) -> Result<Vec<i64>, DatabaseError> {
+        let (terms, more_terms): (Vec<String>, Vec<Option<String>>) = parts
+            .iter()
+            .map(|part| {
+                let Tsqueries { index, rows } = self.query.tsqueries(&format!("{}{part:06x}", self.user_key));
+                (index, rows)
+            })
+            .unzip();
+        Ok(sqlx::query_scalar(CANDIDATES)
+            .persistent(false)
+            .bind(self.user)
+            .bind(terms)
+            .bind(more_terms)
+            .bind(self.left)
+            .fetch_all(connection)
+            .await?)
+    }
+}

@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use crate::app;
 use crate::config::{SecretBytes, Settings};
 use crate::server::serve_connections;
-use crate::services::auth::{Authenticator, DevelopmentSecret, SecretFileError};
+use crate::services::auth::{Authenticator, DevelopmentSecret, FailedAttempts, SecretFileError};
 use crate::services::chat::{ChatParts, ChatService, ChatSettings};
 use crate::services::conversations::{
     ConversationParts, ConversationService, ConversationSettings, StoreError, StoreLimits,
@@ -29,6 +29,7 @@ use crate::services::llm::Model;
 use crate::services::llm::demo::{DEMO_MODEL, DemoModel};
 use crate::services::llm::litellm_client::{ClientError, LiteLlmClient};
 use crate::services::outbox::{JournalError, Outbox};
+use crate::services::rate_limit::RequestLimits;
 use crate::services::sql::{InstanceLock, OpenDatabase, OpenError};
 use crate::state::{AppState, Services};
 use crate::utils::clock::Clock;
@@ -341,7 +342,8 @@ impl Wiring {
             settings: settings.clone(),
             metrics: self.metrics.clone(),
             authenticator: Arc::new(authenticator),
-            failed_attempts: Arc::default(),
+            failed_attempts: Arc::new(FailedAttempts::new(&self.metrics)),
+            request_limits: RequestLimits::new(&settings.load, &self.metrics).map(Arc::new),
             lifecycle,
             health: Arc::new(HealthService::new(checks, settings, self.clock.clone())),
             chat: Arc::new(chat),

@@ -29,6 +29,7 @@ mod messages;
 mod openai_sdk;
 mod openapi;
 mod operations;
+mod rate_limits;
 mod recovery;
 mod regenerate;
 mod replay_memory;

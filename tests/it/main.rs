@@ -19,6 +19,7 @@ mod database_locked;
 mod demo;
 mod errors;
 mod export;
+mod faults;
 mod headers;
 mod import;
 mod ledger;

@@ -1,0 +1,76 @@
+//! Users who go on chatting whatever happens to the servers, as frontends do behind a load balancer: each request goes
+//! to the next instance, a stream that breaks off is read on elsewhere, a refusal is tried again.
+//!
+//! - [`chatter`]: one of them
+//! - [`record`]: what was promised to them
+//! - [`check`]: whether it was kept
+
+mod chatter;
+mod check;
+mod record;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::time::{within, within_limit};
+use chatter::Chatter;
+pub use check::Kept;
+pub use record::{End, Record};
+
+/// How long the last answers may take to end, faults included.
+const LAST_ANSWERS: Duration = Duration::from_secs(60);
+
+/// Load that goes on until it is [finished](Self::finish).
+pub struct Load {
+    record: Arc<watch::Sender<Record>>,
+    stop: CancellationToken,
+    chatters: TaskTracker,
+}
+
+impl Load {
+    /// Starts so many users, who take turns at these instances.
+    pub fn start(bases: &[String], users: usize) -> Self {
+        let load = Self {
+            record: Arc::default(),
+            stop: CancellationToken::new(),
+            chatters: TaskTracker::new(),
+        };
+        for number in 0..users {
+            let chatter = Chatter::new(bases, number, load.record.clone());
+            load.chatters.spawn(chatter.run(load.stop.clone()));
+        }
+        load
+    }
+
+    /// Waits until so many more answers have ended than there are now.
+    pub async fn more_answers(&self, count: usize) {
+        let wanted = self.record.borrow().answers() + count;
+        self.until("more answers", |record| record.answers() >= wanted)
+            .await;
+    }
+
+    /// Waits until so many more requests were refused than there are now.
+    pub async fn more_refusals(&self, count: usize) {
+        let wanted = self.record.borrow().refusals.len() + count;
+        self.until("more refusals", |record| record.refusals.len() >= wanted)
+            .await;
+    }
+
+    async fn until(&self, what: &str, reached: impl Fn(&Record) -> bool) {
+        let mut record = self.record.subscribe();
+        let seen = within(what, record.wait_for(|record| reached(record))).await;
+        drop(seen.expect("the record is kept"));
+    }
+
+    /// Lets every user read its last answer to the end, and tells what was promised to them.
+    pub async fn finish(self) -> Record {
+        self.stop.cancel();
+        self.chatters.close();
+        within_limit(LAST_ANSWERS, "the last answers", self.chatters.wait()).await;
+        self.record.send_replace(Record::default())
+    }
+}

@@ -24,16 +24,18 @@ use crate::services::conversations::{
 use crate::services::gauges::Gauges;
 use crate::services::generation::{Engine, EngineParts, EngineSettings};
 use crate::services::health::{COMMIT, Check, ConversationsCheck, HealthService, InProcessCache, ModelCheck};
+use crate::services::instance::{Instance, InstanceError};
 use crate::services::lifecycle::Lifecycle;
 use crate::services::llm::Model;
 use crate::services::llm::demo::{DEMO_MODEL, DemoModel};
 use crate::services::llm::litellm_client::{ClientError, LiteLlmClient};
 use crate::services::outbox::{JournalError, Outbox};
 use crate::services::rate_limit::RequestLimits;
-use crate::services::sql::{InstanceLock, OpenDatabase, OpenError};
+use crate::services::sql::{OpenDatabase, OpenError};
 use crate::state::{AppState, Services};
 use crate::utils::clock::Clock;
 use crate::utils::errors::ApiError;
+use crate::utils::file_lock::FileLock;
 use crate::utils::metrics::Metrics;
 
 /// How long the background work may take to end.
@@ -48,7 +50,10 @@ pub enum StartError {
     /// The secret that development tokens are signed with.
     #[error(transparent)]
     Secret(#[from] SecretFileError),
-    /// The database, or another instance that serves from it.
+    /// The data folder, or another instance that uses it.
+    #[error(transparent)]
+    Instance(#[from] InstanceError),
+    /// The database, or another instance that serves from its file.
     #[error(transparent)]
     Database(#[from] OpenError),
     /// The client of the model server.
@@ -87,8 +92,9 @@ pub struct RunningServer {
     stop_background: CancellationToken,
     database: OpenDatabase,
     new_secret: Option<SecretBytes>,
-    release_lock: CancellationToken,
-    holding_lock: TaskTracker,
+    engine: Engine,
+    instance: Instance,
+    lock: Option<FileLock>,
 }
 
 /// Starts a server.
@@ -103,7 +109,9 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
         .await
         .map_err(StartError::DataDir)?;
     let (secret, new_secret) = secret(&settings)?;
-    let lock = InstanceLock::acquire(&settings.database, settings.app.shutdown_timeout).await?;
+    let patience = settings.app.shutdown_timeout;
+    let instance = Instance::claim(&settings.app.data_dir, patience, &clock).await?;
+    let lock = OpenDatabase::lock(&settings.database, patience).await?;
     let listener = listen(&settings.app.host, settings.app.port).await?;
     let metrics_listener = match settings
         .monitoring
@@ -113,7 +121,7 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
         Some(port) => Some(listen(&settings.app.host, port).await?),
         None => None,
     };
-    let database = OpenDatabase::open(&settings.database, clock.clone(), &background).await?;
+    let database = OpenDatabase::open(&settings.database, clock.clone(), instance.id, &background).await?;
     let metrics = Arc::new(Metrics::new(settings.monitoring.user_label_limit)?);
     metrics.register_process(env!("CARGO_PKG_VERSION"), COMMIT, env!("BUILD_RUSTC"))?;
     let model = model(&settings, &metrics, &clock)?;
@@ -147,6 +155,7 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
         metrics: wiring.metrics.clone(),
     };
     background.spawn(gauges.run(stop_background.clone()));
+    let engine = services.engine.clone();
     let state = AppState::from(services);
     let running = RunningServer {
         addr: address(&listener)?,
@@ -158,12 +167,10 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
         stop_background,
         database,
         new_secret,
-        release_lock: CancellationToken::new(),
-        holding_lock: TaskTracker::new(),
+        engine,
+        instance,
+        lock,
     };
-    running
-        .holding_lock
-        .spawn(lock.hold(running.release_lock.clone()));
     if let Some(listener) = metrics_listener {
         running.serve(listener, app::metrics_router(state.clone()), &wiring.settings);
     }
@@ -216,6 +223,8 @@ impl RunningServer {
         self.serving.close();
         self.serving.wait().await;
         self.stop_background.cancel();
+        self.engine.leave().await;
+        drop(self.engine);
         self.database.close().await;
         // The writer ends with the last handle on it.
         drop(self.database);
@@ -230,9 +239,7 @@ impl RunningServer {
             );
         }
         // Last of all, since whoever waits for it begins at once.
-        self.release_lock.cancel();
-        self.holding_lock.close();
-        self.holding_lock.wait().await;
+        drop((self.lock, self.instance));
         tracing::info!("stopped");
     }
 

@@ -14,7 +14,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use crate::config::Settings;
-use crate::models::ids::UserId;
+use crate::models::ids::{InstanceId, UserId};
 use crate::serve::Wiring;
 use crate::services::auth::DevelopmentToken;
 use crate::services::health::{Check, HealthService};
@@ -43,6 +43,7 @@ pub async fn state(settings: Settings, checks: Vec<Arc<dyn Check>>) -> AppState 
         Path::new(":memory:"),
         &settings.database,
         clock.clone(),
+        InstanceId::new(&clock),
         lifecycle.tracker(),
     );
     let wiring = Wiring {

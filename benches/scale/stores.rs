@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use ai_chat_orchestrator::config::Settings;
+use ai_chat_orchestrator::models::ids::InstanceId;
 use ai_chat_orchestrator::services::sql::postgres::PostgresDatabase;
 use ai_chat_orchestrator::services::sql::sqlite::SqliteDatabase;
 use ai_chat_orchestrator::utils::clock::Clock;
@@ -34,8 +35,15 @@ impl Sqlite {
             }
         };
         let settings = Settings::from_pairs([])?;
-        let database =
-            SqliteDatabase::open(&path, &settings.database, Clock::system(), &TaskTracker::new()).await?;
+        let clock = Clock::system();
+        let database = SqliteDatabase::open(
+            &path,
+            &settings.database,
+            clock.clone(),
+            InstanceId::new(&clock),
+            &TaskTracker::new(),
+        )
+        .await?;
         Ok(Self {
             database,
             path,
@@ -77,9 +85,16 @@ impl Postgres {
         let mut own = url.clone();
         own.set_path(&name);
         let settings = Settings::from_pairs([])?;
+        let clock = Clock::system();
         let secret = SecretString::from(own.as_str());
-        let database =
-            PostgresDatabase::open(&secret, &settings.database, Clock::system(), &TaskTracker::new()).await?;
+        let database = PostgresDatabase::open(
+            &secret,
+            &settings.database,
+            clock.clone(),
+            InstanceId::new(&clock),
+            &TaskTracker::new(),
+        )
+        .await?;
         Ok(Self {
             database,
             url,

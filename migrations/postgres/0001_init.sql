@@ -188,9 +188,18 @@ CREATE INDEX message_texts_by_term ON message_texts USING gin (terms) WITH (fast
 CREATE INDEX message_texts_by_user ON message_texts (user_id, number);
 CREATE INDEX message_texts_by_conversation ON message_texts (conversation_id);
 
+-- The instances that serve from this database, and when each was last heard of, by the clock of the database: what
+-- their answers are leased by.
+CREATE TABLE instances (
+    id       uuid        PRIMARY KEY,
+    heard_at timestamptz NOT NULL
+);
+
 -- One row for each answer: being produced, or how it ended.
 CREATE TABLE generations (
     id              uuid        PRIMARY KEY,
+    -- Who produces it.
+    instance_id     uuid        NOT NULL,
     user_id         uuid        NOT NULL,
     conversation_id uuid        NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
     branch_id       uuid        NOT NULL,
@@ -205,10 +214,15 @@ CREATE TABLE generations (
     sent_bytes      bigint      NOT NULL,
     status          text        NOT NULL DEFAULT 'streaming'
                     CHECK (status IN ('completed', 'streaming', 'cancelled', 'interrupted', 'failed')),
+    -- Somebody asked another instance to stop it.
+    cancelled       boolean     NOT NULL DEFAULT false,
+    -- Closed by another than who produced it, who may still bring more of it.
+    taken_over      boolean     NOT NULL DEFAULT false,
     started_at      timestamptz NOT NULL,
     ended_at        timestamptz
 );
 
+CREATE INDEX generations_by_instance ON generations (instance_id) WHERE status = 'streaming';
 CREATE INDEX generations_running ON generations (conversation_id) WHERE status = 'streaming';
 CREATE UNIQUE INDEX generations_one_per_question ON generations (user_message_id) WHERE status = 'streaming';
 CREATE INDEX generations_by_end ON generations (ended_at);

@@ -180,6 +180,8 @@ END;
 -- One row for each answer: being produced, or how it ended.
 CREATE TABLE generations (
     id              BLOB    NOT NULL PRIMARY KEY,
+    -- Who produces it.
+    instance_id     BLOB    NOT NULL,
     user_id         BLOB    NOT NULL,
     conversation_id BLOB    NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
     branch_id       BLOB    NOT NULL,
@@ -194,10 +196,15 @@ CREATE TABLE generations (
     sent_bytes      INTEGER NOT NULL,
     status          TEXT    NOT NULL DEFAULT 'streaming'
                     CHECK (status IN ('completed', 'streaming', 'cancelled', 'interrupted', 'failed')),
+    -- Somebody asked another instance to stop it.
+    cancelled       INTEGER NOT NULL DEFAULT 0,
+    -- Closed by another than who produced it, who may still bring more of it.
+    taken_over      INTEGER NOT NULL DEFAULT 0,
     started_at      INTEGER NOT NULL,
     ended_at        INTEGER
 ) STRICT;
 
+CREATE INDEX generations_by_instance ON generations (instance_id) WHERE status = 'streaming';
 CREATE INDEX generations_running ON generations (conversation_id) WHERE status = 'streaming';
 CREATE UNIQUE INDEX generations_one_per_question ON generations (user_message_id) WHERE status = 'streaming';
 CREATE INDEX generations_by_end ON generations (ended_at);

@@ -55,4 +55,6 @@ typed_ids! {
     MessageId;
     /// A stream: one answer being produced, and its replay log.
     StreamId;
+    /// An instance of this service: a process, and whichever follows it on the same data folder.
+    InstanceId;
 }

@@ -152,7 +152,6 @@ async fn read_stream(
     let after = event_stream::resume_point(query.after.as_deref(), &headers)?;
     match engine.find(caller.user_id, stream_id, after).await? {
         Found::Live(reader) => Ok(event_stream::live(reader, settings.load.sse_keepalive)),
-        Found::Recovered(events) => Ok(event_stream::complete(stream_id, events)),
         Found::Gone(message_id) => Err(no_such_stream().with_detail("message_id", message_id.to_string())),
         Found::Nothing => Err(no_such_stream()),
     }

@@ -9,7 +9,7 @@ use futures_util::stream;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::models::ids::StreamId;
-use crate::services::generation::{Next, Subscription};
+use crate::services::generation::{Next, Reader};
 use crate::utils::errors::ApiError;
 use crate::utils::sse::write_comment;
 
@@ -17,9 +17,9 @@ const X_STREAM_ID: HeaderName = HeaderName::from_static("x-stream-id");
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// Everything that the subscription still has to read, and comments while there is nothing.
-pub(super) fn live(reader: Subscription, keep_alive: Duration) -> Response {
-    let id = reader.generation().id;
+/// Everything that the reader still has to read, and comments while there is nothing.
+pub(super) fn live(reader: Reader, keep_alive: Duration) -> Response {
+    let id = reader.id();
     let events = stream::unfold(reader, move |mut reader| async move {
         let bytes = match reader.next(keep_alive).await {
             Next::Events(bytes) => bytes,
@@ -29,11 +29,6 @@ pub(super) fn live(reader: Subscription, keep_alive: Duration) -> Response {
         Some((Ok::<_, std::convert::Infallible>(bytes), reader))
     });
     response(id, Body::from_stream(events))
-}
-
-/// Events that are all there.
-pub(super) fn complete(id: StreamId, events: Bytes) -> Response {
-    response(id, Body::from(events))
 }
 
 fn response(id: StreamId, body: Body) -> Response {

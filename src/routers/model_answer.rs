@@ -41,7 +41,7 @@ fn on_disconnect(headers: &HeaderMap) -> Result<Option<OnDisconnect>, ApiError> 
 pub(super) fn respond(answer: ChatAnswer, keep_alive: Duration) -> Response {
     let (mut response, waited) = match answer {
         ChatAnswer::Stream(reader) => {
-            let waited = reader.generation().waited();
+            let waited = reader.waited();
             (event_stream::live(reader, keep_alive), waited)
         }
         ChatAnswer::Whole { body, waited } => {

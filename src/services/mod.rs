@@ -7,6 +7,7 @@ pub mod conversations;
 pub mod gauges;
 pub mod generation;
 pub mod health;
+pub mod instance;
 pub mod lifecycle;
 pub mod llm;
 pub mod outbox;

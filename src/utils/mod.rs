@@ -4,6 +4,7 @@ pub mod breaker;
 pub mod clock;
 pub mod database;
 pub mod errors;
+pub mod file_lock;
 pub mod json;
 pub mod logging;
 pub mod metrics;

@@ -22,6 +22,7 @@ mod export;
 mod faults;
 mod headers;
 mod import;
+mod instances;
 mod ledger;
 mod limits;
 mod litellm_e2e;

@@ -179,7 +179,7 @@ pub(super) async fn read_running_stream(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let after = event_stream::resume_point(query.after.as_deref(), &headers)?;
-    if let Some(reader) = engine.running_in(caller.user_id, id, after) {
+    if let Some(reader) = engine.running_in(caller.user_id, id, after).await? {
         return Ok(event_stream::live(reader, settings.load.sse_keepalive));
     }
     conversations.read(caller.user_id, id).await?;

@@ -15,8 +15,8 @@ use crate::services::conversations::{
     ContextMessage, NewTurn, StoreError, Turn, TurnInput, TurnTarget, model_messages,
 };
 use crate::services::generation::{
-    Admission, DisconnectPolicy, Ending, Generation, Kind, ModelJob, Shorten, StartGeneration, Subscription,
-    TurnIds,
+    Admission, DisconnectPolicy, Ending, Generation, Kind, ModelJob, Reader, Shorten, StartGeneration,
+    Subscription, TurnIds,
 };
 use crate::services::llm::ChatCall;
 use crate::utils::errors::ApiError;
@@ -78,7 +78,7 @@ impl ChatService {
             .map_err(ApiError::internal)??;
         if streamed {
             reader.generation().opened(HEAD_WAIT).await?;
-            return Ok(ChatAnswer::Stream(reader));
+            return Ok(ChatAnswer::Stream(Reader::Here(reader)));
         }
         // The reader is kept until the end: dropping it would be a disconnect.
         let body = whole_answer(reader.generation()).await?;

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 use crate::config::{BusinessSettings, LoadSettings, ModelSettings, OnDisconnect};
 use crate::services::conversations::ConversationStore;
-use crate::services::generation::{Engine, Subscription};
+use crate::services::generation::{Engine, Reader};
 use crate::services::lifecycle::Lifecycle;
 use crate::services::outbox::Outbox;
 use crate::utils::clock::Clock;
@@ -47,7 +47,7 @@ pub struct ChatContext {
 #[derive(Debug)]
 pub enum ChatAnswer {
     /// The stream, from its start.
-    Stream(Subscription),
+    Stream(Reader),
     /// The whole answer: OpenAI's `chat.completion`.
     Whole {
         /// Its JSON: in OpenAI-compatible chat as the model wrote it.

@@ -15,7 +15,7 @@ use crate::services::auth::Caller;
 use crate::services::billing::UsageEvent;
 use crate::services::conversations::AnswerUsage;
 use crate::services::generation::{
-    Admission, AnswerReport, DisconnectPolicy, Engine, Kind, ModelJob, StartGeneration,
+    Admission, AnswerReport, DisconnectPolicy, Engine, Kind, ModelJob, Reader, StartGeneration,
 };
 use crate::services::llm::{ChatCall, Completion, ModelError, ModelErrorKind, TimeoutStage};
 use crate::services::outbox::Outbox;
@@ -86,7 +86,7 @@ impl ChatService {
             admission,
         });
         reader.generation().opened(HEAD_WAIT).await?;
-        Ok(ChatAnswer::Stream(reader))
+        Ok(ChatAnswer::Stream(Reader::Here(reader)))
     }
 
     /// Asks in a task of its own, so that what was used is accounted for when the client goes away; the model is

@@ -314,12 +314,20 @@ pub trait ConversationStore: Send + Sync + 'static {
     async fn append_turn(&self, caller: &Caller, turn: NewTurn) -> Result<Turn, StoreError>;
 
     /// Writes the answer over its `streaming` placeholder, ends the generation and enters the usage into the ledger.
-    /// Idempotent: an answer that is no longer `streaming` is left as it is. If the conversation was deleted meanwhile,
+    /// Idempotent: an answer that is no longer `streaming` is left as it is, unless another instance closed it
+    /// ([`close_abandoned`](Self::close_abandoned)). If the conversation was deleted meanwhile,
     /// only the ledger is written.
     ///
     /// # Errors
     /// A failing store.
     async fn save_answer(&self, answer: Arc<FinishedAnswer>) -> Result<(), StoreError>;
+
+    /// Writes what is known of an answer that nobody produces any more, as [`save_answer`](Self::save_answer) does; false,
+    /// and nothing is changed, if it has ended meanwhile. Should its producer bring it after all, that replaces this.
+    ///
+    /// # Errors
+    /// A failing store.
+    async fn close_abandoned(&self, answer: Arc<FinishedAnswer>) -> Result<bool, StoreError>;
 
     // Import
 

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
 use chrono::TimeDelta;
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
@@ -12,13 +11,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::core::{AnswerReport, EngineCore, EngineSettings, unavailable};
-use super::frames::{self, Naming};
 use super::handle::{DisconnectPolicy, Generation, NewGeneration, Subscription};
-use super::records::{Checkpoint, GenerationRecord, GenerationRecords};
+use super::reader::Reader;
+use super::records::GenerationRecords;
 use super::registry::Admission;
+use super::remote::RemoteReader;
 use super::replay::{ReplayBudget, ReplayLog};
 use super::task::{self, ModelJob};
-use super::turn::{Kind, TurnIds};
+use super::turn::Kind;
 use crate::models::ids::{ConversationId, MessageId, StreamId, UserId};
 use crate::models::message::MessageStatus;
 use crate::services::conversations::ConversationStore;
@@ -28,7 +28,6 @@ use crate::services::outbox::Outbox;
 use crate::utils::clock::Clock;
 use crate::utils::errors::{ApiError, ErrorCode};
 use crate::utils::metrics::Metrics;
-use crate::utils::sse::write_frame;
 
 /// How often expired logs are looked for.
 const JANITOR_INTERVAL: Duration = Duration::from_secs(1);
@@ -81,12 +80,9 @@ pub struct StartGeneration {
 }
 
 /// A stream that somebody asks for.
-#[derive(Debug)]
 pub enum Found {
-    /// It is in memory, running or ended.
-    Live(Subscription),
-    /// Its process stopped: all that is known of it, as it goes over the wire.
-    Recovered(Bytes),
+    /// It runs, or ended a while ago.
+    Live(Reader),
     /// It ended longer ago than it is kept; its message can be read.
     Gone(MessageId),
     /// There is no such stream, or it is someone else's.
@@ -194,7 +190,7 @@ impl Engine {
         if let Some(generation) = inner.registry.get(user, id) {
             inner.metrics.stream_resumes.inc();
             generation.open();
-            return Ok(Found::Live(generation.subscribe(after)));
+            return Ok(Found::Live(Reader::Here(generation.subscribe(after))));
         }
         let Some(record) = inner.records.generation(user, id).await.map_err(unavailable)? else {
             return Ok(Found::Nothing);
@@ -203,10 +199,15 @@ impl Engine {
         let recent = record
             .ended_at
             .is_some_and(|ended| inner.clock.now().signed_duration_since(ended) < kept);
-        if record.status == MessageStatus::Interrupted && recent {
-            let checkpoints = inner.records.checkpoints(id).await.map_err(unavailable)?;
+        let is_known = match record.status {
+            MessageStatus::Streaming => true,
+            MessageStatus::Interrupted => recent,
+            MessageStatus::Completed | MessageStatus::Cancelled | MessageStatus::Failed => false,
+        };
+        if is_known {
             inner.metrics.stream_resumes.inc();
-            return Ok(Found::Recovered(recovered(&record, &checkpoints, after)));
+            let reader = RemoteReader::new(inner.clone(), user, record, after);
+            return Ok(Found::Live(Reader::Elsewhere(Box::new(reader))));
         }
         Ok(if record.has_message {
             Found::Gone(record.turn.message_id)
@@ -215,13 +216,30 @@ impl Engine {
         })
     }
 
-    /// The running answer of a conversation, if there is one.
-    #[must_use]
-    pub fn running_in(&self, user: UserId, conversation: ConversationId, after: u64) -> Option<Subscription> {
-        let generation = self.0.registry.running_in(user, conversation)?;
-        self.0.metrics.stream_resumes.inc();
-        generation.open();
-        Some(generation.subscribe(after))
+    /// The running answer of a conversation that was begun last, if there is one.
+    ///
+    /// # Errors
+    /// A failing database.
+    pub async fn running_in(
+        &self,
+        user: UserId,
+        conversation: ConversationId,
+        after: u64,
+    ) -> Result<Option<Reader>, ApiError> {
+        let inner = &self.0;
+        if let Some(generation) = inner.registry.running_in(user, conversation) {
+            inner.metrics.stream_resumes.inc();
+            generation.open();
+            return Ok(Some(Reader::Here(generation.subscribe(after))));
+        }
+        let running = inner.records.running_in(user, conversation);
+        let Some(id) = running.await.map_err(unavailable)?.pop() else {
+            return Ok(None);
+        };
+        match self.find(user, id, after).await? {
+            Found::Live(reader) => Ok(Some(reader)),
+            Found::Gone(_) | Found::Nothing => Ok(None),
+        }
     }
 
     /// Stops an answer and waits until it is stored, at most so long. Tells how it ended and which message it is;
@@ -236,8 +254,7 @@ impl Engine {
         patience: Duration,
     ) -> Result<Option<(MessageStatus, Option<MessageId>)>, ApiError> {
         let Some(generation) = self.0.registry.get(user, id) else {
-            let record = self.0.records.generation(user, id).await.map_err(unavailable)?;
-            return Ok(record.map(|record| (record.status, Some(record.turn.message_id))));
+            return super::stop::cancel_elsewhere(&self.0, user, id, patience).await;
         };
         generation.cancel();
         let status = match tokio::time::timeout(patience, generation.ended()).await {
@@ -252,13 +269,21 @@ impl Engine {
         self.0.report(answer);
     }
 
-    /// The background work of the engine, each part to be run until `stop` is cancelled: checkpoints, forgetting logs,
-    /// and sweeping the records.
-    pub fn background(&self, stop: &CancellationToken) -> [BoxFuture<'static, ()>; 3] {
+    /// The background work of the engine, each part to be run until `stop` is cancelled: checkpoints, the lease, what others
+    /// ask to be stopped, forgetting logs, and sweeping the records.
+    pub fn background(&self, stop: &CancellationToken) -> [BoxFuture<'static, ()>; 5] {
         let (checkpoints, logs, records) = (self.0.clone(), self.0.clone(), self.0.clone());
+        let (lease, requests) = (self.0.clone(), self.0.clone());
         let stop = || stop.clone();
-        let (first, second, third) = (stop(), stop(), stop());
+        let (first, second, third, fourth, fifth) = (stop(), stop(), stop(), stop(), stop());
         [
+            Box::pin(async move { super::lease::keep(&lease, &fourth).await }),
+            Box::pin(async move {
+                every(super::stop::REQUESTS_INTERVAL, &fifth, || {
+                    super::stop::obey_requests(&requests)
+                })
+                .await;
+            }),
             Box::pin(async move { super::checkpointer::run(&checkpoints, &first).await }),
             Box::pin(async move {
                 every(JANITOR_INTERVAL, &second, || async {
@@ -273,13 +298,18 @@ impl Engine {
         ]
     }
 
-    /// Closes what a stopped process left unfinished, but for the streams that wait in the outbox: their answers are
-    /// whole.
+    /// Takes up the lease of this instance, and closes what its last process left unfinished, but for the streams that wait
+    /// in the outbox: their answers are whole.
     ///
     /// # Errors
     /// A failing database.
     pub async fn recover(&self, waiting: &HashSet<StreamId>) -> Result<(), ApiError> {
-        super::recovery::recover(&self.0, waiting).await
+        super::lease::begin(&self.0, waiting).await
+    }
+
+    /// Gives up the lease of this instance, which produces nothing any more.
+    pub async fn leave(&self) {
+        super::lease::end(&self.0).await;
     }
 }
 
@@ -293,60 +323,4 @@ async fn every<F: Future<Output = ()>>(
         work().await;
         next = Instant::now() + interval;
     }
-}
-
-/// What is known of an answer whose process stopped, from the event after `after` on, with the ids that its
-/// events had.
-fn recovered(record: &GenerationRecord, checkpoints: &[Checkpoint], after: u64) -> Bytes {
-    let id = frames::own_completion_id(record.turn.stream_id);
-    let naming = Naming {
-        id: &id,
-        model: &record.model,
-        created: record.started_at,
-    };
-    let mut out = BytesMut::new();
-    let mut next = 1;
-    if after == 0 {
-        write_frame(&mut out, next, &frames::opening(naming, record.turn));
-    }
-    for checkpoint in checkpoints {
-        replay(&mut out, naming, checkpoint, after);
-        next = checkpoint.end();
-    }
-    next = next.max(after.saturating_add(1)).max(2);
-    write_frame(
-        &mut out,
-        next,
-        &frames::error(&interrupted(&record.turn), &record.request_id),
-    );
-    write_frame(&mut out, next.saturating_add(1), frames::DONE);
-    out.freeze()
-}
-
-fn replay(out: &mut BytesMut, naming: Naming<'_>, checkpoint: &Checkpoint, after: u64) {
-    let (mut content, mut reasoning) = (checkpoint.content.as_str(), checkpoint.reasoning.as_str());
-    for (offset, (content_bytes, reasoning_bytes)) in checkpoint.marks.iter().enumerate() {
-        let id = checkpoint.first_event + offset as u64;
-        let text = take(&mut content, *content_bytes);
-        let thought = take(&mut reasoning, *reasoning_bytes);
-        if id > after && !(text.is_empty() && thought.is_empty()) {
-            write_frame(out, id, &frames::recovered(naming, text, thought));
-        }
-    }
-}
-
-/// Takes so many bytes off the front; nothing, if they are not there or would cut a character.
-fn take<'a>(text: &mut &'a str, bytes: u32) -> &'a str {
-    let (taken, rest) = text.split_at_checked(bytes as usize).unwrap_or(("", text));
-    *text = rest;
-    taken
-}
-
-fn interrupted(turn: &TurnIds) -> ApiError {
-    ApiError::new(
-        ErrorCode::StreamInterrupted,
-        "The service stopped before the answer was complete. What was produced is stored.",
-    )
-    .with_detail("message_id", turn.message_id.to_string())
-    .with_detail("retry_after_ms", 1_000)
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::turn::{Kind, TurnIds};
 use crate::models::ids::StreamId;
+use crate::models::message::{Message, MessageContent};
 use crate::services::conversations::AnswerUsage;
 use crate::utils::errors::ApiError;
 use crate::utils::json::RawObject;
@@ -120,6 +121,49 @@ pub(super) fn closing(
         pending,
         ..naming.chunk(json!([]))
     })
+}
+
+/// A stored answer, as the events of a stream.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stored<'a> {
+    pub(super) naming: Naming<'a>,
+    pub(super) turn: TurnIds,
+    pub(super) message: &'a Message,
+}
+
+impl Stored<'_> {
+    /// What comes after so many bytes of its text and of its reasoning, but for the last event.
+    pub(super) fn after(&self, content: usize, reasoning: usize) -> [Vec<u8>; 2] {
+        let message = self.message;
+        // What the store holds was such content when it was written.
+        let text = serde_json::from_str(message.content.get())
+            .map_or_else(|_| String::new(), |content: MessageContent| content.text());
+        let mut delta = json!({});
+        if let Some(rest) = text.get(content..).filter(|rest| !rest.is_empty()) {
+            delta["content"] = rest.into();
+        }
+        let thought = message.reasoning.as_deref().unwrap_or_default();
+        if let Some(rest) = thought.get(reasoning..).filter(|rest| !rest.is_empty()) {
+            delta["reasoning_content"] = rest.into();
+        }
+        if let Some(calls) = message.tool_calls.as_deref() {
+            delta["tool_calls"] = serde_json::from_str(calls.get()).unwrap_or_default();
+        }
+        let choices = json!([{"index": 0, "delta": delta, "finish_reason": message.finish_reason}]);
+        let used = message.usage.as_ref();
+        let usage = AnswerUsage {
+            prompt_tokens: used.map_or(0, |usage| usage.prompt_tokens),
+            completion_tokens: used.map_or(0, |usage| usage.completion_tokens),
+            estimated: used.is_some_and(|usage| usage.estimated),
+            cost: used.and_then(|usage| usage.cost_usd),
+            ..AnswerUsage::default()
+        };
+        let kind = Kind::Conversation(self.turn);
+        [
+            bytes(&self.naming.chunk(choices)),
+            closing(self.naming, &kind, &usage, None, false),
+        ]
+    }
 }
 
 /// The cost as an exact JSON number, or null.

@@ -4,7 +4,8 @@
 //! into a replay log (`replay`) and adds them up to a draft (`draft`). Connections are readers of the log
 //! (`handle`): they come, go and come back as they like. What the draft gained is checkpointed every second
 //! (`checkpointer`); how it ended is stored and accounted for before readers are told (`finish`); what a
-//! dead process left behind is closed at the next start (`recovery`).
+//! dead process left behind is closed by its successor, or by another instance when its lease has run out (`lease`,
+//! `recovery`). What another instance produces is read from the database (`remote`).
 //!
 //! Invariants:
 //! - nothing on the path of a chunk waits for the database or holds a lock across an await
@@ -18,9 +19,12 @@ mod engine;
 mod finish;
 mod frames;
 mod handle;
+mod lease;
+mod reader;
 mod records;
 mod recovery;
 mod registry;
+mod remote;
 mod replay;
 mod stop;
 mod task;
@@ -30,7 +34,8 @@ pub(crate) use core::AnswerReport;
 pub use core::EngineSettings;
 pub use engine::{Engine, EngineParts, Found, StartGeneration};
 pub use handle::{DisconnectPolicy, Ending, Generation, Next, Subscription};
-pub use records::{Checkpoint, GenerationRecord, GenerationRecords, UnfinishedGeneration};
+pub use reader::Reader;
+pub use records::{ABANDONED_BATCH, Checkpoint, GenerationRecord, GenerationRecords, UnfinishedGeneration};
 pub use registry::Admission;
 pub use replay::{Read, ReplayBudget, ReplayLog};
 pub use task::{ModelJob, Shorten};

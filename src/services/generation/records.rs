@@ -1,13 +1,18 @@
 //! What is durable about running answers: who is producing what, and the text so far.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::turn::TurnIds;
-use crate::models::ids::{StreamId, UserId};
+use crate::models::ids::{ConversationId, StreamId, UserId};
 use crate::models::message::MessageStatus;
 use crate::services::conversations::FinishedAnswer;
 use crate::utils::database::DatabaseError;
+
+/// Abandoned answers that are looked at at once.
+pub const ABANDONED_BATCH: u32 = 200;
 
 /// Text that a running answer gained since its last checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,17 +77,59 @@ pub trait GenerationRecords: Send + Sync + 'static {
     /// A failing database; nothing is written then.
     async fn append_checkpoints(&self, checkpoints: Vec<Checkpoint>) -> Result<(), DatabaseError>;
 
-    /// The checkpoints of an answer, in order.
+    /// The checkpoints of an answer that cover events from this one on, in order.
     ///
     /// # Errors
     /// A failing database.
-    async fn checkpoints(&self, stream: StreamId) -> Result<Vec<Checkpoint>, DatabaseError>;
+    async fn checkpoints(&self, stream: StreamId, from: u64) -> Result<Vec<Checkpoint>, DatabaseError>;
 
-    /// Every answer that is recorded as running.
+    /// Says that this instance is alive, and so are the answers that it produces.
     ///
     /// # Errors
     /// A failing database.
-    async fn unfinished(&self) -> Result<Vec<UnfinishedGeneration>, DatabaseError>;
+    async fn renew_lease(&self) -> Result<(), DatabaseError>;
+
+    /// Says that this instance produces nothing any more.
+    ///
+    /// # Errors
+    /// A failing database.
+    async fn end_lease(&self) -> Result<(), DatabaseError>;
+
+    /// Answers that are recorded as running and that nobody produces: those of an earlier process of this instance, which
+    /// must not have begun any itself. What waits in the outbox is not among them.
+    ///
+    /// # Errors
+    /// A failing database.
+    async fn left_by_last_run(&self) -> Result<Vec<UnfinishedGeneration>, DatabaseError>;
+
+    /// Answers that are recorded as running by instances which said nothing for so long. What waits in the outbox is not
+    /// among them. At most [`ABANDONED_BATCH`].
+    ///
+    /// # Errors
+    /// A failing database.
+    async fn abandoned(&self, silence: Duration) -> Result<Vec<UnfinishedGeneration>, DatabaseError>;
+
+    /// Asks whoever produces an answer of this user to stop; false if it does not run.
+    ///
+    /// # Errors
+    /// A failing database.
+    async fn request_cancel(&self, user: UserId, stream: StreamId) -> Result<bool, DatabaseError>;
+
+    /// The running answers of this instance that others were asked to stop.
+    ///
+    /// # Errors
+    /// A failing database.
+    async fn cancel_requests(&self) -> Result<Vec<StreamId>, DatabaseError>;
+
+    /// The answers of a conversation that still run, the one that was begun last at the end.
+    ///
+    /// # Errors
+    /// A failing database.
+    async fn running_in(
+        &self,
+        user: UserId,
+        conversation: ConversationId,
+    ) -> Result<Vec<StreamId>, DatabaseError>;
 
     /// What is known of an answer of this user.
     ///

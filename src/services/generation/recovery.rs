@@ -1,7 +1,7 @@
-//! Closing, at start, what a stopped process left unfinished.
+//! Closing what nobody goes on with.
 //!
 //! An answer that is still recorded as running has no one who could go on with it: what was checkpointed of it
-//! becomes the message, with the status `interrupted`. Doing it twice is the same as once.
+//! becomes the message, with the status `interrupted`. Doing it twice, or at two places at once, is the same as once.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,15 +13,19 @@ use crate::services::conversations::{AnswerUsage, FinishedAnswer};
 use crate::utils::database::DatabaseError;
 use crate::utils::errors::ApiError;
 
-pub(super) async fn recover(engine: &EngineCore, waiting: &HashSet<StreamId>) -> Result<(), ApiError> {
-    let unfinished = engine.records.unfinished().await.map_err(unavailable)?;
+/// Closes answers, but for those that wait somewhere else.
+pub(super) async fn close(
+    engine: &EngineCore,
+    unfinished: &[UnfinishedGeneration],
+    waiting: &HashSet<StreamId>,
+) -> Result<(), ApiError> {
     for generation in unfinished
         .iter()
         .filter(|generation| !waiting.contains(&generation.answer.stream_id))
     {
         let stream_id = generation.answer.stream_id;
-        // One answer that cannot be read must not keep the service from starting.
-        let checkpoints = match engine.records.checkpoints(stream_id).await {
+        // One answer that cannot be read must not keep the service from starting, nor others from being closed.
+        let checkpoints = match engine.records.checkpoints(stream_id, 1).await {
             Ok(checkpoints) => checkpoints,
             Err(error @ DatabaseError::Corrupt { .. }) => {
                 tracing::error!(%error, %stream_id, "the checkpoints of an answer cannot be read, it is closed without them");
@@ -30,8 +34,9 @@ pub(super) async fn recover(engine: &EngineCore, waiting: &HashSet<StreamId>) ->
             Err(error) => return Err(unavailable(error)),
         };
         let answer = Arc::new(with_text(generation, &checkpoints));
-        match engine.store.save_answer(answer.clone()).await {
-            Ok(()) => {}
+        match engine.store.close_abandoned(answer.clone()).await {
+            Ok(true) => {}
+            Ok(false) => continue,
             Err(error) if error.is_outage() => return Err(error.into()),
             Err(error) => {
                 tracing::error!(%error, %stream_id, "an unfinished answer cannot be closed");

@@ -104,6 +104,16 @@ impl Registry {
             .cloned()
     }
 
+    /// The answer, whosever it is.
+    pub(super) fn held(&self, id: StreamId) -> Option<Arc<Generation>> {
+        self.lock().held.get(&id).cloned()
+    }
+
+    /// Whether any answer of a conversation is being produced.
+    pub(super) fn has_running(&self) -> bool {
+        !self.lock().running.is_empty()
+    }
+
     /// The answer of a conversation that was begun last and still runs.
     pub(super) fn running_in(&self, user: UserId, conversation: ConversationId) -> Option<Arc<Generation>> {
         let inner = self.lock();

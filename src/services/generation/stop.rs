@@ -1,26 +1,97 @@
-//! Stopping all that is being written into a conversation.
+//! Stopping answers, wherever they are produced.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
+use tokio::time::Instant;
 
-use super::Engine;
-use crate::models::ids::{ConversationId, UserId};
+use super::core::{EngineCore, unavailable};
+use super::engine::Engine;
+use crate::models::ids::{ConversationId, MessageId, StreamId, UserId};
+use crate::models::message::MessageStatus;
 use crate::services::conversations::RunningAnswers;
+use crate::utils::errors::ApiError;
 
 /// How long stopped answers may take to be stored. One that takes longer goes on alone.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
+/// How often an instance looks whether others were asked to stop what it produces.
+pub(super) const REQUESTS_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How often somebody who waits for another instance looks whether it has stopped.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
+
 #[async_trait]
 impl RunningAnswers for Engine {
     async fn stop_in(&self, user: UserId, conversation: ConversationId) {
-        let running = self.0.registry.all_running_in(user, conversation);
+        let engine = &self.0;
+        let running = engine.registry.all_running_in(user, conversation);
         for generation in &running {
             generation.cancel();
         }
         let ends = join_all(running.iter().map(|generation| generation.ended()));
         // An answer that was lost has ended too.
         let _ = tokio::time::timeout(STOP_PATIENCE, ends).await;
+        let elsewhere = match engine.records.running_in(user, conversation).await {
+            Ok(elsewhere) => elsewhere,
+            Err(error) => {
+                tracing::warn!(%error, "the running answers of a conversation are not known");
+                return;
+            }
+        };
+        let stops = elsewhere
+            .into_iter()
+            .map(|id| cancel_elsewhere(engine, user, id, STOP_PATIENCE));
+        for stopped in join_all(stops).await {
+            if let Err(error) = stopped {
+                tracing::warn!(%error, "an answer of another instance goes on");
+            }
+        }
+    }
+}
+
+/// Asks whoever produces an answer to stop, and waits until it is stored, at most so long. Tells how it ended and which
+/// message it is; `None` if there is no such answer.
+pub(super) async fn cancel_elsewhere(
+    engine: &EngineCore,
+    user: UserId,
+    id: StreamId,
+    patience: Duration,
+) -> Result<Option<(MessageStatus, Option<MessageId>)>, ApiError> {
+    let deadline = Instant::now() + patience;
+    let mut asked = false;
+    loop {
+        let record = engine.records.generation(user, id).await.map_err(unavailable)?;
+        let Some(record) = record else {
+            return Ok(None);
+        };
+        let waits = record.status == MessageStatus::Streaming && Instant::now() < deadline;
+        if !waits {
+            return Ok(Some((record.status, Some(record.turn.message_id))));
+        }
+        if !asked {
+            asked = engine
+                .records
+                .request_cancel(user, id)
+                .await
+                .map_err(unavailable)?;
+        }
+        tokio::time::sleep(POLL_INTERVAL).await;
+    }
+}
+
+/// Stops what other instances were asked to stop.
+pub(super) async fn obey_requests(engine: &EngineCore) {
+    if !engine.registry.has_running() {
+        return;
+    }
+    match engine.records.cancel_requests().await {
+        Ok(ids) => {
+            for generation in ids.into_iter().filter_map(|id| engine.registry.held(id)) {
+                generation.cancel();
+            }
+        }
+        Err(error) => tracing::debug!(%error, "it is not known which answers are to be stopped"),
     }
 }

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 
 use super::rows::Rows;
+use crate::models::ids::InstanceId;
 use crate::services::conversations::StoreError;
 use crate::utils::clock::Clock;
 use crate::utils::database::DatabaseError;
@@ -19,6 +20,9 @@ pub trait SqlDatabase: Clone + Send + Sync + 'static {
 
     /// Time and ids.
     fn clock(&self) -> &Clock;
+
+    /// The instance that uses it.
+    fn instance(&self) -> InstanceId;
 
     /// Begins to read.
     ///

@@ -20,5 +20,5 @@ mod store;
 mod values;
 
 pub use database::SqlDatabase;
-pub use opened::{InstanceLock, OpenDatabase, OpenError};
+pub use opened::{OpenDatabase, OpenError};
 pub use store::SqlConversations;

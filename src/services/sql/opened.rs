@@ -1,21 +1,23 @@
 //! The database of this installation, whichever it is: opened, and handed out as what others ask for.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::postgres::{self, PostgresDatabase};
 use super::sqlite::{self, SqliteDatabase};
 use super::{SqlConversations, SqlDatabase};
 use crate::config::{DatabaseSettings, DatabaseUrl};
+use crate::models::ids::InstanceId;
 use crate::services::billing::UsageLedger;
 use crate::services::conversations::{ConversationStore, StoreLimits};
 use crate::services::generation::GenerationRecords;
 use crate::services::health::Check;
 use crate::services::outbox::OutboxRecords;
 use crate::utils::clock::Clock;
+use crate::utils::file_lock::{FileLock, FileLockError};
 
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -25,44 +27,10 @@ pub enum OpenError {
     Sqlite(#[from] sqlite::OpenError),
     /// Another instance serves from the SQLite file.
     #[error(transparent)]
-    SqliteLock(#[from] sqlite::LockError),
+    Lock(#[from] FileLockError),
     /// The PostgreSQL server.
     #[error(transparent)]
     Postgres(#[from] postgres::OpenError),
-    /// Another instance serves from the PostgreSQL database.
-    #[error(transparent)]
-    PostgresLock(#[from] postgres::LockError),
-}
-
-/// Keeps other instances from serving from the same database.
-pub enum InstanceLock {
-    /// Of a SQLite file.
-    Sqlite(sqlite::InstanceLock),
-    /// Of a PostgreSQL database.
-    Postgres(Box<postgres::InstanceLock>),
-}
-
-impl InstanceLock {
-    /// Takes the lock, waiting up to `patience` for an instance that is about to stop.
-    ///
-    /// # Errors
-    /// If it is still taken then, or cannot be taken at all.
-    pub async fn acquire(settings: &DatabaseSettings, patience: Duration) -> Result<Self, OpenError> {
-        Ok(match &settings.url {
-            DatabaseUrl::Sqlite(path) => Self::Sqlite(sqlite::InstanceLock::acquire(path, patience).await?),
-            DatabaseUrl::Postgres(url) => Self::Postgres(Box::new(
-                Box::pin(postgres::InstanceLock::acquire(url, patience)).await?,
-            )),
-        })
-    }
-
-    /// Holds the lock until it is told to let go.
-    pub async fn hold(self, until: CancellationToken) {
-        match self {
-            Self::Sqlite(_held) => until.cancelled().await,
-            Self::Postgres(lock) => Box::pin(lock.keep(until)).await,
-        }
-    }
 }
 
 /// The open database. Cheap to clone.
@@ -85,6 +53,25 @@ macro_rules! of_each {
 }
 
 impl OpenDatabase {
+    /// Keeps other instances from serving from the same SQLite file, for as long as the lock lives, waiting up to `patience`
+    /// for one that is about to stop. Any number serve from one PostgreSQL database. Commands do not take it.
+    ///
+    /// # Errors
+    /// If the lock is still taken then, or cannot be taken at all.
+    pub async fn lock(
+        settings: &DatabaseSettings,
+        patience: Duration,
+    ) -> Result<Option<FileLock>, OpenError> {
+        let DatabaseUrl::Sqlite(path) = &settings.url else {
+            return Ok(None);
+        };
+        let mut path = path.clone().into_os_string();
+        path.push(".lock");
+        Ok(Some(
+            FileLock::acquire(Path::new(&path), "this SQLite file", patience).await?,
+        ))
+    }
+
     /// Opens the database and brings its schema up to date. What it runs of its own is on the tracker.
     ///
     /// # Errors
@@ -92,15 +79,16 @@ impl OpenDatabase {
     pub async fn open(
         settings: &DatabaseSettings,
         clock: Clock,
+        instance: InstanceId,
         tracker: &TaskTracker,
     ) -> Result<Self, OpenError> {
         Ok(match &settings.url {
             DatabaseUrl::Sqlite(path) => {
-                Self::Sqlite(Box::pin(SqliteDatabase::open(path, settings, clock, tracker)).await?)
+                Self::Sqlite(Box::pin(SqliteDatabase::open(path, settings, clock, instance, tracker)).await?)
             }
-            DatabaseUrl::Postgres(url) => {
-                Self::Postgres(Box::pin(PostgresDatabase::open(url, settings, clock, tracker)).await?)
-            }
+            DatabaseUrl::Postgres(url) => Self::Postgres(
+                Box::pin(PostgresDatabase::open(url, settings, clock, instance, tracker)).await?,
+            ),
         })
     }
 

@@ -41,6 +41,7 @@ impl<D: SqlDatabase> SqlConversations<D> {
         let environment = Environment {
             limits,
             clock: database.clock().clone(),
+            instance: database.instance(),
         };
         Self {
             database,
@@ -367,6 +368,14 @@ impl<D: SqlDatabase> ConversationStore for SqlConversations<D> {
 
     async fn save_answer(&self, answer: Arc<FinishedAnswer>) -> Result<(), StoreError> {
         in_transaction!(self, |rows, environment| operations::save_answer(
+            rows,
+            environment,
+            &answer
+        ))
+    }
+
+    async fn close_abandoned(&self, answer: Arc<FinishedAnswer>) -> Result<bool, StoreError> {
+        in_transaction!(self, |rows, environment| operations::close_abandoned(
             rows,
             environment,
             &answer

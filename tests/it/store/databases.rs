@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use ai_chat_orchestrator::config::{DatabaseSettings, DatabaseUrl, SqliteSynchronous};
+use ai_chat_orchestrator::models::ids::InstanceId;
 use ai_chat_orchestrator::services::conversations::{ConversationStore, StoreLimits};
 use ai_chat_orchestrator::services::sql::SqlConversations;
 use ai_chat_orchestrator::services::sql::postgres::PostgresDatabase;
@@ -78,7 +79,8 @@ impl TestStore {
         let folder = TempDir::new().expect("a temporary folder");
         let path = folder.path().join("store.db");
         let settings = settings(DatabaseUrl::Sqlite(path.clone()));
-        let database = SqliteDatabase::open(&path, &settings, clock.clone(), &tasks).await;
+        let database =
+            SqliteDatabase::open(&path, &settings, clock.clone(), InstanceId::new(&clock), &tasks).await;
         Self {
             store: Arc::new(SqlConversations::new(database.expect("a database"), limits)),
             clock,
@@ -96,7 +98,8 @@ impl TestStore {
         let database = support::PostgresDatabase::create().await;
         let url = SecretString::from(database.url());
         let settings = settings(DatabaseUrl::Sqlite(PathBuf::new()));
-        let pool = PostgresDatabase::open(&url, &settings, clock.clone(), &tasks).await;
+        let pool =
+            PostgresDatabase::open(&url, &settings, clock.clone(), InstanceId::new(&clock), &tasks).await;
         let pool = pool.expect("a database");
         Self {
             store: Arc::new(SqlConversations::new(pool.clone(), limits)),

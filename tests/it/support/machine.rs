@@ -41,12 +41,21 @@ impl Machine {
 
     /// Starts the service with more settings.
     pub async fn serve_with(&self, more: &[(&str, &str)]) -> Process {
+        self.serve_in(self.data_dir(), more).await
+    }
+
+    /// Starts one of several instances: with a data folder of its own, of this name.
+    pub async fn instance(&self, name: &str) -> Process {
+        self.serve_in(&self.data_dir().join(name), &[]).await
+    }
+
+    async fn serve_in(&self, data_dir: &Path, more: &[(&str, &str)]) -> Process {
         let url = self.upstream.url();
         let database = self.postgres.as_ref().map(PostgresDatabase::url);
         let mut settings = vec![("JWT_SECRET_KEY", token::SECRET), ("LITELLM_URL", &url)];
         settings.extend(database.as_deref().map(|url| ("DATABASE_URL", url)));
         settings.extend_from_slice(more);
-        Process::serve(self.data_dir.path(), &settings).await
+        Process::serve(data_dir, &settings).await
     }
 
     /// The folder.

@@ -89,6 +89,16 @@ impl Process {
         signals::send("TERM", self.child.id());
     }
 
+    /// Stops it where it stands.
+    pub fn freeze(&self) {
+        signals::send("STOP", self.child.id());
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        signals::send("CONT", self.child.id());
+    }
+
     /// Waits for its end.
     pub async fn exit(&mut self) -> ExitStatus {
         eventually("the end of the process", async || {

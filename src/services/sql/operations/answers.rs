@@ -6,7 +6,7 @@ use crate::models::message::MessageStatus;
 use crate::models::money::Money;
 use crate::services::billing::UsageEvent;
 use crate::services::conversations::{AnswerOutcome, FinishedAnswer, StoreError, title_from_answer};
-use crate::services::sql::rows::{ConversationRow, Rows};
+use crate::services::sql::rows::{ClaimState, ConversationRow, Rows};
 
 /// Writes an answer into its place. See [`ConversationStore::save_answer`](crate::services::conversations::ConversationStore).
 pub async fn save_answer(
@@ -18,26 +18,107 @@ pub async fn save_answer(
     let conversation = rows
         .lock_conversation(answer.user_id, answer.conversation_id)
         .await?;
-    let status = match answer.outcome {
-        AnswerOutcome::Stored(status) => status,
-        AnswerOutcome::Withdrawn => MessageStatus::Failed,
-    };
+    let claim = rows.claim(answer.stream_id).await?;
+    let taken_over = claim.is_some_and(|claim| claim.taken_over);
     if let Some(mut conversation) = conversation {
         let changed = match answer.outcome {
             AnswerOutcome::Withdrawn => withdraw(rows, environment, &mut conversation, answer).await?,
-            AnswerOutcome::Stored(_) => rows.fill_place(answer, status).await?,
+            AnswerOutcome::Stored(status) if taken_over => {
+                replace(rows, &mut conversation, answer, status).await?
+            }
+            AnswerOutcome::Stored(status) => fill(rows, &mut conversation, answer, status).await?,
         };
         if changed {
-            if matches!(answer.outcome, AnswerOutcome::Stored(_)) {
-                add_up(&mut conversation, answer);
-            }
             rows.save_conversation(&conversation).await?;
         }
     }
-    rows.end_claim(answer.stream_id, status, environment.clock.now())
-        .await?;
+    if claim.is_some_and(|claim| claim.taken_over || claim.status == MessageStatus::Streaming) {
+        let end = ClaimState {
+            status: status(answer),
+            taken_over: false,
+        };
+        rows.end_claim(answer.stream_id, end, environment.clock.now())
+            .await?;
+    }
+    if taken_over {
+        rows.forget_usage(answer.stream_id).await?;
+    }
     rows.record_usage(&UsageEvent::of_answer(answer)).await?;
     Ok(())
+}
+
+/// Writes what is known of an answer that nobody produces any more. See
+/// [`ConversationStore::close_abandoned`](crate::services::conversations::ConversationStore).
+pub async fn close_abandoned(
+    rows: &mut dyn Rows,
+    environment: &Environment,
+    answer: &FinishedAnswer,
+) -> Result<bool, StoreError> {
+    // A conversation that was deleted took its claims with it.
+    let Some(mut conversation) = rows
+        .lock_conversation(answer.user_id, answer.conversation_id)
+        .await?
+    else {
+        return Ok(false);
+    };
+    let claim = rows.claim(answer.stream_id).await?;
+    if claim.is_none_or(|claim| claim.status != MessageStatus::Streaming) {
+        return Ok(false);
+    }
+    let end = ClaimState {
+        status: status(answer),
+        taken_over: true,
+    };
+    if fill(rows, &mut conversation, answer, end.status).await? {
+        rows.save_conversation(&conversation).await?;
+    }
+    rows.end_claim(answer.stream_id, end, environment.clock.now())
+        .await?;
+    rows.record_usage(&UsageEvent::of_answer(answer)).await?;
+    Ok(true)
+}
+
+const fn status(answer: &FinishedAnswer) -> MessageStatus {
+    match answer.outcome {
+        AnswerOutcome::Stored(status) => status,
+        AnswerOutcome::Withdrawn => MessageStatus::Failed,
+    }
+}
+
+async fn fill(
+    rows: &mut dyn Rows,
+    conversation: &mut ConversationRow,
+    answer: &FinishedAnswer,
+    status: MessageStatus,
+) -> Result<bool, StoreError> {
+    let filled = rows.fill_place(answer, MessageStatus::Streaming, status).await?;
+    if filled {
+        add_up(conversation, answer);
+    }
+    Ok(filled)
+}
+
+/// Writes over what another instance knew of the answer.
+async fn replace(
+    rows: &mut dyn Rows,
+    conversation: &mut ConversationRow,
+    answer: &FinishedAnswer,
+    status: MessageStatus,
+) -> Result<bool, StoreError> {
+    let before = rows.message_rows(&[answer.message_id]).await?.pop();
+    let filled = rows
+        .fill_place(answer, MessageStatus::Interrupted, status)
+        .await?;
+    if filled {
+        if let Some(usage) = before.and_then(|before| before.usage) {
+            let shown = &mut conversation.shown;
+            let cost = usage.cost_usd.unwrap_or_default();
+            shown.total_tokens = shown.total_tokens.saturating_sub(usage.total_tokens);
+            shown.total_cost = Money::from_nano(shown.total_cost.nano().saturating_sub(cost.nano()));
+        }
+        add_up(conversation, answer);
+    }
+    Ok(filled)
 }
 
 fn add_up(conversation: &mut ConversationRow, answer: &FinishedAnswer) {

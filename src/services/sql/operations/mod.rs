@@ -29,7 +29,7 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 
-pub use answers::save_answer;
+pub use answers::{close_abandoned, save_answer};
 pub use branches::{activate_branch, create_branch, delete_branch, update_branch};
 pub use create::{create_conversation, delete_conversation, update_conversation};
 pub use import::import_conversation;
@@ -41,7 +41,7 @@ pub use stats::branch_stats;
 pub use turns::append_turn;
 
 use super::rows::{BranchRow, ConversationRow, Node, Rows, RunningAnswer};
-use crate::models::ids::{BranchId, ConversationId, MessageId, UserId};
+use crate::models::ids::{BranchId, ConversationId, InstanceId, MessageId, UserId};
 use crate::models::money::Money;
 use crate::services::conversations::{StoreError, StoreLimits};
 use crate::utils::clock::Clock;
@@ -56,6 +56,8 @@ pub struct Environment {
     pub limits: StoreLimits,
     /// Time and ids.
     pub clock: Clock,
+    /// The instance that this is.
+    pub instance: InstanceId,
 }
 
 /// The user's conversation, locked.

@@ -58,6 +58,7 @@ pub async fn append_turn(
         .await?;
     rows.insert_claim(&ClaimRow {
         stream_id: turn.stream_id,
+        instance_id: environment.instance,
         user_id: caller.user_id,
         conversation_id: id,
         branch_id: place.branch.id,

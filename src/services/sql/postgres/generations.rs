@@ -1,12 +1,16 @@
 //! Running answers in PostgreSQL.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::PostgresDatabase;
 use super::values::millis;
-use crate::models::ids::{StreamId, UserId};
-use crate::services::generation::{Checkpoint, GenerationRecord, GenerationRecords, UnfinishedGeneration};
+use crate::models::ids::{ConversationId, StreamId, UserId};
+use crate::services::generation::{
+    ABANDONED_BATCH, Checkpoint, GenerationRecord, GenerationRecords, UnfinishedGeneration,
+};
 use crate::services::sql::records::{CheckpointRecord, StateRecord, UnfinishedRecord};
 use crate::services::sql::values::stored;
 use crate::utils::database::DatabaseError;
@@ -31,12 +35,43 @@ const APPEND: &str = "WITH running AS (
 
 const CHECKPOINTS: &str = "SELECT generation_id, first_event, content, reasoning, marks::text AS marks,
          tool_calls::text AS tool_calls
-     FROM checkpoints WHERE generation_id = $1 ORDER BY first_event";
+     FROM checkpoints
+     WHERE generation_id = $1 AND first_event + json_array_length(marks) > $2 ORDER BY first_event";
 
-const UNFINISHED: &str =
-    "SELECT id, user_id, conversation_id, branch_id, user_message_id, message_id, model, request_id,
-         streamed, sent_bytes
-     FROM generations WHERE status = 'streaming'";
+/// What waits in the outbox is more than the checkpoints have.
+macro_rules! unfinished {
+    ($condition:literal) => {
+        concat!(
+            "SELECT id, user_id, conversation_id, branch_id, user_message_id, message_id, model, request_id, streamed, sent_bytes
+             FROM generations g
+             WHERE status = 'streaming' AND NOT EXISTS (SELECT FROM outbox WHERE outbox.id = g.id) AND ",
+            $condition
+        )
+    };
+}
+
+const LEFT_BY_LAST_RUN: &str = unfinished!("instance_id = $1");
+
+const ABANDONED: &str = unfinished!(
+    "instance_id <> $1 AND NOT EXISTS (SELECT FROM instances i
+         WHERE i.id = g.instance_id AND i.heard_at > now() - make_interval(secs => $2))
+     LIMIT $3"
+);
+
+const RENEW: &str = "INSERT INTO instances (id, heard_at) VALUES ($1, now())
+     ON CONFLICT (id) DO UPDATE SET heard_at = excluded.heard_at";
+
+/// Instances that left without a word are forgotten on the way, long after their answers were closed.
+const END: &str = "DELETE FROM instances WHERE id = $1 OR heard_at < now() - interval '1 day'";
+
+const REQUEST_CANCEL: &str =
+    "UPDATE generations SET cancelled = true WHERE id = $1 AND user_id = $2 AND status = 'streaming'";
+
+const CANCEL_REQUESTS: &str =
+    "SELECT id FROM generations WHERE instance_id = $1 AND status = 'streaming' AND cancelled";
+
+const RUNNING_IN: &str = "SELECT id FROM generations
+     WHERE conversation_id = $1 AND user_id = $2 AND status = 'streaming' ORDER BY id";
 
 const ONE: &str =
     "SELECT g.id, g.conversation_id, g.branch_id, g.user_message_id, g.message_id, g.request_id, g.model,
@@ -70,18 +105,69 @@ impl GenerationRecords for PostgresDatabase {
         Ok(())
     }
 
-    async fn checkpoints(&self, stream: StreamId) -> Result<Vec<Checkpoint>, DatabaseError> {
+    async fn checkpoints(&self, stream: StreamId, from: u64) -> Result<Vec<Checkpoint>, DatabaseError> {
         let rows: Vec<CheckpointRecord> = sqlx::query_as(CHECKPOINTS)
             .bind(stream)
+            .bind(stored(from))
             .fetch_all(&self.pool)
             .await?;
         rows.into_iter().map(CheckpointRecord::into_checkpoint).collect()
     }
 
-    async fn unfinished(&self) -> Result<Vec<UnfinishedGeneration>, DatabaseError> {
-        let rows: Vec<UnfinishedRecord> = sqlx::query_as(UNFINISHED).fetch_all(&self.pool).await?;
-        let now = self.clock.now();
-        Ok(rows.into_iter().map(|row| row.into_unfinished(now)).collect())
+    async fn renew_lease(&self) -> Result<(), DatabaseError> {
+        sqlx::query(RENEW).bind(self.instance).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    async fn end_lease(&self) -> Result<(), DatabaseError> {
+        sqlx::query(END).bind(self.instance).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    async fn left_by_last_run(&self) -> Result<Vec<UnfinishedGeneration>, DatabaseError> {
+        let rows: Vec<UnfinishedRecord> = sqlx::query_as(LEFT_BY_LAST_RUN)
+            .bind(self.instance)
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(self.unfinished(rows))
+    }
+
+    async fn abandoned(&self, silence: Duration) -> Result<Vec<UnfinishedGeneration>, DatabaseError> {
+        let rows: Vec<UnfinishedRecord> = sqlx::query_as(ABANDONED)
+            .bind(self.instance)
+            .bind(silence.as_secs_f64())
+            .bind(i64::from(ABANDONED_BATCH))
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(self.unfinished(rows))
+    }
+
+    async fn request_cancel(&self, user: UserId, stream: StreamId) -> Result<bool, DatabaseError> {
+        let done = sqlx::query(REQUEST_CANCEL)
+            .bind(stream)
+            .bind(user)
+            .execute(&self.pool)
+            .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    async fn cancel_requests(&self) -> Result<Vec<StreamId>, DatabaseError> {
+        Ok(sqlx::query_scalar(CANCEL_REQUESTS)
+            .bind(self.instance)
+            .fetch_all(&self.pool)
+            .await?)
+    }
+
+    async fn running_in(
+        &self,
+        user: UserId,
+        conversation: ConversationId,
+    ) -> Result<Vec<StreamId>, DatabaseError> {
+        Ok(sqlx::query_scalar(RUNNING_IN)
+            .bind(conversation)
+            .bind(user)
+            .fetch_all(&self.pool)
+            .await?)
     }
 
     async fn generation(
@@ -104,6 +190,13 @@ impl GenerationRecords for PostgresDatabase {
             .execute(&self.pool)
             .await?;
         Ok(done.rows_affected())
+    }
+}
+
+impl PostgresDatabase {
+    fn unfinished(&self, rows: Vec<UnfinishedRecord>) -> Vec<UnfinishedGeneration> {
+        let now = self.clock.now();
+        rows.into_iter().map(|row| row.into_unfinished(now)).collect()
     }
 }
 

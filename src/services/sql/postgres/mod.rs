@@ -8,10 +8,10 @@
 //! A connection that died is found when it is handed out after a pause, and replaced. Whoever was using it, or was
 //! using it a moment ago, is told that the database does not answer, which is true.
 //!
-//! - [`PostgresDatabase`]: the database; `connect` opens it, `lock` keeps a second instance away
+//! - [`PostgresDatabase`]: the database; `connect` opens it
 //! - [`PostgresRows`]: a transaction; its methods are in `conversations`, `branches`, `messages`, `reads`, `answers` and
 //!   `search`; `columns` says what the records of both databases are read from
-//! - `generations`, `usage`, `outbox`: what other services keep here
+//! - `generations`, `usage`, `outbox`: what other services keep here; several instances may do so at once
 //!
 //! All SQL is static and bound.
 
@@ -22,7 +22,6 @@ mod connect;
 mod conversations;
 mod filter;
 mod generations;
-mod lock;
 mod messages;
 mod outbox;
 mod reads;
@@ -42,12 +41,12 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 pub use connect::OpenError;
-pub use lock::{InstanceLock, LockError};
 pub use rows::PostgresRows;
 
 use super::database::SqlDatabase;
 use super::rows::Rows;
 use crate::config::DatabaseSettings;
+use crate::models::ids::InstanceId;
 use crate::services::conversations::StoreError;
 use crate::services::health::{Check, Importance};
 use crate::utils::clock::Clock;
@@ -75,6 +74,7 @@ pub struct PostgresDatabase {
     pool: PgPool,
     tracker: TaskTracker,
     clock: Clock,
+    instance: InstanceId,
 }
 
 impl PostgresDatabase {
@@ -86,6 +86,7 @@ impl PostgresDatabase {
         url: &SecretString,
         settings: &DatabaseSettings,
         clock: Clock,
+        instance: InstanceId,
         tracker: &TaskTracker,
     ) -> Result<Self, OpenError> {
         let server = connect::Server::new(url)?;
@@ -94,6 +95,7 @@ impl PostgresDatabase {
             pool: server.pool(settings),
             tracker: tracker.clone(),
             clock,
+            instance,
         })
     }
 
@@ -135,6 +137,10 @@ impl SqlDatabase for PostgresDatabase {
 
     fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    fn instance(&self) -> InstanceId {
+        self.instance
     }
 
     async fn snapshot(&self) -> Result<Self::Snapshot, DatabaseError> {

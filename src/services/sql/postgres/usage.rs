@@ -5,6 +5,7 @@ use sqlx::{PgExecutor, Postgres};
 
 use super::PostgresDatabase;
 use super::values::millis;
+use crate::models::ids::StreamId;
 use crate::services::billing::{UsageEvent, UsageLedger};
 use crate::services::sql::values::stored;
 use crate::utils::database::DatabaseError;
@@ -45,5 +46,14 @@ pub(super) async fn insert(executor: impl PgExecutor<'_>, event: &UsageEvent) ->
     .bind(millis(event.created_at))
     .execute(executor)
     .await?;
+    Ok(())
+}
+
+/// Takes an event back.
+pub(super) async fn remove(executor: impl PgExecutor<'_>, id: StreamId) -> sqlx::Result<()> {
+    sqlx::query::<Postgres>("DELETE FROM usage_events WHERE id = $1")
+        .bind(id)
+        .execute(executor)
+        .await?;
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::models::ids::{BranchId, ConversationId, MessageId, StreamId, UserId};
 use crate::models::message::MessageStatus;
 use crate::services::conversations::{AnswerOutcome, AnswerUsage, FinishedAnswer};
 use crate::services::generation::{Checkpoint, GenerationRecord, TurnIds, UnfinishedGeneration};
-use crate::services::sql::rows::RunningAnswer;
+use crate::services::sql::rows::{ClaimState, RunningAnswer};
 use crate::services::sql::values::{count, named};
 use crate::utils::database::DatabaseError;
 
@@ -31,6 +31,22 @@ impl From<RunningRecord> for RunningAnswer {
             user_message_id: record.user_message_id,
             message_id: record.message_id,
         }
+    }
+}
+
+/// The columns of a claim.
+#[derive(Debug, FromRow)]
+pub(in super::super) struct ClaimRecord {
+    status: String,
+    taken_over: bool,
+}
+
+impl ClaimRecord {
+    pub(in super::super) fn into_state(self) -> Result<ClaimState, DatabaseError> {
+        Ok(ClaimState {
+            status: named(MessageStatus::from_name, &self.status)?,
+            taken_over: self.taken_over,
+        })
     }
 }
 

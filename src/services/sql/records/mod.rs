@@ -14,7 +14,7 @@ mod time;
 
 pub(super) use branch::{BranchRecord, ShownBranchRecord};
 pub(super) use conversation::ConversationRecord;
-pub(super) use generation::{CheckpointRecord, RunningRecord, StateRecord, UnfinishedRecord};
+pub(super) use generation::{CheckpointRecord, ClaimRecord, RunningRecord, StateRecord, UnfinishedRecord};
 pub(super) use hit::HitRecord;
 pub(super) use message::MessageRecord;
 pub(super) use path::{ContextRecord, FiguresRecord, NodeRecord};

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::RowsResult;
-use crate::models::ids::{BranchId, ConversationId, MessageId, StreamId, UserId};
+use crate::models::ids::{BranchId, ConversationId, InstanceId, MessageId, StreamId, UserId};
 use crate::models::message::MessageStatus;
 use crate::services::billing::UsageEvent;
 use crate::services::conversations::FinishedAnswer;
@@ -31,6 +31,8 @@ pub struct RunningAnswer {
 pub struct ClaimRow {
     /// The stream that will produce it.
     pub stream_id: StreamId,
+    /// The instance that does.
+    pub instance_id: InstanceId,
     /// Whose it is.
     pub user_id: UserId,
     /// The conversation.
@@ -55,6 +57,15 @@ pub struct ClaimRow {
     pub started_at: DateTime<Utc>,
 }
 
+/// What became of a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClaimState {
+    /// `streaming`, or how the answer ended.
+    pub status: MessageStatus,
+    /// Whether another than who produced the answer closed it.
+    pub taken_over: bool,
+}
+
 /// Running answers, and how they end.
 #[async_trait]
 pub trait AnswerRows {
@@ -64,12 +75,24 @@ pub trait AnswerRows {
     /// Notes a running answer.
     async fn insert_claim(&mut self, row: &ClaimRow) -> RowsResult<()>;
 
-    /// Writes an answer into its place and makes it searchable; false if the place is gone, or filled already.
-    async fn fill_place(&mut self, answer: &FinishedAnswer, status: MessageStatus) -> RowsResult<bool>;
+    /// What became of a claim, if it is known; it stays so until the transaction ends.
+    async fn claim(&mut self, id: StreamId) -> RowsResult<Option<ClaimState>>;
+
+    /// Writes an answer into its place, which has the status `from`, and makes it searchable; false if there is no such
+    /// place.
+    async fn fill_place(
+        &mut self,
+        answer: &FinishedAnswer,
+        from: MessageStatus,
+        to: MessageStatus,
+    ) -> RowsResult<bool>;
 
     /// Notes how an answer ended. Its checkpoints go, unless it was interrupted: then somebody may come back for it.
-    async fn end_claim(&mut self, id: StreamId, status: MessageStatus, now: DateTime<Utc>) -> RowsResult<()>;
+    async fn end_claim(&mut self, id: StreamId, end: ClaimState, now: DateTime<Utc>) -> RowsResult<()>;
 
     /// Enters usage into the ledger, once however often it is brought.
     async fn record_usage(&mut self, event: &UsageEvent) -> RowsResult<()>;
+
+    /// Takes usage back that was entered as an estimate.
+    async fn forget_usage(&mut self, id: StreamId) -> RowsResult<()>;
 }

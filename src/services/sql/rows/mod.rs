@@ -18,7 +18,7 @@ mod messages;
 mod reads;
 mod search;
 
-pub use answers::{AnswerRows, ClaimRow, RunningAnswer};
+pub use answers::{AnswerRows, ClaimRow, ClaimState, RunningAnswer};
 pub use branches::{BranchRow, BranchRows};
 pub use conversations::{ConversationRow, ConversationRows};
 pub use messages::{

@@ -12,8 +12,8 @@ use crate::models::ids::{ConversationId, StreamId};
 use crate::models::message::MessageStatus;
 use crate::services::billing::UsageEvent;
 use crate::services::conversations::FinishedAnswer;
-use crate::services::sql::records::RunningRecord;
-use crate::services::sql::rows::{AnswerRows, ClaimRow, RowsResult, RunningAnswer};
+use crate::services::sql::records::{ClaimRecord, RunningRecord};
+use crate::services::sql::rows::{AnswerRows, ClaimRow, ClaimState, RowsResult, RunningAnswer};
 
 statements! {
     RUNNING = "SELECT id, branch_id, parent_id, user_message_id, message_id
@@ -21,14 +21,15 @@ statements! {
      WHERE conversation_id = ?1 AND status = 'streaming'";
     CLAIM = "INSERT INTO generations
          (id, user_id, conversation_id, branch_id, parent_id, user_message_id, message_id, model, request_id, streamed,
-          sent_bytes, started_at)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+          sent_bytes, started_at, instance_id)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+    STATE = "SELECT status, taken_over FROM generations WHERE id = ?1";
     FILL = "UPDATE messages
      SET content = ?2, model = ?3, status = ?4, finish_reason = ?5, prompt_tokens = ?6, completion_tokens = ?7,
          total_tokens = ?8, usage_estimated = ?9, cost = ?10, latency_ms = ?11, first_token_ms = ?12,
          tool_calls = ?13, reasoning = ?14, updated_at = ?15
-     WHERE id = ?1 AND status = 'streaming'";
-    END = "UPDATE generations SET status = ?2, ended_at = ?3 WHERE id = ?1 AND status = 'streaming'";
+     WHERE id = ?1 AND status = ?16";
+    END = "UPDATE generations SET status = ?2, taken_over = ?3, ended_at = ?4 WHERE id = ?1";
     FORGET_CHECKPOINTS = "DELETE FROM checkpoints WHERE generation_id = ?1";
 }
 
@@ -59,18 +60,32 @@ where
             .bind(row.streamed)
             .bind(stored(row.sent_bytes))
             .bind(millis(row.started_at))
+            .bind(row.instance_id)
             .execute(self.connection())
             .await?;
         Ok(())
     }
 
-    async fn fill_place(&mut self, answer: &FinishedAnswer, status: MessageStatus) -> RowsResult<bool> {
+    async fn claim(&mut self, id: StreamId) -> RowsResult<Option<ClaimState>> {
+        let record: Option<ClaimRecord> = sqlx::query_as(STATE)
+            .bind(id)
+            .fetch_optional(self.connection())
+            .await?;
+        record.map(ClaimRecord::into_state).transpose()
+    }
+
+    async fn fill_place(
+        &mut self,
+        answer: &FinishedAnswer,
+        from: MessageStatus,
+        to: MessageStatus,
+    ) -> RowsResult<bool> {
         let usage = &answer.usage;
         let done = sqlx::query(FILL)
             .bind(answer.message_id)
             .bind(&answer.content)
             .bind(&*answer.model)
-            .bind(status.as_str())
+            .bind(to.as_str())
             .bind(answer.finish_reason.as_deref())
             .bind(stored(usage.prompt_tokens))
             .bind(stored(usage.completion_tokens))
@@ -82,29 +97,25 @@ where
             .bind(raw(answer.tool_calls.as_deref()))
             .bind(answer.reasoning.as_deref())
             .bind(millis(answer.ended_at))
+            .bind(from.as_str())
             .execute(self.connection())
             .await?;
         let filled = done.rows_affected() > 0;
         if filled {
-            texts::add(
-                self.connection(),
-                answer.user_id,
-                answer.message_id,
-                &answer.content,
-            )
-            .await?;
+            texts::replace(self.connection(), answer.message_id, &answer.content).await?;
         }
         Ok(filled)
     }
 
-    async fn end_claim(&mut self, id: StreamId, status: MessageStatus, now: DateTime<Utc>) -> RowsResult<()> {
+    async fn end_claim(&mut self, id: StreamId, end: ClaimState, now: DateTime<Utc>) -> RowsResult<()> {
         sqlx::query(END)
             .bind(id)
-            .bind(status.as_str())
+            .bind(end.status.as_str())
+            .bind(end.taken_over)
             .bind(millis(now))
             .execute(self.connection())
             .await?;
-        if status != MessageStatus::Interrupted {
+        if end.status != MessageStatus::Interrupted {
             sqlx::query(FORGET_CHECKPOINTS)
                 .bind(id)
                 .execute(self.connection())
@@ -115,5 +126,9 @@ where
 
     async fn record_usage(&mut self, event: &UsageEvent) -> RowsResult<()> {
         Ok(usage::insert(self.connection(), event).await?)
+    }
+
+    async fn forget_usage(&mut self, id: StreamId) -> RowsResult<()> {
+        Ok(usage::remove(self.connection(), id).await?)
     }
 }

@@ -1,12 +1,14 @@
 //! Running answers in SQLite.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::SqliteConnection;
 
 use super::SqliteDatabase;
 use super::values::stored;
-use crate::models::ids::{StreamId, UserId};
+use crate::models::ids::{ConversationId, StreamId, UserId};
 use crate::services::generation::{Checkpoint, GenerationRecord, GenerationRecords, UnfinishedGeneration};
 use crate::services::sql::records::{CheckpointRecord, StateRecord, UnfinishedRecord};
 use crate::utils::database::DatabaseError;
@@ -29,27 +31,88 @@ impl GenerationRecords for SqliteDatabase {
             .await
     }
 
-    async fn checkpoints(&self, stream: StreamId) -> Result<Vec<Checkpoint>, DatabaseError> {
+    async fn checkpoints(&self, stream: StreamId, from: u64) -> Result<Vec<Checkpoint>, DatabaseError> {
         let rows: Vec<CheckpointRecord> = sqlx::query_as(
             "SELECT generation_id, first_event, content, reasoning, marks, tool_calls
-             FROM checkpoints WHERE generation_id = ?1 ORDER BY first_event",
+             FROM checkpoints
+             WHERE generation_id = ?1 AND first_event + json_array_length(marks) > ?2 ORDER BY first_event",
         )
         .bind(stream)
+        .bind(stored(from))
         .fetch_all(&self.readers)
         .await?;
         rows.into_iter().map(CheckpointRecord::into_checkpoint).collect()
     }
 
-    async fn unfinished(&self) -> Result<Vec<UnfinishedGeneration>, DatabaseError> {
+    /// Nobody asks: one instance serves from a file, under a lock.
+    async fn renew_lease(&self) -> Result<(), DatabaseError> {
+        Ok(())
+    }
+
+    async fn end_lease(&self) -> Result<(), DatabaseError> {
+        Ok(())
+    }
+
+    /// Whoever it was that began them: they are all of earlier processes.
+    async fn left_by_last_run(&self) -> Result<Vec<UnfinishedGeneration>, DatabaseError> {
         let rows: Vec<UnfinishedRecord> = sqlx::query_as(
             "SELECT id, user_id, conversation_id, branch_id, user_message_id, message_id, model, request_id, streamed,
                     sent_bytes
-             FROM generations WHERE status = 'streaming'",
+             FROM generations
+             WHERE status = 'streaming' AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.id = generations.id)",
         )
         .fetch_all(&self.readers)
         .await?;
         let now = self.clock.now();
         Ok(rows.into_iter().map(|row| row.into_unfinished(now)).collect())
+    }
+
+    /// There is no other instance.
+    async fn abandoned(&self, _silence: Duration) -> Result<Vec<UnfinishedGeneration>, DatabaseError> {
+        Ok(Vec::new())
+    }
+
+    async fn request_cancel(&self, user: UserId, stream: StreamId) -> Result<bool, DatabaseError> {
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    let done = sqlx::query(
+                        "UPDATE generations SET cancelled = 1 WHERE id = ?1 AND user_id = ?2 AND status = 'streaming'",
+                    )
+                    .bind(stream)
+                    .bind(user)
+                    .execute(connection)
+                    .await?;
+                    Ok(done.rows_affected() > 0)
+                })
+            })
+            .await
+    }
+
+    async fn cancel_requests(&self) -> Result<Vec<StreamId>, DatabaseError> {
+        let ids: Vec<(StreamId,)> = sqlx::query_as(
+            "SELECT id FROM generations WHERE instance_id = ?1 AND status = 'streaming' AND cancelled",
+        )
+        .bind(self.instance)
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(ids.into_iter().map(|(id,)| id).collect())
+    }
+
+    async fn running_in(
+        &self,
+        user: UserId,
+        conversation: ConversationId,
+    ) -> Result<Vec<StreamId>, DatabaseError> {
+        let ids: Vec<(StreamId,)> = sqlx::query_as(
+            "SELECT id FROM generations INDEXED BY generations_running
+             WHERE conversation_id = ?1 AND user_id = ?2 AND status = 'streaming' ORDER BY id",
+        )
+        .bind(conversation)
+        .bind(user)
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(ids.into_iter().map(|(id,)| id).collect())
     }
 
     async fn generation(

@@ -19,7 +19,6 @@ mod branches;
 mod conversations;
 mod filter;
 mod generations;
-mod lock;
 mod messages;
 mod open;
 mod outbox;
@@ -38,13 +37,13 @@ use futures_util::future::BoxFuture;
 use sqlx::sqlite::SqlitePool;
 use sqlx::{Sqlite, Transaction};
 
-pub use lock::{InstanceLock, LockError};
 pub use open::OpenError;
 pub use rows::SqliteRows;
 pub use writer::Writer;
 
 use super::database::SqlDatabase;
 use super::rows::Rows;
+use crate::models::ids::InstanceId;
 use crate::services::conversations::StoreError;
 use crate::services::health::{Check, Importance};
 use crate::utils::clock::Clock;
@@ -59,6 +58,7 @@ pub struct SqliteDatabase {
     readers: SqlitePool,
     writer: Writer,
     clock: Clock,
+    instance: InstanceId,
 }
 
 impl SqliteDatabase {
@@ -85,6 +85,10 @@ impl SqlDatabase for SqliteDatabase {
 
     fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    fn instance(&self) -> InstanceId {
+        self.instance
     }
 
     async fn snapshot(&self) -> Result<Self::Snapshot, DatabaseError> {

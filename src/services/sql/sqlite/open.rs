@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{SqliteDatabase, Writer};
 use crate::config::{self, DatabaseSettings};
+use crate::models::ids::InstanceId;
 use crate::utils::clock::Clock;
 
 /// SQLite's name for a database without a file, which tests use.
@@ -71,6 +72,7 @@ impl SqliteDatabase {
         path: &Path,
         settings: &DatabaseSettings,
         clock: Clock,
+        instance: InstanceId,
         tracker: &TaskTracker,
     ) -> Result<Self, OpenError> {
         let writing = connect_and_migrate(path, settings).await?;
@@ -82,6 +84,7 @@ impl SqliteDatabase {
             readers,
             writer: Writer::start(writing, tracker),
             clock,
+            instance,
         })
     }
 

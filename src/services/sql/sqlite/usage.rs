@@ -5,6 +5,7 @@ use sqlx::SqliteConnection;
 
 use super::SqliteDatabase;
 use super::values::stored;
+use crate::models::ids::StreamId;
 use crate::services::billing::{UsageEvent, UsageLedger};
 use crate::utils::database::DatabaseError;
 
@@ -45,5 +46,14 @@ pub(super) async fn insert(connection: &mut SqliteConnection, event: &UsageEvent
     .bind(event.created_at.timestamp_millis())
     .execute(connection)
     .await?;
+    Ok(())
+}
+
+/// Takes an event back.
+pub(super) async fn remove(connection: &mut SqliteConnection, id: StreamId) -> sqlx::Result<()> {
+    sqlx::query("DELETE FROM usage_events WHERE id = ?1")
+        .bind(id)
+        .execute(connection)
+        .await?;
     Ok(())
 }

@@ -334,3 +334,66 @@ pub async fn an_answer_to_what_was_deleted_is_lost(store: &TestStore) {
         .expect("a store that answers");
     assert!(read.is_none());
 }
+
+/// Closes what nobody produces any more, with what is known of it; tells whether that changed anything.
+async fn close(user: &User<'_>, running: &Running, content: &str) -> bool {
+    let mut answer = user.answer(&running.turn, running.stream, content);
+    answer.outcome = AnswerOutcome::Stored(MessageStatus::Interrupted);
+    answer.usage.prompt_tokens += 100;
+    let closed = user.store.close_abandoned(Arc::new(answer)).await;
+    closed.expect("a store that answers")
+}
+
+pub async fn what_nobody_produces_is_closed_once(store: &TestStore) {
+    let user = store.user();
+    let chat = user.chat().await;
+    let running = chat.ask("one").await;
+    assert!(close(&user, &running, "what is known").await);
+    assert!(!close(&user, &running, "and again").await);
+    let answer = chat.message(running.turn.message_id).await;
+    assert_eq!(answer.status, MessageStatus::Interrupted);
+    assert_eq!(chat.texts(None).await, ["one", "what is known"]);
+    assert!(!chat.search("known").await.is_empty());
+    chat.say("and on").await;
+}
+
+pub async fn what_ended_is_not_closed(store: &TestStore) {
+    let user = store.user();
+    let chat = user.chat().await;
+    let ended = chat.ask("one").await;
+    chat.end(&ended, "1").await;
+    assert!(!close(&user, &ended, "less").await);
+    let deleted = chat.ask("two").await;
+    store
+        .delete_conversation(user.id(), chat.id)
+        .await
+        .expect("deleted");
+    assert!(!close(&user, &deleted, "less").await);
+}
+
+pub async fn who_produced_it_may_bring_it_after_all(store: &TestStore) {
+    let user = store.user();
+    let chat = user.chat().await;
+    let running = chat.ask("one").await;
+    close(&user, &running, "what is known").await;
+    for _ in 0..2 {
+        end_as(
+            &user,
+            &running,
+            AnswerOutcome::Stored(MessageStatus::Completed),
+            "the whole",
+        )
+        .await;
+    }
+    assert_eq!(chat.texts(None).await, ["one", "the whole"]);
+    assert_eq!(
+        chat.message(running.turn.message_id).await.status,
+        MessageStatus::Completed
+    );
+    assert_eq!(
+        chat.read().await.total_tokens,
+        PROMPT_TOKENS + COMPLETION_TOKENS,
+        "counted once"
+    );
+    assert!(chat.search("known").await.is_empty() && !chat.search("whole").await.is_empty());
+}

@@ -72,20 +72,18 @@ impl EventStream {
 
     /// The next event, or `None` at the end of the body.
     pub async fn next(&mut self) -> Option<Event> {
-        self.try_next().await.expect("the body goes on")
+        let event = time::within("an event", self.try_next()).await;
+        event.expect("the body goes on")
     }
 
-    /// The next event, or `None` at the end of the body; an error if the connection breaks.
+    /// The next event, however long it takes, or `None` at the end of the body; an error if the connection breaks.
     pub async fn try_next(&mut self) -> reqwest::Result<Option<Event>> {
-        time::within("an event", async {
-            while self.ready.is_empty() {
-                if !self.try_read_more().await? {
-                    return Ok(None);
-                }
+        while self.ready.is_empty() {
+            if !self.try_read_more().await? {
+                return Ok(None);
             }
-            Ok(self.ready.pop_front())
-        })
-        .await
+        }
+        Ok(self.ready.pop_front())
     }
 
     /// Reads on until a chunk holds this text.

@@ -16,7 +16,8 @@ use crate::support::{Answer, Client, MODEL, time};
 /// How long a user waits after an error before it tries again.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How long a user goes on trying to read an answer to its end.
+/// How long a user goes on trying to read an answer to its end. That its instance is dead is found out within 30
+/// seconds.
 const PATIENCE: Duration = Duration::from_secs(45);
 
 pub(super) struct Chatter {
@@ -87,7 +88,8 @@ impl Chatter {
         self.note(|user| user.sent.push(message.clone()));
         let request = self.request(Method::POST, "/v1/chat/completions").json(&body);
         let mut stream = self.open(request).await?;
-        let Ok(Some(first)) = stream.try_next().await else {
+        let first = time::within("a first event", stream.try_next()).await;
+        let Ok(Some(first)) = first else {
             self.connection_broke();
             return None;
         };
@@ -140,7 +142,8 @@ impl Chatter {
 
     async fn read(&self, stream: &mut EventStream, seen: &mut Seen) -> Reading {
         loop {
-            let Ok(Some(event)) = stream.try_next().await else {
+            let event = time::within_limit(PATIENCE, "an event", stream.try_next()).await;
+            let Ok(Some(event)) = event else {
                 return Reading::Broken;
             };
             if event.data == DONE {
@@ -200,7 +203,7 @@ impl Chatter {
 }
 
 impl Seen {
-    /// Adds an event, which must be the next one.
+    /// Adds an event, which must be a new one.
     fn add(&mut self, event: &Event) {
         assert!(
             self.error.is_none(),
@@ -208,15 +211,8 @@ impl Seen {
             self.error
         );
         let chunk = event.json();
-        if let Some(error) = chunk.get("error") {
-            self.error = Some(text(&error["code"]));
-        } else {
-            assert_eq!(
-                event.id,
-                self.last_id + 1,
-                "an event is lost or doubled: {event:?}"
-            );
-        }
+        assert!(event.id > self.last_id, "{event:?} comes after {}", self.last_id);
+        self.error = chunk.get("error").map(|error| text(&error["code"]));
         self.last_id = event.id;
         self.whole |= chunk.get("usage").is_some();
         self.text.extend(sse::content(&chunk));

@@ -16,13 +16,13 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::time::{within, within_limit};
+use super::time::within_limit;
 use chatter::Chatter;
 pub use check::Kept;
 pub use record::{End, Record};
 
-/// How long the last answers may take to end, faults included.
-const LAST_ANSWERS: Duration = Duration::from_secs(60);
+/// How long anything that is waited for may take, the time included after which a dead instance is given up.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Load that goes on until it is [finished](Self::finish).
 pub struct Load {
@@ -62,7 +62,7 @@ impl Load {
 
     async fn until(&self, what: &str, reached: impl Fn(&Record) -> bool) {
         let mut record = self.record.subscribe();
-        let seen = within(what, record.wait_for(|record| reached(record))).await;
+        let seen = within_limit(LIMIT, what, record.wait_for(|record| reached(record))).await;
         drop(seen.expect("the record is kept"));
     }
 
@@ -70,7 +70,7 @@ impl Load {
     pub async fn finish(self) -> Record {
         self.stop.cancel();
         self.chatters.close();
-        within_limit(LAST_ANSWERS, "the last answers", self.chatters.wait()).await;
+        within_limit(LIMIT, "the last answers", self.chatters.wait()).await;
         self.record.send_replace(Record::default())
     }
 }

@@ -10,4 +10,5 @@ pub mod health;
 pub mod lifecycle;
 pub mod llm;
 pub mod outbox;
+pub mod redis;
 pub mod sql;

@@ -65,6 +65,7 @@ pub struct Metrics {
     pub db_pool_connections: IntGaugeVec,
     pub cache_operations: IntCounterVec,
     pub cache_entries: IntGaugeVec,
+    pub cache_backend_up: IntGaugeVec,
 }
 
 impl Metrics {
@@ -216,6 +217,12 @@ impl Metrics {
                 &["operation", "namespace", "backend", "result"],
             )?,
             cache_entries: gauges(&r, "cache_entries", "Entries held", &["backend"])?,
+            cache_backend_up: gauges(
+                &r,
+                "cache_backend_up",
+                "Whether what the cache keeps its entries in is there",
+                &["backend"],
+            )?,
             registry: r,
         };
         metrics.start_at_zero();
@@ -250,6 +257,7 @@ impl Metrics {
                 .with_label_values(&["get", "claims", "memory", result]);
         }
         self.cache_entries.with_label_values(&["memory"]);
+        self.cache_backend_up.with_label_values(&["memory"]).set(1);
         self.best_effort_failures.with_label_values(&["checkpoint"]);
         self.http_requests
             .with_label_values(&["GET", "/live", "200"])

@@ -30,6 +30,7 @@ mod openai_sdk;
 mod openapi;
 mod operations;
 mod recovery;
+mod redis;
 mod regenerate;
 mod replay_memory;
 mod search;

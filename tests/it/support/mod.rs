@@ -4,6 +4,7 @@
 //! - [`process`]: the real binary as a process of its own, for signals and the command line
 //! - [`machine`]: where that process is started, ended and started again
 //! - [`database`]: the server's database, from outside; [`postgres`]: databases on a server
+//! - [`redis`]: Redis servers to be killed and frozen
 //! - [`python`]: what other people's clients and tools make of the service
 //! - [`upstream`]: the double of an OpenAI-compatible model server
 //! - [`client`], [`sse`], [`token`]: a user of the API
@@ -17,6 +18,7 @@ pub mod machine;
 pub mod postgres;
 pub mod process;
 pub mod python;
+pub mod redis;
 pub mod server;
 pub mod sse;
 pub mod time;

@@ -23,7 +23,7 @@ use crate::services::conversations::{
 };
 use crate::services::gauges::Gauges;
 use crate::services::generation::{Engine, EngineParts, EngineSettings};
-use crate::services::health::{COMMIT, Check, ConversationsCheck, HealthService, InProcessCache, ModelCheck};
+use crate::services::health::{COMMIT, CacheCheck, Check, ConversationsCheck, HealthService, ModelCheck};
 use crate::services::instance::{Instance, InstanceError};
 use crate::services::lifecycle::Lifecycle;
 use crate::services::llm::Model;
@@ -31,6 +31,7 @@ use crate::services::llm::demo::{DEMO_MODEL, DemoModel};
 use crate::services::llm::litellm_client::{ClientError, LiteLlmClient};
 use crate::services::outbox::{JournalError, Outbox};
 use crate::services::rate_limit::RequestLimits;
+use crate::services::redis::{Redis, RedisUrlError};
 use crate::services::sql::{OpenDatabase, OpenError};
 use crate::state::{AppState, Services};
 use crate::utils::clock::Clock;
@@ -59,6 +60,9 @@ pub enum StartError {
     /// The client of the model server.
     #[error(transparent)]
     Model(#[from] ClientError),
+    /// The client of Redis.
+    #[error(transparent)]
+    Redis(#[from] RedisUrlError),
     /// The journal of the outbox.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -125,10 +129,12 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
     let metrics = Arc::new(Metrics::new(settings.monitoring.user_label_limit)?);
     metrics.register_process(env!("CARGO_PKG_VERSION"), COMMIT, env!("BUILD_RUSTC"))?;
     let model = model(&settings, &metrics, &clock)?;
+    let redis = redis(&settings, &metrics)?;
     let wiring = Wiring {
         settings: Arc::new(settings),
         secret,
         database: database.clone(),
+        redis,
         metrics,
         model,
         clock,
@@ -149,6 +155,13 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
         background.spawn(work);
     }
     background.spawn(outbox.run(stop_background.clone()));
+    for work in wiring
+        .redis
+        .iter()
+        .flat_map(|redis| redis.background(&stop_background))
+    {
+        background.spawn(work);
+    }
     let gauges = Gauges {
         database: database.clone(),
         authenticator: services.authenticator.clone(),
@@ -267,6 +280,14 @@ fn model(settings: &Settings, metrics: &Arc<Metrics>, clock: &Clock) -> Result<A
     Ok(Arc::new(client))
 }
 
+/// The client of Redis, if there is to be one.
+fn redis(settings: &Settings, metrics: &Arc<Metrics>) -> Result<Option<Redis>, RedisUrlError> {
+    let enabled = settings.cache.redis_enabled;
+    enabled
+        .then(|| Redis::new(&settings.cache, metrics.clone()))
+        .transpose()
+}
+
 async fn listen(host: &str, port: u16) -> Result<TcpListener, StartError> {
     let failed = |source| StartError::Listen {
         address: format!("{host}:{port}"),
@@ -288,6 +309,7 @@ pub(crate) struct Wiring {
     pub(crate) settings: Arc<Settings>,
     pub(crate) secret: SecretBytes,
     pub(crate) database: OpenDatabase,
+    pub(crate) redis: Option<Redis>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) model: Arc<dyn Model>,
     pub(crate) clock: Clock,
@@ -335,7 +357,7 @@ impl Wiring {
         let checks: Vec<Arc<dyn Check>> = vec![
             self.database.check(),
             Arc::new(ConversationsCheck::new(store)),
-            Arc::new(InProcessCache),
+            Arc::new(CacheCheck::new(self.redis.clone())),
             Arc::new(ModelCheck::new(self.model.clone())),
         ];
         let authenticator = Authenticator::new(

@@ -12,4 +12,5 @@ pub mod lifecycle;
 pub mod llm;
 pub mod outbox;
 pub mod rate_limit;
+pub mod redis;
 pub mod sql;

@@ -66,6 +66,7 @@ pub struct Metrics {
     pub cache_operations: IntCounterVec,
     pub cache_entries: IntGaugeVec,
     pub rate_limit_decisions: IntCounterVec,
+    pub cache_backend_up: IntGaugeVec,
 }
 
 impl Metrics {
@@ -223,6 +224,12 @@ impl Metrics {
                 "What the rate limits were asked about and decided",
                 &["scope", "decision"],
             )?,
+            cache_backend_up: gauges(
+                &r,
+                "cache_backend_up",
+                "Whether what the cache keeps its entries in is there",
+                &["backend"],
+            )?,
             registry: r,
         };
         metrics.start_at_zero();
@@ -262,6 +269,7 @@ impl Metrics {
                 self.rate_limit_decisions.with_label_values(&[scope, decision]);
             }
         }
+        self.cache_backend_up.with_label_values(&["memory"]).set(1);
         self.best_effort_failures.with_label_values(&["checkpoint"]);
         self.http_requests
             .with_label_values(&["GET", "/live", "200"])

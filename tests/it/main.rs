@@ -33,6 +33,7 @@ mod openapi;
 mod operations;
 mod rate_limits;
 mod recovery;
+mod redis;
 mod regenerate;
 mod replay_memory;
 mod search;

@@ -114,7 +114,6 @@ fn what_would_move_data_elsewhere_is_refused() {
 #[test]
 fn what_has_no_effect_yet_is_named() {
     let settings = read(&[
-        ("REDIS_URL", "redis://cache:6379"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318"),
         ("JWKS_REFRESH_SECONDS", "600"),
         ("SUPABASE_PUBLISHABLE_KEY", "key"),
@@ -123,7 +122,7 @@ fn what_has_no_effect_yet_is_named() {
     .expect("settings");
     assert_eq!(
         settings.not_yet_effective(),
-        ["SUPABASE_ANON_KEY", "REDIS_URL", "OTEL_EXPORTER_OTLP_ENDPOINT"]
+        ["SUPABASE_ANON_KEY", "OTEL_EXPORTER_OTLP_ENDPOINT"]
     );
 }
 

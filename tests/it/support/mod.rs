@@ -2,10 +2,12 @@
 //!
 //! - [`server`]: the server in this process, the only place that knows how it is started
 //! - [`process`]: the real binary as a process of its own, for signals and the command line
-//! - [`machine`]: where that process is started, ended and started again; [`fleet`]: several that share a database
+//! - [`machine`]: where that process is started, ended and started again; [`fleet`]: several that share a database,
+//!   which may fail
 //! - [`load`]: users who go on chatting whatever happens, and what was promised to them; [`signals`]: what happens
 //! - [`database`]: the server's database, from outside; [`postgres`]: databases on a server; [`private_postgres`]: a server
 //!   of the test's own
+//! - [`redis`]: Redis servers to be killed and frozen
 //! - [`python`]: what other people's clients and tools make of the service
 //! - [`upstream`]: the double of an OpenAI-compatible model server
 //! - [`client`], [`sse`], [`token`]: a user of the API
@@ -22,6 +24,7 @@ pub mod postgres;
 pub mod private_postgres;
 pub mod process;
 pub mod python;
+pub mod redis;
 pub mod server;
 pub mod signals;
 pub mod sse;

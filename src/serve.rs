@@ -371,8 +371,9 @@ impl Wiring {
             settings: settings.clone(),
             metrics: self.metrics.clone(),
             authenticator: Arc::new(authenticator),
-            failed_attempts: Arc::new(FailedAttempts::new(&self.metrics)),
-            request_limits: RequestLimits::new(&settings.load, &self.metrics).map(Arc::new),
+            failed_attempts: Arc::new(FailedAttempts::new(self.redis.as_ref(), &self.metrics)),
+            request_limits: RequestLimits::new(&settings.load, self.redis.as_ref(), &self.metrics)
+                .map(Arc::new),
             lifecycle,
             health: Arc::new(HealthService::new(checks, settings, self.clock.clone())),
             chat: Arc::new(chat),

@@ -40,7 +40,11 @@ pub async fn require_caller(
         }
         Err(refusal) => {
             // Good credentials are never refused for what others behind the same address do.
-            match client.map_or(Ok(()), |client| failed.count(client)) {
+            let counted = match client {
+                Some(client) => failed.count(client).await,
+                None => Ok(()),
+            };
+            match counted {
                 Ok(()) => {
                     log_failure(refusal, client);
                     ApiError::from(refusal).into_response()

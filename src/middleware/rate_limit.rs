@@ -27,7 +27,7 @@ pub async fn enforce(State(limits): State<Arc<RequestLimits>>, request: Request,
     let Some(caller) = request.extensions().get::<Caller>() else {
         return next.run(request).await;
     };
-    let verdict = limits.check(caller.user_id);
+    let verdict = limits.check(caller.user_id).await;
     let mut response = match verdict.refusal {
         None => next.run(request).await,
         Some(refusal) => {

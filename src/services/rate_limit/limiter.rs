@@ -1,14 +1,16 @@
 //! One quota for each key.
 
-use std::fmt;
+use std::fmt::{self, Display};
 use std::hash::Hash;
 
 use governor::clock::MonotonicClock;
 use prometheus::IntCounter;
 
+use crate::services::redis::Redis;
 use crate::utils::metrics::Metrics;
 
 use super::in_process::KeyedGcra;
+use super::shared::SharedGcra;
 use super::{Decision, Quota, Standing};
 
 /// What a limit is on.
@@ -37,27 +39,34 @@ impl Scope {
     }
 }
 
-/// A quota for each key.
+/// A quota for each key: one for all instances while Redis is up, else one in each.
 pub struct RateLimiter<K: Hash + Eq + Clone + Send + Sync + 'static> {
     quota: Quota,
+    shared: Option<SharedGcra>,
     in_process: KeyedGcra<K>,
     decisions: DecisionCounters,
 }
 
-impl<K: Hash + Eq + Clone + Send + Sync + 'static> RateLimiter<K> {
-    /// Every key has the whole quota to begin with.
+impl<K: Display + Hash + Eq + Clone + Send + Sync + 'static> RateLimiter<K> {
+    /// Every key has the whole quota to begin with. Instances that are given the same Redis share it.
     #[must_use]
-    pub fn new(scope: Scope, quota: Quota, metrics: &Metrics) -> Self {
+    pub fn new(scope: Scope, quota: Quota, redis: Option<&Redis>, metrics: &Metrics) -> Self {
         Self {
             quota,
+            shared: redis.map(|redis| SharedGcra::new(redis.clone(), scope, quota)),
             in_process: KeyedGcra::new(quota, MonotonicClock),
             decisions: DecisionCounters::new(scope, metrics),
         }
     }
 
-    /// Counts one more for this key, if it is allowed.
-    pub fn check(&self, key: &K) -> Decision {
-        self.decisions.count(self.in_process.check(key))
+    /// Counts one more for this key, if it is allowed. Takes no longer than one operation of Redis may.
+    pub async fn check(&self, key: &K) -> Decision {
+        let shared = match &self.shared {
+            Some(shared) => shared.check(key).await.ok(),
+            None => None,
+        };
+        let decision = shared.unwrap_or_else(|| self.in_process.check(key));
+        self.decisions.count(decision)
     }
 
     /// What a decision of this limiter leaves.

@@ -7,6 +7,7 @@ use governor::clock::MonotonicClock;
 
 use crate::config::LoadSettings;
 use crate::models::ids::UserId;
+use crate::services::redis::Redis;
 use crate::utils::errors::{ApiError, ErrorCode};
 use crate::utils::metrics::Metrics;
 
@@ -43,14 +44,14 @@ pub struct Refusal {
 impl RequestLimits {
     /// The limits of the settings; `None` unless `RATE_LIMIT_ENABLED`.
     #[must_use]
-    pub fn new(settings: &LoadSettings, metrics: &Metrics) -> Option<Self> {
+    pub fn new(settings: &LoadSettings, redis: Option<&Redis>, metrics: &Metrics) -> Option<Self> {
         if !settings.rate_limit_enabled {
             return None;
         }
         let user = Quota::per_minute(settings.user_rate_per_minute, settings.user_rate_burst);
         let instance = Quota::per_minute(settings.rate_per_minute, settings.rate_burst);
         Some(Self {
-            users: RateLimiter::new(Scope::User, user, metrics),
+            users: RateLimiter::new(Scope::User, user, redis, metrics),
             instance: Gcra::new(instance, MonotonicClock),
             instance_decisions: DecisionCounters::new(Scope::Instance, metrics),
         })
@@ -59,8 +60,8 @@ impl RequestLimits {
     /// Counts a request of this user, if it may pass.
     ///
     /// The user's limit comes first: what it refuses must not use up what the instance has for others.
-    pub fn check(&self, user: UserId) -> Verdict {
-        let of_user = self.users.check(&user);
+    pub async fn check(&self, user: UserId) -> Verdict {
+        let of_user = self.users.check(&user).await;
         let refusal = refusal(Scope::User, of_user).or_else(|| {
             let of_instance = self.instance_decisions.count(self.instance.check());
             refusal(Scope::Instance, of_instance)
@@ -117,7 +118,7 @@ mod tests {
         settings.rate_limit_enabled = true;
         (settings.user_rate_per_minute, settings.user_rate_burst) = (1, 2);
         (settings.rate_per_minute, settings.rate_burst) = (1, 3);
-        let limits = RequestLimits::new(&settings, &metrics).expect("enabled");
+        let limits = RequestLimits::new(&settings, None, &metrics).expect("enabled");
         (limits, metrics)
     }
 
@@ -125,24 +126,24 @@ mod tests {
         verdict.refusal.map(|refusal| refusal.scope)
     }
 
-    #[test]
-    fn what_a_user_is_refused_is_left_for_others() {
+    #[tokio::test]
+    async fn what_a_user_is_refused_is_left_for_others() {
         let (limits, _) = limits();
         for _ in 0..2 {
-            assert_eq!(refused_by(limits.check(ALICE)), None);
+            assert_eq!(refused_by(limits.check(ALICE).await), None);
         }
         for _ in 0..10 {
-            assert_eq!(refused_by(limits.check(ALICE)), Some(Scope::User));
+            assert_eq!(refused_by(limits.check(ALICE).await), Some(Scope::User));
         }
-        assert_eq!(refused_by(limits.check(BOB)), None);
-        assert_eq!(refused_by(limits.check(BOB)), Some(Scope::Instance));
+        assert_eq!(refused_by(limits.check(BOB).await), None);
+        assert_eq!(refused_by(limits.check(BOB).await), Some(Scope::Instance));
     }
 
-    #[test]
-    fn decisions_are_counted_for_each_limit() {
+    #[tokio::test]
+    async fn decisions_are_counted_for_each_limit() {
         let (limits, metrics) = limits();
         for _ in 0..3 {
-            limits.check(ALICE);
+            limits.check(ALICE).await;
         }
         let text = metrics.render().expect("metrics");
         for sample in [

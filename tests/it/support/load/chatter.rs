@@ -72,8 +72,9 @@ impl Chatter {
             }
             let message = format!("user {} asks question {turn}", self.number);
             conversation = self.ask(message, conversation).await;
-            if conversation.is_none() {
-                time::pass(PAUSE).await;
+            match &conversation {
+                Some(id) => self.look_at(id).await,
+                None => time::pass(PAUSE).await,
             }
         }
     }
@@ -101,6 +102,16 @@ impl Chatter {
         let end = self.read_to_the_end(stream, seen).await;
         self.note_turn(|turn| turn.end = end);
         end.map(|_| conversation)
+    }
+
+    /// Asks for a conversation that is there: whatever fails, nobody may say that it is not.
+    async fn look_at(&mut self, conversation: &str) {
+        let request = self.request(Method::GET, &format!("/v1/conversations/{conversation}"));
+        match time::within("a response", request.send()).await {
+            Ok(response) if response.status() == 200 => {}
+            Ok(response) => self.refused(response).await,
+            Err(_) => self.connection_broke(),
+        }
     }
 
     /// Notes the message as stored, and tells its conversation.

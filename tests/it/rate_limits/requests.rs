@@ -1,23 +1,10 @@
-//! How often a user may come, and how everybody is told.
+//! One instance: how often a user may come, and how everybody is told.
 
 use reqwest::Method;
 use serde_json::json;
 
+use super::{ROUTE, SLOW, standing};
 use crate::support::{Answer, MODEL, TestServer};
-
-const ROUTE: &str = "/v1/conversations";
-
-/// Three requests at once for a user, one more after a minute: slower than any test.
-const SLOW: [(&str, &str); 3] = [
-    ("RATE_LIMIT_ENABLED", "true"),
-    ("USER_RATE_LIMIT_PER_MINUTE", "1"),
-    ("USER_RATE_LIMIT_BURST", "3"),
-];
-
-/// Limit, remaining and reset.
-fn standing(answer: &Answer) -> [&str; 3] {
-    ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"].map(|name| answer.header(name))
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_is_told_what_is_left_and_then_to_wait() {

@@ -1,6 +1,7 @@
 //! Instances end: their users find out, and read on at another, or when it is back.
 
-use super::{USERS, busy_fleet};
+use super::{USERS, busy};
+use crate::support::Fleet;
 use crate::support::load::{End, Kept, Record};
 
 /// Nobody was told anything but that an instance is about to end.
@@ -13,7 +14,7 @@ fn assert_refused_for_draining(record: &Record) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_only_instance_is_killed_and_comes_back() {
-    let (mut fleet, load) = busy_fleet(1).await;
+    let (mut fleet, load) = busy(Fleet::start(1).await).await;
     fleet.kill(0);
     fleet.launch(0).await;
     load.more_answers(2 * USERS).await;
@@ -26,7 +27,7 @@ async fn the_only_instance_is_killed_and_comes_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_two_instances_is_killed_and_does_not_come_back() {
-    let (mut fleet, load) = busy_fleet(2).await;
+    let (mut fleet, load) = busy(Fleet::start(2).await).await;
     fleet.kill(0);
     load.more_answers(4 * USERS).await;
 
@@ -38,7 +39,7 @@ async fn one_of_two_instances_is_killed_and_does_not_come_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn instances_are_replaced_one_after_the_other() {
-    let (mut fleet, load) = busy_fleet(2).await;
+    let (mut fleet, load) = busy(Fleet::start(2).await).await;
     for instance in [0, 1] {
         fleet.terminate(instance).await;
         fleet.launch(instance).await;

@@ -3,6 +3,7 @@
 
 mod instance;
 mod postgres;
+mod redis;
 
 use std::time::Duration;
 
@@ -11,9 +12,8 @@ use crate::support::{Fleet, Load, MODEL, Reply};
 /// Users at a time.
 const USERS: usize = 8;
 
-/// So many instances, and users whose answers take half a second each.
-async fn busy_fleet(instances: usize) -> (Fleet, Load) {
-    let fleet = Fleet::start(instances).await;
+/// Users whose answers take half a second each, each of whom has had one.
+async fn busy(fleet: Fleet) -> (Fleet, Load) {
     let words = ["One", " two", " three", " four", " five"];
     let answer = words.into_iter().fold(Reply::stream(), |reply, word| {
         reply.text(word).pause(Duration::from_millis(100))

@@ -1,12 +1,12 @@
 //! PostgreSQL fails: what cannot be done is refused, and all goes on by itself when it is back.
 
-use super::{USERS, busy_fleet};
-use crate::support::PrivatePostgres;
+use super::{USERS, busy};
 use crate::support::load::{End, Kept, Record};
+use crate::support::{Fleet, PrivatePostgres};
 
 /// Lets PostgreSQL fail in this way and come back, under load.
 async fn fails_and_comes_back(fail: impl FnOnce(&mut PrivatePostgres)) {
-    let (mut fleet, load) = busy_fleet(1).await;
+    let (mut fleet, load) = busy(Fleet::start(1).await).await;
     fail(&mut fleet.postgres);
     load.more_refusals(USERS).await;
     fleet.postgres.launch().await;
@@ -44,7 +44,7 @@ async fn a_restart_of_postgres_loses_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_postgres_that_hangs_delays_and_loses_nothing() {
-    let (fleet, load) = busy_fleet(1).await;
+    let (fleet, load) = busy(Fleet::start(1).await).await;
     fleet.postgres.freeze();
     load.more_refusals(1).await;
     fleet.postgres.thaw();

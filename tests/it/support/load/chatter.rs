@@ -107,8 +107,12 @@ impl Chatter {
     /// Asks for a conversation that is there: whatever fails, nobody may say that it is not.
     async fn look_at(&mut self, conversation: &str) {
         let request = self.request(Method::GET, &format!("/v1/conversations/{conversation}"));
+        let started = Instant::now();
         match time::within("a response", request.send()).await {
-            Ok(response) if response.status() == 200 => {}
+            Ok(response) if response.status() == 200 => {
+                let took = started.elapsed();
+                self.record.send_modify(|record| record.looks.push(took));
+            }
             Ok(response) => self.refused(response).await,
             Err(_) => self.connection_broke(),
         }

@@ -60,6 +60,16 @@ impl Load {
             .await;
     }
 
+    /// How long the next so many looks at a conversation take, the longest last.
+    pub async fn next_looks(&self, count: usize) -> Vec<Duration> {
+        let first = self.record.borrow().looks.len();
+        self.until("looks", |record| record.looks.len() >= first + count)
+            .await;
+        let mut looks = self.record.borrow().looks[first..].to_vec();
+        looks.sort_unstable();
+        looks
+    }
+
     async fn until(&self, what: &str, reached: impl Fn(&Record) -> bool) {
         let mut record = self.record.subscribe();
         let seen = within_limit(LIMIT, what, record.wait_for(|record| reached(record))).await;

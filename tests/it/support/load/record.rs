@@ -1,5 +1,7 @@
 //! What the users of a [`Load`](super::Load) have seen.
 
+use std::time::Duration;
+
 use crate::support::Client;
 
 /// Everything that was acknowledged, and everything that was refused.
@@ -11,6 +13,8 @@ pub struct Record {
     pub refusals: Vec<Refusal>,
     /// Requests and streams whose connection was refused or broke.
     pub broken_connections: usize,
+    /// How long each look at a conversation took, the latest last.
+    pub looks: Vec<Duration>,
 }
 
 /// What one user was promised.

@@ -16,20 +16,22 @@ use tokio_util::task::TaskTracker;
 use crate::app;
 use crate::config::{SecretBytes, Settings};
 use crate::server::serve_connections;
-use crate::services::auth::{Authenticator, DevelopmentSecret, SecretFileError};
+use crate::services::auth::{Authenticator, DevelopmentSecret, FailedAttempts, SecretFileError};
 use crate::services::chat::{ChatParts, ChatService, ChatSettings};
 use crate::services::conversations::{
     ConversationParts, ConversationService, ConversationSettings, StoreError, StoreLimits,
 };
 use crate::services::gauges::Gauges;
 use crate::services::generation::{Engine, EngineParts, EngineSettings};
-use crate::services::health::{COMMIT, Check, ConversationsCheck, HealthService, InProcessCache, ModelCheck};
+use crate::services::health::{COMMIT, CacheCheck, Check, ConversationsCheck, HealthService, ModelCheck};
 use crate::services::instance::{Instance, InstanceError};
 use crate::services::lifecycle::Lifecycle;
 use crate::services::llm::Model;
 use crate::services::llm::demo::{DEMO_MODEL, DemoModel};
 use crate::services::llm::litellm_client::{ClientError, LiteLlmClient};
 use crate::services::outbox::{JournalError, Outbox};
+use crate::services::rate_limit::RequestLimits;
+use crate::services::redis::{Redis, RedisUrlError};
 use crate::services::sql::{OpenDatabase, OpenError};
 use crate::state::{AppState, Services};
 use crate::utils::clock::Clock;
@@ -58,6 +60,9 @@ pub enum StartError {
     /// The client of the model server.
     #[error(transparent)]
     Model(#[from] ClientError),
+    /// The client of Redis.
+    #[error(transparent)]
+    Redis(#[from] RedisUrlError),
     /// The journal of the outbox.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -124,10 +129,12 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
     let metrics = Arc::new(Metrics::new(settings.monitoring.user_label_limit)?);
     metrics.register_process(env!("CARGO_PKG_VERSION"), COMMIT, env!("BUILD_RUSTC"))?;
     let model = model(&settings, &metrics, &clock)?;
+    let redis = redis(&settings, &metrics)?;
     let wiring = Wiring {
         settings: Arc::new(settings),
         secret,
         database: database.clone(),
+        redis,
         metrics,
         model,
         clock,
@@ -148,6 +155,13 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
         background.spawn(work);
     }
     background.spawn(outbox.run(stop_background.clone()));
+    for work in wiring
+        .redis
+        .iter()
+        .flat_map(|redis| redis.background(&stop_background))
+    {
+        background.spawn(work);
+    }
     let gauges = Gauges {
         database: database.clone(),
         authenticator: services.authenticator.clone(),
@@ -266,6 +280,14 @@ fn model(settings: &Settings, metrics: &Arc<Metrics>, clock: &Clock) -> Result<A
     Ok(Arc::new(client))
 }
 
+/// The client of Redis, if there is to be one.
+fn redis(settings: &Settings, metrics: &Arc<Metrics>) -> Result<Option<Redis>, RedisUrlError> {
+    let enabled = settings.cache.redis_enabled;
+    enabled
+        .then(|| Redis::new(&settings.cache, metrics.clone()))
+        .transpose()
+}
+
 async fn listen(host: &str, port: u16) -> Result<TcpListener, StartError> {
     let failed = |source| StartError::Listen {
         address: format!("{host}:{port}"),
@@ -287,6 +309,7 @@ pub(crate) struct Wiring {
     pub(crate) settings: Arc<Settings>,
     pub(crate) secret: SecretBytes,
     pub(crate) database: OpenDatabase,
+    pub(crate) redis: Option<Redis>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) model: Arc<dyn Model>,
     pub(crate) clock: Clock,
@@ -334,7 +357,7 @@ impl Wiring {
         let checks: Vec<Arc<dyn Check>> = vec![
             self.database.check(),
             Arc::new(ConversationsCheck::new(store)),
-            Arc::new(InProcessCache),
+            Arc::new(CacheCheck::new(self.redis.clone())),
             Arc::new(ModelCheck::new(self.model.clone())),
         ];
         let authenticator = Authenticator::new(
@@ -348,7 +371,9 @@ impl Wiring {
             settings: settings.clone(),
             metrics: self.metrics.clone(),
             authenticator: Arc::new(authenticator),
-            failed_attempts: Arc::default(),
+            failed_attempts: Arc::new(FailedAttempts::new(self.redis.as_ref(), &self.metrics)),
+            request_limits: RequestLimits::new(&settings.load, self.redis.as_ref(), &self.metrics)
+                .map(Arc::new),
             lifecycle,
             health: Arc::new(HealthService::new(checks, settings, self.clock.clone())),
             chat: Arc::new(chat),

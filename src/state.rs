@@ -15,6 +15,7 @@ use crate::services::conversations::ConversationService;
 use crate::services::generation::Engine;
 use crate::services::health::HealthService;
 use crate::services::lifecycle::Lifecycle;
+use crate::services::rate_limit::RequestLimits;
 use crate::utils::clock::Clock;
 use crate::utils::metrics::Metrics;
 
@@ -28,6 +29,8 @@ pub struct Services {
     pub authenticator: Arc<Authenticator>,
     /// Who failed to authenticate, and how often.
     pub failed_attempts: Arc<FailedAttempts>,
+    /// How often callers may come, if that is limited.
+    pub request_limits: Option<Arc<RequestLimits>>,
     /// The life of the process.
     pub lifecycle: Lifecycle,
     /// Whether everything works.

@@ -51,6 +51,7 @@ pub async fn state(settings: Settings, checks: Vec<Arc<dyn Check>>) -> AppState 
         metrics: Arc::new(Metrics::new(settings.monitoring.user_label_limit).expect("families")),
         secret: SECRET.to_vec().into(),
         model: Arc::new(DemoModel::new(clock.clone())),
+        redis: None,
         settings: Arc::new(settings),
         clock: clock.clone(),
     };

@@ -27,6 +27,8 @@ start_services() {
     launch redis
     export TEST_REDIS_URL=redis://127.0.0.1:$port/0
     launch postgres
+    TEST_POSTGRES_BIN=$(postgres_bin)
+    export TEST_POSTGRES_BIN
     export TEST_POSTGRES_URL=postgres://postgres@127.0.0.1:$port/postgres
     launch litellm
     export TEST_LITELLM_URL=http://127.0.0.1:$port

@@ -13,7 +13,8 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::middleware::concurrency::ConcurrencyLimit;
 use crate::middleware::time_limit::TimeLimit;
 use crate::middleware::{
-    authentication, concurrency, cors, error_body, panics, request_context, security_headers, time_limit,
+    authentication, concurrency, cors, error_body, panics, rate_limit, request_context, security_headers,
+    time_limit,
 };
 use crate::routers::{branches, chat, conversations, docs, health, messages};
 use crate::state::AppState;
@@ -60,15 +61,19 @@ pub fn metrics_router(state: AppState) -> Router {
 /// A request passes from the bottom of this list to its top, a response from the top to the bottom. The id and
 /// the report are outermost, so that nothing goes unreported. Errors get their bodies outside of everything
 /// that can refuse a request, and inside of the security headers, which look at what kind of body it is. CORS is
-/// outside of every refusal, so that a browser's script can read a 401 or a 503. Authentication alone is around
-/// the routes rather than the router: a path that does not exist is a 404 for everyone.
-fn with_middleware(routes: Router<AppState>, state: AppState) -> Router {
+/// outside of every refusal, so that a browser's script can read a 401 or a 503. Authentication, and within it the
+/// rate limits, which are the caller's, are around the routes rather than the router: a path that does not exist is a
+/// 404 for everyone.
+fn with_middleware(mut routes: Router<AppState>, state: AppState) -> Router {
     let settings = &state.services().settings;
     let concurrency = ConcurrencyLimit::new(settings.load.max_concurrent_requests);
     let time_limit = TimeLimit(settings.load.request_timeout);
     let cors = cors::layer(&settings.security);
+    routes = routes.method_not_allowed_fallback(method_not_allowed);
+    if let Some(limits) = &state.services().request_limits {
+        routes = routes.route_layer(from_fn_with_state(limits.clone(), rate_limit::enforce));
+    }
     routes
-        .method_not_allowed_fallback(method_not_allowed)
         .route_layer(from_fn_with_state(state.clone(), authentication::require_caller))
         .fallback(not_found)
         .layer(from_fn_with_state(time_limit, time_limit::enforce))

@@ -4,7 +4,7 @@ use utoipa::OpenApi as _;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{Components, ContentBuilder, OpenApi, Ref};
+use utoipa::openapi::{Components, ContentBuilder, Header, Object, OpenApi, Ref, RefOr, Type};
 
 use crate::middleware::route_class;
 use crate::utils::errors::ErrorBody;
@@ -82,6 +82,13 @@ fn describe(operation: &mut Operation, is_open: bool) {
     } else {
         let refused = error("No valid credentials: `error.code` says why");
         responses.entry("401".to_owned()).or_insert(refused.into());
+        let limited = error("Too many requests");
+        let limited = responses.entry("429".to_owned()).or_insert(limited.into());
+        if let RefOr::T(limited) = limited {
+            limited
+                .headers
+                .insert("Retry-After".to_owned(), retry_after().into());
+        }
     }
     let other = error("Any other error: `error.code` says which");
     responses.entry("default".to_owned()).or_insert(other.into());
@@ -95,4 +102,10 @@ fn error(description: &str) -> Response {
         .description(description)
         .content("application/json", body)
         .build()
+}
+
+fn retry_after() -> Header {
+    let mut header = Header::new(Object::with_type(Type::Integer));
+    header.description = Some("Whole seconds to wait, at least 1".to_owned());
+    header
 }

@@ -217,9 +217,9 @@ pub struct CacheSettings {
     pub redis_url: SecretString,
     /// `REDIS_PASSWORD`.
     pub redis_password: Option<SecretString>,
-    /// `REDIS_MAX_CONNECTIONS`.
+    /// `REDIS_MAX_CONNECTIONS`: at least the three that are opened.
     pub redis_max_connections: u32,
-    /// `REDIS_RETRY_ATTEMPTS`: reconnects before the breaker stays open.
+    /// `REDIS_RETRY_ATTEMPTS`: quick reconnects, before one each second.
     pub redis_retry_attempts: u32,
     /// `REDIS_TIMEOUT_MS`: for one operation.
     pub redis_timeout: Duration,

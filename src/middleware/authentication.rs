@@ -14,7 +14,8 @@ use tracing::field::display;
 
 use crate::config::Settings;
 use crate::services::auth::{AuthError, Authenticator, Caller, FailedAttempts, bearer_token};
-use crate::utils::errors::{ApiError, ErrorCode};
+use crate::services::rate_limit::Refusal;
+use crate::utils::errors::ApiError;
 
 use super::client_ip::client_ip;
 use super::route_class;
@@ -39,26 +40,22 @@ pub async fn require_caller(
         }
         Err(refusal) => {
             // Good credentials are never refused for what others behind the same address do.
-            match client.is_some_and(|client| failed.add(client)) {
-                true => {
-                    tracing::debug!(client_ip = client.map(display), "too many failed authentications");
-                    too_many_failures().into_response()
-                }
-                false => {
-                    log(refusal, client);
+            let counted = match client {
+                Some(client) => failed.count(client).await,
+                None => Ok(()),
+            };
+            match counted {
+                Ok(()) => {
+                    log_failure(refusal, client);
                     ApiError::from(refusal).into_response()
+                }
+                Err(too_many) => {
+                    log_too_many(too_many, client);
+                    ApiError::from(too_many).into_response()
                 }
             }
         }
     }
-}
-
-fn too_many_failures() -> ApiError {
-    ApiError::new(
-        ErrorCode::RateLimitExceeded,
-        "Too many failed authentications from your address.",
-    )
-    .with_retry_after(FailedAttempts::RETRY_AFTER)
 }
 
 fn authenticate(authenticator: &Authenticator, request: &Request) -> Result<Caller, AuthError> {
@@ -70,10 +67,19 @@ fn client_address(request: &Request, settings: &Settings) -> Option<IpAddr> {
     Some(client_ip(peer.ip(), request.headers(), &settings.security))
 }
 
-fn log(refusal: AuthError, client: Option<IpAddr>) {
+fn log_failure(refusal: AuthError, client: Option<IpAddr>) {
     tracing::warn!(
         event = "authentication_failed",
         reason = %refusal,
+        client_ip = client.map(display),
+        "security_event"
+    );
+}
+
+fn log_too_many(refusal: Refusal, client: Option<IpAddr>) {
+    tracing::warn!(
+        event = "rate_limited",
+        scope = refusal.scope.as_str(),
         client_ip = client.map(display),
         "security_event"
     );

@@ -7,6 +7,8 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::config::SecuritySettings;
 
+use super::rate_limit;
+
 /// How long a browser may reuse the answer to a preflight.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(3600);
 
@@ -33,10 +35,13 @@ const ALLOWED_HEADERS: [HeaderName; 8] = [
     HeaderName::from_static("traceparent"),
 ];
 
-const EXPOSED_HEADERS: [HeaderName; 5] = [
+const EXPOSED_HEADERS: [HeaderName; 8] = [
     HeaderName::from_static("x-request-id"),
     HeaderName::from_static("x-stream-id"),
     header::RETRY_AFTER,
+    rate_limit::LIMIT,
+    rate_limit::REMAINING,
+    rate_limit::RESET,
     header::LOCATION,
     header::CONTENT_DISPOSITION,
 ];

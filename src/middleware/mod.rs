@@ -8,6 +8,7 @@
 //! - [`concurrency`]: a bound on requests in flight
 //! - [`time_limit`]: a bound on the time to the response's head
 //! - [`authentication`]: no route without a caller, but for the open ones
+//! - [`rate_limit`]: how often a caller may come
 //! - [`client_ip`], [`route_class`], [`ids`]: what those share
 
 pub mod authentication;
@@ -18,6 +19,7 @@ pub mod error_body;
 mod exchange;
 pub mod ids;
 pub mod panics;
+pub mod rate_limit;
 pub mod request_context;
 pub mod route_class;
 pub mod security_headers;

@@ -11,4 +11,6 @@ pub mod instance;
 pub mod lifecycle;
 pub mod llm;
 pub mod outbox;
+pub mod rate_limit;
+pub mod redis;
 pub mod sql;

@@ -65,6 +65,8 @@ pub struct Metrics {
     pub db_pool_connections: IntGaugeVec,
     pub cache_operations: IntCounterVec,
     pub cache_entries: IntGaugeVec,
+    pub rate_limit_decisions: IntCounterVec,
+    pub cache_backend_up: IntGaugeVec,
 }
 
 impl Metrics {
@@ -216,6 +218,18 @@ impl Metrics {
                 &["operation", "namespace", "backend", "result"],
             )?,
             cache_entries: gauges(&r, "cache_entries", "Entries held", &["backend"])?,
+            rate_limit_decisions: counters(
+                &r,
+                "rate_limit_decisions_total",
+                "What the rate limits were asked about and decided",
+                &["scope", "decision"],
+            )?,
+            cache_backend_up: gauges(
+                &r,
+                "cache_backend_up",
+                "Whether what the cache keeps its entries in is there",
+                &["backend"],
+            )?,
             registry: r,
         };
         metrics.start_at_zero();
@@ -250,6 +264,12 @@ impl Metrics {
                 .with_label_values(&["get", "claims", "memory", result]);
         }
         self.cache_entries.with_label_values(&["memory"]);
+        for scope in ["user", "instance", "authentication"] {
+            for decision in ["allowed", "denied"] {
+                self.rate_limit_decisions.with_label_values(&[scope, decision]);
+            }
+        }
+        self.cache_backend_up.with_label_values(&["memory"]).set(1);
         self.best_effort_failures.with_label_values(&["checkpoint"]);
         self.http_requests
             .with_label_values(&["GET", "/live", "200"])

@@ -40,6 +40,7 @@ const FAMILIES: &[&str] = &[
     "db_pool_connections",
     "cache_operations_total",
     "cache_entries",
+    "cache_backend_up",
     "build_info",
     "process_resident_memory_bytes",
     "process_cpu_seconds_total",

@@ -10,17 +10,17 @@ use crate::config::syntax::{Flag, Milliseconds, RedisUrl, Seconds, Secret, Whole
 settings! {
     Cache:
     REDIS_ENABLED: Flag = Flag, derived("`true` when `REDIS_URL` is given, else `false`", "true"),
-        "share caches and limits between instances by Redis", later();
+        "share caches and limits between instances by Redis";
     REDIS_URL: RedisUrl = RedisUrl, derived("`redis://localhost:6379/0`", "redis://localhost:6379/0"),
-        "where Redis is", later();
+        "where Redis is";
     REDIS_PASSWORD: Secret = Secret, unset(""),
-        "password for Redis, if the URL holds none", later();
-    REDIS_MAX_CONNECTIONS: Whole<u32> = Whole::new(1, 1000), is("10"),
-        "connections to Redis", later();
+        "password for Redis, if the URL holds none";
+    REDIS_MAX_CONNECTIONS: Whole<u32> = Whole::new(3, 1000), is("10"),
+        "connections to Redis at most; one instance opens three: for requests, for logs of streams, for messages";
     REDIS_RETRY_ATTEMPTS: Whole<u32> = Whole::new(0, 100), is("3"),
-        "reconnects before Redis is left alone for a while; not repeats of an operation", later();
+        "quick reconnects before Redis is tried once a second; not repeats of an operation";
     REDIS_TIMEOUT_MS: Milliseconds = Milliseconds::new(1, 10_000), is("50"),
-        "milliseconds for one operation, after which the in-process cache answers", later();
+        "milliseconds for one operation, after which the instance goes on without Redis";
     CACHE_TTL_DEFAULT: Seconds = Seconds::new(1.0, 604_800.0), is("3600"),
         "seconds that a value is kept where no other setting says so", later();
     CACHE_TTL_USER_PROFILE: Seconds = Seconds::new(1.0, 604_800.0), is("1800"),

@@ -35,15 +35,15 @@ settings! {
     CHECKPOINT_SECONDS: Seconds = Seconds::new(0.05, 60.0), is("1"),
         "seconds between two checkpoints of running answers";
     RATE_LIMIT_ENABLED: Flag = Flag, is("false"),
-        "limit the requests per minute", later();
+        "limit the requests per minute";
     USER_RATE_LIMIT_PER_MINUTE: Whole<u32> = Whole::new(1, 1_000_000), is("60"),
-        "requests per minute of one user", later();
+        "requests per minute of one user";
     USER_RATE_LIMIT_BURST: Whole<u32> = Whole::new(1, 1_000_000), is("10"),
-        "requests of one user at once", later();
+        "requests of one user at once";
     RATE_LIMIT_PER_MINUTE: Whole<u32> = Whole::new(1, 100_000_000), is("6000"),
-        "requests per minute of the whole instance", later();
+        "requests per minute of the whole instance";
     RATE_LIMIT_BURST: Whole<u32> = Whole::new(1, 100_000_000), is("200"),
-        "requests of the whole instance at once", later();
+        "requests of the whole instance at once";
 }
 
 pub fn read(reader: &mut Reader) -> LoadSettings {

@@ -1,5 +1,6 @@
 //! URLs, and where the database is.
 
+use redis::IntoConnectionInfo;
 use reqwest::Url;
 use secrecy::SecretString;
 
@@ -40,6 +41,8 @@ impl Syntax for RedisUrl {
 
     fn parse(&self, text: &str) -> Option<SecretString> {
         parse_url(text, &["redis", "rediss"])?;
+        // What the client does not take, such as a database that is no number.
+        text.into_connection_info().ok()?;
         Some(SecretString::from(text))
     }
 

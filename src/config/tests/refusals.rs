@@ -114,16 +114,15 @@ fn what_would_move_data_elsewhere_is_refused() {
 #[test]
 fn what_has_no_effect_yet_is_named() {
     let settings = read(&[
-        ("REDIS_URL", "redis://cache:6379"),
-        ("RATE_LIMIT_ENABLED", "true"),
-        ("RATE_LIMIT_BURST", "200"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318"),
+        ("JWKS_REFRESH_SECONDS", "600"),
         ("SUPABASE_PUBLISHABLE_KEY", "key"),
         ("PORT", "9000"),
     ])
     .expect("settings");
     assert_eq!(
         settings.not_yet_effective(),
-        ["SUPABASE_ANON_KEY", "REDIS_URL", "RATE_LIMIT_ENABLED"]
+        ["SUPABASE_ANON_KEY", "OTEL_EXPORTER_OTLP_ENDPOINT"]
     );
 }
 

@@ -14,11 +14,11 @@ mod caller;
 mod claims;
 mod development;
 mod error;
-mod guesses;
+mod failed_attempts;
 
 pub use authenticator::Authenticator;
 pub use bearer::bearer_token;
 pub use caller::Caller;
 pub use development::{DevelopmentSecret, DevelopmentToken, SecretFileError};
 pub use error::AuthError;
-pub use guesses::FailedAttempts;
+pub use failed_attempts::FailedAttempts;

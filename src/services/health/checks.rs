@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use super::{Check, Importance};
 use crate::services::conversations::ConversationStore;
 use crate::services::llm::Model;
+use crate::services::redis::Redis;
 
 /// The model server: asked without asking a model.
 pub struct ModelCheck(Arc<dyn Model>);
@@ -72,11 +73,19 @@ impl Check for ConversationsCheck {
     }
 }
 
-/// The cache of this process, which is there as long as the process is.
-pub struct InProcessCache;
+/// The cache: Redis where there is to be one, else the memory of this process, which is there as long as the process is.
+pub struct CacheCheck(Option<Redis>);
+
+impl CacheCheck {
+    /// A check of the cache in this Redis, or in memory.
+    #[must_use]
+    pub const fn new(redis: Option<Redis>) -> Self {
+        Self(redis)
+    }
+}
 
 #[async_trait]
-impl Check for InProcessCache {
+impl Check for CacheCheck {
     fn name(&self) -> &'static str {
         "cache"
     }
@@ -86,6 +95,10 @@ impl Check for InProcessCache {
     }
 
     async fn check(&self) -> Result<Option<String>, String> {
-        Ok(Some("memory".to_owned()))
+        match &self.0 {
+            None => Ok(Some("memory".to_owned())),
+            Some(redis) if redis.availability().borrow().is_up() => Ok(Some("redis".to_owned())),
+            Some(_) => Err("Redis does not answer; each instance is on its own".to_owned()),
+        }
     }
 }

@@ -22,7 +22,7 @@ use crate::config::Settings;
 use crate::models::health::{Health, ServiceHealth, ServiceStatus};
 use crate::utils::clock::Clock;
 
-pub use checks::{ConversationsCheck, InProcessCache, ModelCheck};
+pub use checks::{CacheCheck, ConversationsCheck, ModelCheck};
 pub use info::{COMMIT, info};
 
 use report::{Finding, overall};

@@ -2,8 +2,12 @@
 //!
 //! - [`server`]: the server in this process, the only place that knows how it is started
 //! - [`process`]: the real binary as a process of its own, for signals and the command line
-//! - [`machine`]: where that process is started, ended and started again
-//! - [`database`]: the server's database, from outside; [`postgres`]: databases on a server
+//! - [`machine`]: where that process is started, ended and started again; [`fleet`]: several that share a database,
+//!   which may fail
+//! - [`load`]: users who go on chatting whatever happens, and what was promised to them; [`signals`]: what happens
+//! - [`database`]: the server's database, from outside; [`postgres`]: databases on a server; [`private_postgres`]: a server
+//!   of the test's own
+//! - [`redis`]: Redis servers to be killed and frozen
 //! - [`python`]: what other people's clients and tools make of the service
 //! - [`upstream`]: the double of an OpenAI-compatible model server
 //! - [`client`], [`sse`], [`token`]: a user of the API
@@ -13,11 +17,16 @@
 pub mod client;
 pub mod database;
 pub mod eventful;
+pub mod fleet;
+pub mod load;
 pub mod machine;
 pub mod postgres;
+pub mod private_postgres;
 pub mod process;
 pub mod python;
+pub mod redis;
 pub mod server;
+pub mod signals;
 pub mod sse;
 pub mod time;
 pub mod token;
@@ -26,8 +35,11 @@ pub mod upstream;
 
 pub use client::{Answer, Client};
 pub use database::{Database, Ledger};
+pub use fleet::Fleet;
+pub use load::Load;
 pub use machine::Machine;
 pub use postgres::PostgresDatabase;
+pub use private_postgres::PrivatePostgres;
 pub(crate) use server::on_each_store;
 pub use server::{Store, TestServer};
 pub use sse::{EventStream, Transcript};

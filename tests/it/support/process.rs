@@ -7,8 +7,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 
 use tempfile::TempDir;
 
-use super::Client;
 use super::time::{eventually, within};
+use super::{Client, signals};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_ai-chat-orchestrator");
 
@@ -23,7 +23,12 @@ pub struct Process {
 impl Process {
     /// Starts `serve` on a free port and waits until it is ready.
     pub async fn serve(data_dir: &Path, settings: &[(&str, &str)]) -> Self {
-        let port = free_port().to_string();
+        Self::serve_on(free_port(), data_dir, settings).await
+    }
+
+    /// Starts `serve` on this port and waits until it is ready.
+    pub async fn serve_on(port: u16, data_dir: &Path, settings: &[(&str, &str)]) -> Self {
+        let port = port.to_string();
         let data_dir = data_dir.to_str().expect("a UTF-8 path");
         let mut all = vec![("HOST", "127.0.0.1"), ("PORT", &port), ("DATA_DIR", data_dir)];
         all.extend_from_slice(settings);
@@ -81,26 +86,17 @@ impl Process {
 
     /// Asks it to end.
     pub fn terminate(&self) {
-        self.signal("TERM");
+        signals::send("TERM", self.child.id());
     }
 
     /// Stops it where it stands.
     pub fn freeze(&self) {
-        self.signal("STOP");
+        signals::send("STOP", self.child.id());
     }
 
     /// Lets it go on.
     pub fn thaw(&self) {
-        self.signal("CONT");
-    }
-
-    fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        let status = Command::new("kill")
-            .args(["-s", name, &id])
-            .status()
-            .expect("kill runs");
-        assert!(status.success(), "SIG{name} was not sent");
+        signals::send("CONT", self.child.id());
     }
 
     /// Waits for its end.

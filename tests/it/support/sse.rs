@@ -44,17 +44,25 @@ impl EventStream {
         let response = time::within("the head of a stream", request.send())
             .await
             .expect("a response");
-        let kind = client::header(response.headers(), "content-type").to_owned();
-        if response.status() != 200 || kind != "text/event-stream; charset=utf-8" {
-            panic!("not a stream: {:?}", Answer::read(response).await);
+        match Self::of(response) {
+            Ok(stream) => stream,
+            Err(response) => panic!("not a stream: {:?}", Answer::read(*response).await),
         }
-        Self {
+    }
+
+    /// The stream that a response is, or else the response.
+    pub fn of(response: Response) -> Result<Self, Box<Response>> {
+        let kind = client::header(response.headers(), "content-type");
+        if response.status() != 200 || kind != "text/event-stream; charset=utf-8" {
+            return Err(Box::new(response));
+        }
+        Ok(Self {
             headers: response.headers().clone(),
             response,
             buffer: Vec::new(),
             ready: VecDeque::new(),
             comments: Vec::new(),
-        }
+        })
     }
 
     /// The stream's id, from the headers.
@@ -64,13 +72,18 @@ impl EventStream {
 
     /// The next event, or `None` at the end of the body.
     pub async fn next(&mut self) -> Option<Event> {
-        time::within("an event", async {
-            while self.ready.is_empty() {
-                self.read_more().await?;
+        let event = time::within("an event", self.try_next()).await;
+        event.expect("the body goes on")
+    }
+
+    /// The next event, however long it takes, or `None` at the end of the body; an error if the connection breaks.
+    pub async fn try_next(&mut self) -> reqwest::Result<Option<Event>> {
+        while self.ready.is_empty() {
+            if !self.try_read_more().await? {
+                return Ok(None);
             }
-            self.ready.pop_front()
-        })
-        .await
+        }
+        Ok(self.ready.pop_front())
     }
 
     /// Reads on until a chunk holds this text.
@@ -120,10 +133,20 @@ impl EventStream {
     }
 
     async fn read_more(&mut self) -> Option<()> {
-        let bytes = self.response.chunk().await.expect("the body goes on")?;
+        self.try_read_more()
+            .await
+            .expect("the body goes on")
+            .then_some(())
+    }
+
+    /// False at the end of the body.
+    async fn try_read_more(&mut self) -> reqwest::Result<bool> {
+        let Some(bytes) = self.response.chunk().await? else {
+            return Ok(false);
+        };
         self.buffer.extend_from_slice(&bytes);
         self.parse();
-        Some(())
+        Ok(true)
     }
 
     fn parse(&mut self) {
@@ -217,7 +240,8 @@ impl Transcript {
     }
 }
 
-fn content(chunk: &Value) -> Option<String> {
+/// The text that a chunk brings.
+pub fn content(chunk: &Value) -> Option<String> {
     chunk["choices"][0]["delta"]["content"]
         .as_str()
         .map(str::to_owned)

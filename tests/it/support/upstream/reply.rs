@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
@@ -38,6 +39,7 @@ enum Step {
     /// One write, one HTTP chunk.
     Write(Vec<u8>),
     Wait(Gate),
+    Pause(Duration),
     /// Nothing more, until the caller goes away.
     Hang,
     /// The connection ends without the end of the body.
@@ -152,6 +154,11 @@ impl Reply {
         self.then(Step::Wait(gate.clone()))
     }
 
+    /// Goes on after a while, as models do between two tokens.
+    pub fn pause(self, duration: Duration) -> Self {
+        self.then(Step::Pause(duration))
+    }
+
     /// Falls silent for good.
     pub fn hang(self) -> Self {
         self.then(Step::Hang)
@@ -180,6 +187,10 @@ impl Reply {
                 Step::Write(bytes) => http_chunk(&bytes),
                 Step::Wait(gate) => {
                     gate.pass().await;
+                    continue;
+                }
+                Step::Pause(duration) => {
+                    tokio::time::sleep(duration).await;
                     continue;
                 }
                 Step::Hang => std::future::pending().await,

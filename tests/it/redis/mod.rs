@@ -1,0 +1,6 @@
+//! The client of Redis against servers that are killed, frozen and started anew.
+
+mod health;
+mod messages;
+mod outages;
+mod requests;

@@ -1,0 +1,125 @@
+//! What becomes of requests while Redis is frozen, gone, or new and empty.
+
+use std::time::{Duration, Instant};
+
+use ai_chat_orchestrator::services::redis::RedisFailure;
+use redis::{Cmd, Script};
+
+use crate::support::process::free_port;
+use crate::support::redis::{RedisClient, RedisServer, url_on};
+
+#[tokio::test]
+async fn a_frozen_server_costs_the_time_limit_a_few_times_and_then_nothing() {
+    let server = RedisServer::start().await;
+    let client = RedisClient::with(&server.url(), &[("REDIS_TIMEOUT_MS", "200")]);
+    client.is_up().await;
+    server.pause();
+    let mut waited = 0;
+    loop {
+        let started = Instant::now();
+        match client.redis.query::<()>(&Cmd::get("a")).await {
+            Err(RedisFailure::TimedOut) => assert!(started.elapsed() >= Duration::from_millis(200)),
+            Err(RedisFailure::Down) => break,
+            other => panic!("{other:?}"),
+        }
+        waited += 1;
+    }
+    assert!((1..=5).contains(&waited), "{waited} requests waited");
+    let started = Instant::now();
+    for _ in 0..100 {
+        let failure = client.redis.query::<()>(&Cmd::get("a")).await;
+        assert_eq!(failure, Err(RedisFailure::Down));
+    }
+    assert!(
+        started.elapsed() < Duration::from_millis(200),
+        "{:?}",
+        started.elapsed()
+    );
+
+    server.resume();
+    client.is_up().await;
+    client.redis.query::<()>(&Cmd::get("a")).await.expect("an answer");
+    assert_eq!(client.losses(), 1);
+    client.close().await;
+}
+
+#[tokio::test]
+async fn a_loss_is_found_where_nobody_asks() {
+    let server = RedisServer::start().await;
+    let client = RedisClient::with(&server.url(), &[("REDIS_TIMEOUT_MS", "100")]);
+    client.is_up().await;
+    let breaker = || {
+        client
+            .metrics
+            .circuit_breaker_state
+            .with_label_values(&["redis"])
+            .get()
+    };
+    let up = || {
+        client
+            .metrics
+            .cache_backend_up
+            .with_label_values(&["redis"])
+            .get()
+    };
+    assert_eq!((breaker(), up()), (0, 1));
+    server.pause();
+    client.is_down().await;
+    assert!(breaker() > 0 && up() == 0);
+    client.close().await;
+}
+
+#[tokio::test]
+async fn an_empty_server_is_taken_up_as_it_is() {
+    let mut server = RedisServer::start().await;
+    let client = RedisClient::up(&server.url()).await;
+    let script = Script::new("return redis.call('INCR', KEYS[1])");
+    let count = async || client.redis.run::<i64>(&script.key("a")).await;
+    assert_eq!(count().await, Ok(1));
+    server.kill();
+    client.is_down().await;
+    assert_eq!(count().await, Err(RedisFailure::Down));
+    server.restart().await;
+    client.is_up().await;
+    assert_eq!(count().await, Ok(1), "the script is loaded again");
+    assert_eq!(client.losses(), 1);
+    client.close().await;
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_server_that_comes_later() {
+    let port = free_port();
+    let client = RedisClient::of(&url_on(port));
+    assert_eq!(
+        client.redis.query::<()>(&Cmd::get("a")).await,
+        Err(RedisFailure::Down)
+    );
+    let _server = RedisServer::start_on(port, &[]).await;
+    client.is_up().await;
+    assert_eq!(client.losses(), 0);
+    client.close().await;
+}
+
+#[tokio::test]
+async fn a_cancelled_request_leaves_the_connection_in_order() {
+    let server = RedisServer::start().await;
+    let client = RedisClient::up(&server.url()).await;
+    client
+        .redis
+        .query::<()>(&Cmd::set("a", "right"))
+        .await
+        .expect("a command");
+    server.pause();
+    let other = Cmd::get("b");
+    let abandoned = client.redis.query::<String>(&other);
+    let short = tokio::time::timeout(Duration::from_millis(20), abandoned).await;
+    assert!(short.is_err(), "it was cancelled");
+    server.resume();
+    let value = client.redis.query::<String>(&Cmd::get("a")).await;
+    assert_eq!(
+        value,
+        Ok("right".to_owned()),
+        "each gets the reply to its own request"
+    );
+    client.close().await;
+}

@@ -57,7 +57,8 @@ macro_rules! occurrences {
     };
 }
 
-/// The newest matching texts `t` of conversations `c` of the user `$1`, among the candidates `$10`.
+/// The newest matching texts `t` of conversations `c` of the user `$1`, among the candidates `$10`: in their order, since no
+/// index has that, and could seem to be a way to the newest.
 macro_rules! newest_texts {
     ($columns:literal) => {
         concat!(
@@ -70,7 +71,7 @@ macro_rules! newest_texts {
             wanted!(),
             " AND ",
             holds_all!("t.text", "$11"),
-            " ORDER BY t.number DESC LIMIT $12"
+            " ORDER BY candidate.number DESC LIMIT $12"
         )
     };
 }

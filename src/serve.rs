@@ -17,9 +17,11 @@ use crate::app;
 use crate::config::{SecretBytes, Settings};
 use crate::server::serve_connections;
 use crate::services::auth::{Authenticator, DevelopmentSecret, SecretFileError};
+use crate::services::cache::{Cache, CacheParts};
 use crate::services::chat::{ChatParts, ChatService, ChatSettings};
 use crate::services::conversations::{
-    ConversationParts, ConversationService, ConversationSettings, StoreError, StoreLimits,
+    CachedConversations, ConversationParts, ConversationService, ConversationSettings, ConversationStore,
+    StoreError, StoreLimits,
 };
 use crate::services::gauges::Gauges;
 use crate::services::generation::{Engine, EngineParts, EngineSettings};
@@ -153,9 +155,13 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
     {
         background.spawn(work);
     }
+    if let Some(work) = services.cache.background(&stop_background) {
+        background.spawn(work);
+    }
     let gauges = Gauges {
         database: database.clone(),
         authenticator: services.authenticator.clone(),
+        cache: services.cache.clone(),
         metrics: wiring.metrics.clone(),
     };
     background.spawn(gauges.run(stop_background.clone()));
@@ -311,7 +317,13 @@ impl Wiring {
     /// The services, each made once. Nothing runs yet.
     pub(crate) fn services(&self, lifecycle: Lifecycle) -> Result<(Services, Outbox), JournalError> {
         let settings = &self.settings;
-        let store = self.database.conversations(limits(settings));
+        let cache = self.cache();
+        let store: Arc<dyn ConversationStore> = Arc::new(CachedConversations::new(
+            self.database.conversations(limits(settings)),
+            cache.clone(),
+            settings.cache.ttl_conversations,
+            lifecycle.tracker().clone(),
+        ));
         let outbox = Outbox::open(
             &settings.app.data_dir,
             self.database.outbox(),
@@ -363,6 +375,7 @@ impl Wiring {
             settings: settings.clone(),
             metrics: self.metrics.clone(),
             authenticator: Arc::new(authenticator),
+            cache,
             failed_attempts: Arc::default(),
             lifecycle,
             health: Arc::new(HealthService::new(checks, settings, self.clock.clone())),
@@ -372,6 +385,17 @@ impl Wiring {
             clock: self.clock.clone(),
         };
         Ok((services, outbox))
+    }
+
+    fn cache(&self) -> Cache {
+        Cache::new(CacheParts {
+            redis: self.redis.clone(),
+            // The file is locked; what others write to a server is heard of through Redis alone.
+            is_alone: matches!(self.database, OpenDatabase::Sqlite(_)),
+            max_entries: self.settings.cache.max_entries,
+            metrics: self.metrics.clone(),
+            clock: self.clock.clone(),
+        })
     }
 
     fn chat_settings(&self) -> ChatSettings {

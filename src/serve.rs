@@ -128,6 +128,7 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
         secret,
         database: database.clone(),
         redis,
+        background: background.clone(),
         metrics,
         model,
         clock,
@@ -308,6 +309,8 @@ pub(crate) struct Wiring {
     pub(crate) secret: SecretBytes,
     pub(crate) database: OpenDatabase,
     pub(crate) redis: Option<Redis>,
+    /// Where writes run that outlive their request.
+    pub(crate) background: TaskTracker,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) model: Arc<dyn Model>,
     pub(crate) clock: Clock,
@@ -322,7 +325,7 @@ impl Wiring {
             self.database.conversations(limits(settings)),
             cache.clone(),
             settings.cache.ttl_conversations,
-            lifecycle.tracker().clone(),
+            self.background.clone(),
         ));
         let outbox = Outbox::open(
             &settings.app.data_dir,

@@ -17,9 +17,11 @@ use crate::app;
 use crate::config::{SecretBytes, Settings};
 use crate::server::serve_connections;
 use crate::services::auth::{Authenticator, DevelopmentSecret, FailedAttempts, SecretFileError};
+use crate::services::cache::{Cache, CacheParts};
 use crate::services::chat::{ChatParts, ChatService, ChatSettings};
 use crate::services::conversations::{
-    ConversationParts, ConversationService, ConversationSettings, StoreError, StoreLimits,
+    CachedConversations, ConversationParts, ConversationService, ConversationSettings, ConversationStore,
+    StoreError, StoreLimits,
 };
 use crate::services::gauges::Gauges;
 use crate::services::generation::{Engine, EngineParts, EngineSettings};
@@ -135,6 +137,7 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
         secret,
         database: database.clone(),
         redis,
+        background: background.clone(),
         metrics,
         model,
         clock,
@@ -162,9 +165,13 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
     {
         background.spawn(work);
     }
+    if let Some(work) = services.cache.background(&stop_background) {
+        background.spawn(work);
+    }
     let gauges = Gauges {
         database: database.clone(),
         authenticator: services.authenticator.clone(),
+        cache: services.cache.clone(),
         metrics: wiring.metrics.clone(),
     };
     background.spawn(gauges.run(stop_background.clone()));
@@ -310,6 +317,8 @@ pub(crate) struct Wiring {
     pub(crate) secret: SecretBytes,
     pub(crate) database: OpenDatabase,
     pub(crate) redis: Option<Redis>,
+    /// Where writes run that outlive their request.
+    pub(crate) background: TaskTracker,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) model: Arc<dyn Model>,
     pub(crate) clock: Clock,
@@ -319,7 +328,13 @@ impl Wiring {
     /// The services, each made once. Nothing runs yet.
     pub(crate) fn services(&self, lifecycle: Lifecycle) -> Result<(Services, Outbox), JournalError> {
         let settings = &self.settings;
-        let store = self.database.conversations(limits(settings));
+        let cache = self.cache();
+        let store: Arc<dyn ConversationStore> = Arc::new(CachedConversations::new(
+            self.database.conversations(limits(settings)),
+            cache.clone(),
+            settings.cache.ttl_conversations,
+            self.background.clone(),
+        ));
         let outbox = Outbox::open(
             &settings.app.data_dir,
             self.database.outbox(),
@@ -371,6 +386,7 @@ impl Wiring {
             settings: settings.clone(),
             metrics: self.metrics.clone(),
             authenticator: Arc::new(authenticator),
+            cache,
             failed_attempts: Arc::new(FailedAttempts::new(self.redis.as_ref(), &self.metrics)),
             request_limits: RequestLimits::new(&settings.load, self.redis.as_ref(), &self.metrics)
                 .map(Arc::new),
@@ -382,6 +398,17 @@ impl Wiring {
             clock: self.clock.clone(),
         };
         Ok((services, outbox))
+    }
+
+    fn cache(&self) -> Cache {
+        Cache::new(CacheParts {
+            redis: self.redis.clone(),
+            // The file is locked; what others write to a server is heard of through Redis alone.
+            is_alone: matches!(self.database, OpenDatabase::Sqlite(_)),
+            max_entries: self.settings.cache.max_entries,
+            metrics: self.metrics.clone(),
+            clock: self.clock.clone(),
+        })
     }
 
     fn chat_settings(&self) -> ChatSettings {

@@ -10,6 +10,7 @@ use axum::extract::FromRef;
 use crate::config::Settings;
 use crate::extract::{BodyLimits, LargeBodyLimit, PageLimits};
 use crate::services::auth::{Authenticator, FailedAttempts};
+use crate::services::cache::Cache;
 use crate::services::chat::ChatService;
 use crate::services::conversations::ConversationService;
 use crate::services::generation::Engine;
@@ -27,6 +28,8 @@ pub struct Services {
     pub metrics: Arc<Metrics>,
     /// From tokens to callers.
     pub authenticator: Arc<Authenticator>,
+    /// What is kept of what users read.
+    pub cache: Cache,
     /// Who failed to authenticate, and how often.
     pub failed_attempts: Arc<FailedAttempts>,
     /// How often callers may come, if that is limited.

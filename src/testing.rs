@@ -52,6 +52,7 @@ pub async fn state(settings: Settings, checks: Vec<Arc<dyn Check>>) -> AppState 
         secret: SECRET.to_vec().into(),
         model: Arc::new(DemoModel::new(clock.clone())),
         redis: None,
+        background: lifecycle.tracker().clone(),
         settings: Arc::new(settings),
         clock: clock.clone(),
     };

@@ -23,7 +23,7 @@ pub enum BranchStatus {
 }
 
 /// A named path in the tree of a conversation.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Branch {
     /// Its id.
     pub id: BranchId,

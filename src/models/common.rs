@@ -40,7 +40,7 @@ impl<T> Success<T> {
 }
 
 /// Which part of a list is wanted. Made within bounds by the `Page` extractor, so that services need not check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Page {
     /// 1 for the first.
     pub page: u32,
@@ -57,7 +57,7 @@ impl Page {
 }
 
 /// Which end of a list comes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SortOrder {
     /// The smallest, the oldest.

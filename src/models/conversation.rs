@@ -50,7 +50,7 @@ impl ConversationStatus {
 }
 
 /// A conversation.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Conversation {
     /// Its id.
     pub id: ConversationId,

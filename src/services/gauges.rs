@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::services::auth::Authenticator;
+use crate::services::cache::Cache;
 use crate::services::sql::OpenDatabase;
 use crate::utils::metrics::Metrics;
 
@@ -19,8 +20,10 @@ const READINGS_PER_SUMMARY: u32 = 12;
 pub struct Gauges {
     /// For its connections.
     pub database: OpenDatabase,
-    /// For its cache.
+    /// For the tokens it keeps.
     pub authenticator: Arc<Authenticator>,
+    /// For its entries.
+    pub cache: Cache,
     /// Where the readings go.
     pub metrics: Arc<Metrics>,
 }
@@ -57,7 +60,8 @@ impl Gauges {
         connections
             .with_label_values(&["idle"])
             .set(i64::try_from(idle).unwrap_or(i64::MAX));
-        let entries = i64::try_from(self.authenticator.cached_tokens()).unwrap_or(i64::MAX);
+        let entries = self.authenticator.cached_tokens() + self.cache.entries();
+        let entries = i64::try_from(entries).unwrap_or(i64::MAX);
         self.metrics
             .cache_entries
             .with_label_values(&["memory"])

@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod billing;
+pub mod cache;
 pub mod chat;
 pub mod conversations;
 pub mod gauges;

@@ -9,6 +9,7 @@
 
 mod auth;
 mod branches;
+mod cache;
 mod chat_conversation;
 mod chat_faults;
 mod chat_openai;

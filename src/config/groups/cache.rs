@@ -28,9 +28,9 @@ settings! {
     CACHE_TTL_MODELS: Seconds = Seconds::new(1.0, 604_800.0), is("3600"),
         "seconds that the list of models is kept", later();
     CACHE_TTL_CONVERSATIONS: Seconds = Seconds::new(1.0, 604_800.0), is("300"),
-        "seconds that a conversation is kept", later();
+        "seconds that lists of conversations and single ones are kept";
     CACHE_MAX_ENTRIES: Whole<u64> = Whole::new(1, 10_000_000), is("10000"),
-        "entries of each in-process cache";
+        "entries of each in-process cache; one of more than 4 KiB counts several times";
 }
 
 /// The usual address of a Redis on this machine.

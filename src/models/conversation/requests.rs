@@ -1,6 +1,6 @@
 //! What the routes of conversations take.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
@@ -119,7 +119,7 @@ impl StatsPeriod {
 }
 
 /// Which conversations a list shows, by their status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(default = "active")]
 pub enum StatusFilter {
@@ -133,7 +133,7 @@ pub enum StatusFilter {
 }
 
 /// What a list of conversations is sorted by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(default = "updated_at")]
 pub enum ConversationSort {

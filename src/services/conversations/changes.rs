@@ -1,6 +1,7 @@
 //! What may be asked of a store: conversations, branches and messages as they are to be made or changed.
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::models::branch::BranchStatus;
@@ -38,7 +39,7 @@ pub struct ConversationChanges {
 }
 
 /// Which conversations are wanted. What is absent does not matter.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct ConversationFilter {
     /// In use, put away, or both.
     pub status: StatusFilter,
@@ -57,7 +58,7 @@ pub struct ConversationFilter {
 }
 
 /// The order of a list of conversations; equals are in the order of their ids.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct ConversationOrder {
     /// What the list is sorted by.
     pub by: ConversationSort,

@@ -2,12 +2,14 @@
 //!
 //! - [`ConversationStore`]: that interface; `changes` has what it is asked for, `turn` how a chat goes through it
 //! - [`ConversationService`]: what users may do; [`RunningAnswers`] is what it asks of the generation engine
+//! - [`CachedConversations`]: a store with a cache in front
 //! - `context`: from a path to what a model is sent
 //! - [`search`]: how text is searched, on every store alike
 //! - [`transfer`]: export and import
 //!
 //! The SQL is in [`services::sql`](crate::services::sql).
 
+mod cached;
 mod changes;
 mod context;
 mod error;
@@ -21,6 +23,7 @@ pub mod transfer;
 mod tree;
 mod turn;
 
+pub use cached::CachedConversations;
 pub use changes::{
     BranchChanges, ConversationChanges, ConversationFilter, ConversationOrder, ImportOutcome, Merge,
     MessageCursor, MessageEdit, MessageFilter, NewBranch, NewBranchName, NewConversation, NewMessage,

@@ -65,6 +65,8 @@ impl From<RedisError> for RedisFailure {
             ErrorKind::Parse if error.source().is_some_and(|source| source.is::<ParsingError>()) => {
                 Self::Unexpected
             }
+            // The system's text, such as a refused connection or a bad certificate.
+            ErrorKind::Io => Self::Broken(error.to_string()),
             _ => Self::Broken(error.category().to_owned()),
         }
     }

@@ -41,7 +41,7 @@ async fn connect(redis: &Redis) -> Arc<Link> {
         let failure = match open(redis).await {
             Ok(link) => {
                 redis.shared.found(&link);
-                tracing::info!(after_ms = started.elapsed().as_millis(), "Redis is up");
+                tracing::info!(after_seconds = started.elapsed().as_secs_f64(), "Redis is up");
                 return link;
             }
             Err(failure) => failure,

@@ -170,15 +170,18 @@ ALTER TABLE branches
 
 -- What is searched: the text of a message as tokens that the service made, separated by spaces.
 CREATE TABLE message_texts (
-    number          bigint   PRIMARY KEY REFERENCES messages (number) ON DELETE CASCADE,
-    user_id         uuid     NOT NULL,
-    conversation_id uuid     NOT NULL,
+    number          bigint      PRIMARY KEY REFERENCES messages (number) ON DELETE CASCADE,
+    user_id         uuid        NOT NULL,
+    conversation_id uuid        NOT NULL,
+    -- As in the message, neither of which ever changes: a search need not read it.
+    message_id      uuid        NOT NULL,
+    created_at      timestamptz NOT NULL,
     -- Begins every token of this user in the index, so that nobody's search walks through what others wrote.
-    user_key        text     NOT NULL,
-    text            text     NOT NULL,
+    user_key        text        NOT NULL,
+    text            text        NOT NULL,
     -- The tokens as they are: none of PostgreSQL's parsers and dictionaries, which drop what people search for. After the
     -- user's key comes the part of the table, 4,096 numbers, so that the newest can be asked for first.
-    terms           tsvector NOT NULL GENERATED ALWAYS AS (
+    terms           tsvector    NOT NULL GENERATED ALWAYS AS (
                         array_to_tsvector(string_to_array(
                             user_key || lpad(to_hex(number >> 12), 6, '0')
                             || replace(text, ' ', ' ' || user_key || lpad(to_hex(number >> 12), 6, '0')), ' '))

@@ -14,7 +14,7 @@ use crate::models::ids::{ConversationId, MessageId};
 
 /// The newest messages that match and are looked at, in a search and in a list with a query: past these, what is older
 /// is not found. It bounds what one search can cost.
-pub const MAX_HITS: u32 = 2_000;
+pub const MAX_HITS: u32 = 1_000;
 
 /// The newest messages of a user that have the words of a query and are looked at, to find among them those whose
 /// conversation is wanted and in which phrases stand as they should: past these too, what is older is not found. It

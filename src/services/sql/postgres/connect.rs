@@ -33,7 +33,7 @@ const TIME_LIMITS: [(&str, &str); 3] = [
 
 /// What every session asks of the server: to find out within a minute about an end that vanished, which also lets the
 /// networks between hear that it is alive; not to compile statements, which takes longer than any of ours; and to take
-/// the costs of memory and SSDs for granted. With those of a rotating disk, joining the 2,000 hits of a search would read
+/// the costs of memory and SSDs for granted. With those of a rotating disk, joining the 1,000 hits of a search would read
 /// all messages of everybody, up to some hundred thousand of them.
 const SESSION: [(&str, &str); 5] = [
     ("tcp_keepalives_idle", "30"),

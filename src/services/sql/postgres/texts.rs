@@ -7,12 +7,14 @@ use sqlx::PgConnection;
 use crate::models::ids::{MessageId, UserId};
 use crate::services::conversations::search::{index_text, user_key};
 
-const ADD: &str = "INSERT INTO message_texts (number, user_id, conversation_id, user_key, text)
-     SELECT m.number, $1, m.conversation_id, $2, new.text
+const ADD: &str = "INSERT INTO message_texts
+         (number, user_id, conversation_id, message_id, created_at, user_key, text)
+     SELECT m.number, $1, m.conversation_id, m.id, m.created_at, $2, new.text
      FROM unnest($3::uuid[], $4::text[]) new (id, text) JOIN messages m ON m.id = new.id";
 
-const SET: &str = "INSERT INTO message_texts (number, user_id, conversation_id, user_key, text)
-     SELECT m.number, c.user_id, m.conversation_id, $3, $2
+const SET: &str = "INSERT INTO message_texts
+         (number, user_id, conversation_id, message_id, created_at, user_key, text)
+     SELECT m.number, c.user_id, m.conversation_id, m.id, m.created_at, $3, $2
      FROM messages m JOIN conversations c ON c.id = m.conversation_id WHERE m.id = $1
      ON CONFLICT (number) DO UPDATE SET text = excluded.text";
 

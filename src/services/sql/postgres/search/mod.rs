@@ -100,11 +100,11 @@ const TITLES: &str = concat!(
 );
 
 const HITS: &str = concat!(
-    "SELECT m.conversation_id, m.id AS message_id, ",
+    "SELECT conversation_id, message_id, ",
     occurrences!("hit.text", "$9"),
-    " AS occurrences, length(hit.text)::bigint AS length, m.created_at AS at FROM (",
-    newest_texts!("t.number, t.text"),
-    ") hit JOIN messages m ON m.number = hit.number"
+    " AS occurrences, length(text)::bigint AS length, created_at AS at FROM (",
+    newest_texts!("t.conversation_id, t.message_id, t.created_at, t.text"),
+    ") hit"
 );
 
 const IN_CONVERSATION: &str = concat!(

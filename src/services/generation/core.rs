@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::records::{Checkpoint, GenerationRecords};
 use super::registry::Registry;
@@ -53,6 +55,8 @@ pub(super) struct EngineCore {
     pub(super) registry: Arc<Registry>,
     pub(super) budget: Arc<ReplayBudget>,
     pub(super) making_room: Mutex<()>,
+    /// Since when the lease was renewed whenever it was due.
+    pub(super) leased: watch::Sender<Option<Instant>>,
 }
 
 /// One answer, for the metrics and the log.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures_util::future::BoxFuture;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -106,6 +107,7 @@ impl Engine {
             registry: Arc::default(),
             budget,
             making_room: Mutex::default(),
+            leased: watch::Sender::new(None),
         }))
     }
 
@@ -288,14 +290,21 @@ impl Engine {
     }
 
     /// The background work of the engine, each part to be run until `stop` is cancelled: checkpoints, the lease, what others
-    /// ask to be stopped, forgetting logs, and sweeping the records.
-    pub fn background(&self, stop: &CancellationToken) -> [BoxFuture<'static, ()>; 5] {
+    /// left, and what they ask to be stopped, forgetting logs, and sweeping the records.
+    pub fn background(&self, stop: &CancellationToken) -> [BoxFuture<'static, ()>; 6] {
         let (checkpoints, logs, records) = (self.0.clone(), self.0.clone(), self.0.clone());
-        let (lease, requests) = (self.0.clone(), self.0.clone());
+        let (lease, requests, abandoned) = (self.0.clone(), self.0.clone(), self.0.clone());
         let stop = || stop.clone();
-        let (first, second, third, fourth, fifth) = (stop(), stop(), stop(), stop(), stop());
+        let (first, second, third) = (stop(), stop(), stop());
+        let (fourth, fifth, sixth) = (stop(), stop(), stop());
         [
             Box::pin(async move { super::lease::keep(&lease, &fourth).await }),
+            Box::pin(async move {
+                every(super::lease::RENEW_INTERVAL, &sixth, || {
+                    super::lease::close_abandoned(&abandoned)
+                })
+                .await;
+            }),
             Box::pin(async move {
                 every(super::stop::REQUESTS_INTERVAL, &fifth, || {
                     super::stop::obey_requests(&requests)

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::turn::{Kind, TurnIds};
 use crate::models::ids::StreamId;
@@ -147,7 +147,7 @@ impl Stored<'_> {
             delta["reasoning_content"] = rest.into();
         }
         if let Some(calls) = message.tool_calls.as_deref() {
-            delta["tool_calls"] = serde_json::from_str(calls.get()).unwrap_or_default();
+            delta["tool_calls"] = numbered(calls);
         }
         let choices = json!([{"index": 0, "delta": delta, "finish_reason": message.finish_reason}]);
         let used = message.usage.as_ref();
@@ -164,6 +164,15 @@ impl Stored<'_> {
             closing(self.naming, &kind, &usage, None, false),
         ]
     }
+}
+
+/// Stored tool calls, each with the place that clients of a stream put it in.
+fn numbered(calls: &RawValue) -> Value {
+    let mut calls: Vec<Map<String, Value>> = serde_json::from_str(calls.get()).unwrap_or_default();
+    for (index, call) in calls.iter_mut().enumerate() {
+        call.insert("index".to_owned(), index.into());
+    }
+    calls.into()
 }
 
 /// The cost as an exact JSON number, or null.

@@ -12,13 +12,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::core::{EngineCore, unavailable};
+use super::records::{ABANDONED_BATCH, UnfinishedGeneration};
 use super::recovery;
 use crate::models::ids::StreamId;
 use crate::utils::database::DatabaseError;
 use crate::utils::errors::ApiError;
 
 /// How often an instance says that it is alive.
-const RENEW_INTERVAL: Duration = Duration::from_millis(2_500);
+pub(super) const RENEW_INTERVAL: Duration = Duration::from_millis(2_500);
 
 /// How long an instance may say nothing. What it left is closed within three renewals more.
 const LEASE: Duration = Duration::from_secs(10);
@@ -30,35 +31,63 @@ const END_WITHIN: Duration = Duration::from_secs(1);
 pub(super) async fn begin(engine: &EngineCore, waiting: &HashSet<StreamId>) -> Result<(), ApiError> {
     engine.records.renew_lease().await.map_err(unavailable)?;
     let left = engine.records.left_by_last_run().await.map_err(unavailable)?;
-    recovery::close(engine, &left, waiting).await
+    let waits = |generation: &UnfinishedGeneration| waiting.contains(&generation.answer.stream_id);
+    recovery::close(engine, left.into_iter().filter(|left| !waits(left)))
+        .await
+        .map(drop)
 }
 
-/// Renews the lease, and closes what others left, until `stop` is cancelled.
+/// Renews the lease until `stop` is cancelled, whatever else there is to do.
 pub(super) async fn keep(engine: &EngineCore, stop: &CancellationToken) {
-    // Since when the database has answered every time.
-    let mut answering = Instant::now();
     let mut next = Instant::now();
     while tokio::time::timeout_at(next, stop.cancelled()).await.is_err() {
         next = Instant::now() + RENEW_INTERVAL;
-        if let Err(error) = renew(engine, answering).await {
-            answering = Instant::now() + RENEW_INTERVAL;
-            tracing::warn!(%error, "the lease of this instance could not be renewed");
-            engine
-                .metrics
-                .best_effort_failures
-                .with_label_values(&["lease"])
-                .inc();
+        let renewing = tokio::time::timeout(RENEW_INTERVAL, engine.records.renew_lease());
+        match renewing.await.unwrap_or(Err(DatabaseError::TimedOut)) {
+            Ok(()) => {
+                engine.leased.send_if_modified(|since| {
+                    since.get_or_insert(Instant::now());
+                    false
+                });
+            }
+            Err(error) => {
+                engine.leased.send_replace(None);
+                best_effort(engine, "the lease of this instance could not be renewed", &error);
+            }
         }
     }
 }
 
-async fn renew(engine: &EngineCore, answering: Instant) -> Result<(), ApiError> {
-    engine.records.renew_lease().await.map_err(unavailable)?;
-    if Instant::now() < answering + LEASE + RENEW_INTERVAL {
-        return Ok(());
+/// Closes what others left. Nothing while the database did not answer for as long as everybody needs to speak again.
+pub(super) async fn close_abandoned(engine: &EngineCore) {
+    let since = *engine.leased.borrow();
+    if since.is_none_or(|since| since.elapsed() < LEASE + RENEW_INTERVAL) {
+        return;
     }
-    let abandoned = engine.records.abandoned(LEASE).await.map_err(unavailable)?;
-    recovery::close(engine, &abandoned, &HashSet::new()).await
+    loop {
+        let abandoned = match engine.records.abandoned(LEASE).await {
+            Ok(abandoned) => abandoned,
+            Err(error) => {
+                return best_effort(engine, "abandoned answers cannot be looked for", &error);
+            }
+        };
+        let is_last = abandoned.len() < ABANDONED_BATCH as usize;
+        match recovery::close(engine, abandoned.into_iter()).await {
+            // Those that cannot be closed now come again.
+            Ok(closed) if is_last || closed == 0 => return,
+            Ok(_) => {}
+            Err(error) => return best_effort(engine, "an abandoned answer cannot be closed", &error),
+        }
+    }
+}
+
+fn best_effort(engine: &EngineCore, what: &'static str, error: &dyn std::fmt::Display) {
+    tracing::warn!(%error, "{what}");
+    engine
+        .metrics
+        .best_effort_failures
+        .with_label_values(&["lease"])
+        .inc();
 }
 
 /// Gives the lease up.

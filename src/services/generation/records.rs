@@ -102,8 +102,8 @@ pub trait GenerationRecords: Send + Sync + 'static {
     /// A failing database.
     async fn left_by_last_run(&self) -> Result<Vec<UnfinishedGeneration>, DatabaseError>;
 
-    /// Answers that are recorded as running by instances which said nothing for so long. What waits in the outbox is not
-    /// among them. At most [`ABANDONED_BATCH`].
+    /// Answers that are recorded as running by instances which said nothing for so long, the oldest first. What waits in
+    /// the outbox is not among them. At most [`ABANDONED_BATCH`].
     ///
     /// # Errors
     /// A failing database.

@@ -118,38 +118,43 @@ impl RemoteReader {
     /// What was recorded since the last time; nothing if there is nothing.
     async fn poll(&mut self) -> Result<Bytes, StoreError> {
         let (user, stream) = (self.user, self.id());
-        // Before the checkpoints, which may go when it ends.
-        if let Some(record) = self.core.records.generation(user, stream).await? {
+        let records = &self.core.records;
+        // Everything is read before anything is noted as shown: a read that fails is done again. The record before the
+        // checkpoints, which may go when the answer ends.
+        let record = records.generation(user, stream).await?;
+        let checkpoints = records.checkpoints(stream, self.covered).await?;
+        let has_ended = record.as_ref().is_some_and(|record| {
+            matches!(record.status, MessageStatus::Completed | MessageStatus::Cancelled)
+        });
+        let message = match has_ended {
+            true => self.stored_message().await?,
+            false => None,
+        };
+        let is_running = record
+            .as_ref()
+            .is_some_and(|record| record.status == MessageStatus::Streaming);
+        if let Some(record) = record {
             self.record = record;
-        } else {
-            return Ok(self.end_with_error());
         }
         let mut out = BytesMut::new();
+        self.show_opening(&mut out);
+        for checkpoint in &checkpoints {
+            self.show(&mut out, checkpoint);
+        }
+        match message.filter(|_| self.next <= self.covered) {
+            Some(message) => self.end_with_message(&mut out, &message),
+            None if is_running => {}
+            None => self.end_with_error(&mut out),
+        }
+        Ok(out.freeze())
+    }
+
+    fn show_opening(&mut self, out: &mut BytesMut) {
         if self.next == 1 {
-            let id = frames::own_completion_id(stream);
+            let id = frames::own_completion_id(self.id());
             let opening = frames::opening(naming(&self.record, &id), self.record.turn);
-            write_frame(&mut out, self.next, &opening);
+            write_frame(out, self.next, &opening);
             self.next = 2;
-        }
-        for checkpoint in self.core.records.checkpoints(stream, self.covered).await? {
-            self.show(&mut out, &checkpoint);
-        }
-        match self.record.status {
-            MessageStatus::Streaming => Ok(out.freeze()),
-            MessageStatus::Completed | MessageStatus::Cancelled => match self.stored_message().await? {
-                Some(message) if self.next <= self.covered => {
-                    self.end_with_message(&mut out, &message);
-                    Ok(out.freeze())
-                }
-                _ => {
-                    out.extend(self.end_with_error());
-                    Ok(out.freeze())
-                }
-            },
-            MessageStatus::Interrupted | MessageStatus::Failed => {
-                out.extend(self.end_with_error());
-                Ok(out.freeze())
-            }
         }
     }
 
@@ -212,14 +217,11 @@ impl RemoteReader {
         self.done = true;
     }
 
-    fn end_with_error(&mut self) -> Bytes {
-        let mut out = BytesMut::new();
-        let id = self.next;
+    fn end_with_error(&mut self, out: &mut BytesMut) {
         let error = frames::error(&interrupted(&self.record.turn), &self.record.request_id);
-        write_frame(&mut out, id, &error);
-        write_frame(&mut out, id.saturating_add(1), frames::DONE);
+        write_frame(out, self.next, &error);
+        write_frame(out, self.next.saturating_add(1), frames::DONE);
         self.done = true;
-        out.freeze()
     }
 }
 

@@ -36,7 +36,9 @@ const APPEND: &str = "WITH running AS (
 const CHECKPOINTS: &str = "SELECT generation_id, first_event, content, reasoning, marks::text AS marks,
          tool_calls::text AS tool_calls
      FROM checkpoints
-     WHERE generation_id = $1 AND first_event + json_array_length(marks) > $2 ORDER BY first_event";
+     WHERE generation_id = $1 AND first_event >= coalesce(
+         (SELECT max(first_event) FROM checkpoints WHERE generation_id = $1 AND first_event <= $2), 0)
+     ORDER BY first_event";
 
 /// What waits in the outbox is more than the checkpoints have.
 macro_rules! unfinished {
@@ -55,7 +57,7 @@ const LEFT_BY_LAST_RUN: &str = unfinished!("instance_id = $1");
 const ABANDONED: &str = unfinished!(
     "instance_id <> $1 AND NOT EXISTS (SELECT FROM instances i
          WHERE i.id = g.instance_id AND i.heard_at > now() - make_interval(secs => $2))
-     LIMIT $3"
+     ORDER BY started_at, id LIMIT $3"
 );
 
 const RENEW: &str = "INSERT INTO instances (id, heard_at) VALUES ($1, now())

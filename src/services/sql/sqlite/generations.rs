@@ -35,7 +35,9 @@ impl GenerationRecords for SqliteDatabase {
         let rows: Vec<CheckpointRecord> = sqlx::query_as(
             "SELECT generation_id, first_event, content, reasoning, marks, tool_calls
              FROM checkpoints
-             WHERE generation_id = ?1 AND first_event + json_array_length(marks) > ?2 ORDER BY first_event",
+             WHERE generation_id = ?1 AND first_event >= coalesce(
+         (SELECT max(first_event) FROM checkpoints WHERE generation_id = ?1 AND first_event <= ?2), 0)
+     ORDER BY first_event",
         )
         .bind(stream)
         .bind(stored(from))

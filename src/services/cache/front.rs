@@ -19,7 +19,7 @@ pub(super) const UNHEARD_TTL: Duration = Duration::from_secs(1);
 pub(super) enum Trust {
     /// Nobody else writes.
     Alone,
-    /// What others write is heard of, since the beginning of this session.
+    /// What others write is heard of, and was without a break since this number was given.
     Hearing { session: u64 },
     /// What others write is not heard of: believed within one second of the process's life.
     Unheard { second: u64 },

@@ -81,9 +81,10 @@ impl<'q> Candidates<'q> {
                 return Ok(None);
             };
             self.below = lowest << PART_BITS;
-            self.parts = (self.parts * GROWTH).min(MAX_PARTS);
             let numbers = self.of_parts(connection, &parts).await?;
-            self.left -= numbers.len() as i64;
+            let found = numbers.len() as i64;
+            self.left -= found;
+            self.parts = more_parts(self.parts, found, self.left);
             if !numbers.is_empty() {
                 return Ok(Some(numbers));
             }
@@ -111,5 +112,28 @@ impl<'q> Candidates<'q> {
             .bind(self.left)
             .fetch_all(connection)
             .await?)
+    }
+}
+
+/// How many parts to ask for next: more than before, but no more than are likely to have all that is still looked at.
+fn more_parts(asked: i64, found: i64, left: i64) -> i64 {
+    let more = (asked * GROWTH).min(MAX_PARTS);
+    match found {
+        0 => more,
+        _ => more.min(left * asked / found + 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_parts_are_asked_for_as_are_needed() {
+        assert_eq!(more_parts(2, 0, 4_000), 4, "nobody knows how many that will be");
+        assert_eq!(more_parts(64, 1_800, 400), 15);
+        assert_eq!(more_parts(64, 1, 3_999), 128, "no more than twice as many");
+        assert_eq!(more_parts(2, 8_000, 0), 1, "at least one");
+        assert_eq!(more_parts(MAX_PARTS, 0, 1), MAX_PARTS);
     }
 }

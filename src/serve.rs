@@ -143,6 +143,15 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
         clock,
     };
     let (services, outbox) = wiring.services(lifecycle.clone())?;
+    let stop_background = CancellationToken::new();
+    let stop_unless_started = stop_background.clone().drop_guard();
+    for work in wiring
+        .redis
+        .iter()
+        .flat_map(|redis| redis.background(&stop_background))
+    {
+        background.spawn(work);
+    }
     // What waits is whole; what recovery finds may be a part of it. So it is delivered first.
     let waiting = outbox
         .deliver_all()
@@ -153,18 +162,10 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
         .recover(&waiting)
         .await
         .map_err(StartError::Recovery)?;
-    let stop_background = CancellationToken::new();
     for work in services.engine.background(&stop_background) {
         background.spawn(work);
     }
     background.spawn(outbox.run(stop_background.clone()));
-    for work in wiring
-        .redis
-        .iter()
-        .flat_map(|redis| redis.background(&stop_background))
-    {
-        background.spawn(work);
-    }
     if let Some(work) = services.cache.background(&stop_background) {
         background.spawn(work);
     }
@@ -196,6 +197,7 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
     }
     running.serve(listener, app::router(state)?, &wiring.settings);
     lifecycle.set_ready();
+    stop_unless_started.disarm();
     Ok(running)
 }
 
@@ -348,6 +350,7 @@ impl Wiring {
             store: store.clone(),
             records: self.database.generations(),
             outbox: outbox.clone(),
+            redis: self.redis.clone(),
             metrics: self.metrics.clone(),
             lifecycle: lifecycle.clone(),
             clock: self.clock.clone(),

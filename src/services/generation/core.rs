@@ -10,8 +10,9 @@ use tokio::time::Instant;
 
 use super::records::{Checkpoint, GenerationRecords};
 use super::registry::Registry;
-use super::replay::ReplayBudget;
-use crate::models::ids::{ConversationId, UserId};
+use super::replay::{ReplayBudget, ReplayLog};
+use super::shared::Sharing;
+use crate::models::ids::{ConversationId, StreamId, UserId};
 use crate::models::message::MessageStatus;
 use crate::services::conversations::{AnswerUsage, ConversationStore, KEYS_KEPT, StoreError};
 use crate::services::lifecycle::Lifecycle;
@@ -54,6 +55,8 @@ pub(super) struct EngineCore {
     pub(super) settings: EngineSettings,
     pub(super) registry: Arc<Registry>,
     pub(super) budget: Arc<ReplayBudget>,
+    /// The logs in Redis, if there is one.
+    pub(super) sharing: Option<Sharing>,
     pub(super) making_room: Mutex<()>,
     /// Since when the lease was renewed whenever it was due.
     pub(super) leased: watch::Sender<Option<Instant>>,
@@ -71,6 +74,14 @@ pub(crate) struct AnswerReport<'a> {
 }
 
 impl EngineCore {
+    /// The log of a new answer. One that is kept is shared, where that is possible.
+    pub(super) fn new_log(&self, id: StreamId, keep: bool) -> ReplayLog {
+        match &self.sharing {
+            Some(sharing) if keep => ReplayLog::copied(id, sharing.queue.clone(), self.budget.clone()),
+            _ => ReplayLog::new(keep, self.budget.clone()),
+        }
+    }
+
     /// Brings the logs back into their budget: ended ones go first, then the oldest events of whichever running
     /// answer holds the most.
     pub(super) fn make_room(&self) {

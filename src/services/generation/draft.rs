@@ -14,7 +14,7 @@ pub(super) const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 const MAX_TOOL_CALLS: usize = 1_000;
 
 /// A tool call that a model's deltas add up to, as OpenAI writes it.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct ToolCall {
     #[serde(skip)]
     index: u64,
@@ -24,7 +24,7 @@ struct ToolCall {
     function: Function,
 }
 
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Function {
     name: String,
     arguments: String,
@@ -105,6 +105,28 @@ impl Draft {
             keeps_text,
             ..Self::default()
         }
+    }
+
+    /// The draft that these checkpoints make, in the order of their events.
+    pub(super) fn of_checkpoints(checkpoints: &[Checkpoint]) -> Self {
+        let mut draft = Self::new(true);
+        for checkpoint in checkpoints {
+            draft.content.push_str(&checkpoint.content);
+            draft.reasoning.push_str(&checkpoint.reasoning);
+        }
+        let calls = checkpoints
+            .iter()
+            .rev()
+            .find_map(|checkpoint| checkpoint.tool_calls.as_deref());
+        // What was written by `tool_calls`.
+        let calls: Vec<ToolCall> = calls
+            .and_then(|calls| serde_json::from_str(calls).ok())
+            .unwrap_or_default();
+        draft.tool_calls = (0..)
+            .zip(calls)
+            .map(|(index, call)| ToolCall { index, ..call })
+            .collect();
+        draft
     }
 
     /// Adds a chunk.

@@ -14,10 +14,11 @@ use tracing::Instrument;
 use super::core::{AnswerReport, EngineCore, EngineSettings, unavailable};
 use super::handle::{DisconnectPolicy, Generation, NewGeneration, Subscription};
 use super::reader::Reader;
-use super::records::GenerationRecords;
+use super::records::{GenerationRecord, GenerationRecords};
 use super::registry::Admission;
 use super::remote::RemoteReader;
-use super::replay::{ReplayBudget, ReplayLog};
+use super::replay::ReplayBudget;
+use super::shared::{SharedLogs, Sharing};
 use super::task::{self, ModelJob};
 use super::turn::Kind;
 use crate::models::ids::{ConversationId, MessageId, StreamId, UserId};
@@ -26,6 +27,7 @@ use crate::services::conversations::ConversationStore;
 use crate::services::lifecycle::Lifecycle;
 use crate::services::llm::Model;
 use crate::services::outbox::Outbox;
+use crate::services::redis::Redis;
 use crate::utils::clock::Clock;
 use crate::utils::errors::{ApiError, ErrorCode};
 use crate::utils::metrics::Metrics;
@@ -46,6 +48,8 @@ pub struct EngineParts {
     pub records: Arc<dyn GenerationRecords>,
     /// Where answers go that cannot be stored.
     pub outbox: Outbox,
+    /// Where logs are shared with other instances.
+    pub redis: Option<Redis>,
     /// The metrics.
     pub metrics: Arc<Metrics>,
     /// The life of the process.
@@ -106,6 +110,10 @@ impl Engine {
             settings: parts.settings,
             registry: Arc::default(),
             budget,
+            sharing: parts.redis.as_ref().map(|redis| Sharing {
+                logs: SharedLogs::new(redis),
+                queue: Arc::default(),
+            }),
             making_room: Mutex::default(),
             leased: watch::Sender::new(None),
         }))
@@ -161,14 +169,15 @@ impl Engine {
             streamed: start.streamed,
             created: inner.clock.now(),
             policy: start.policy,
-            log: ReplayLog::new(start.keep_log, inner.budget.clone()),
+            log: inner.new_log(start.id, start.keep_log),
             stop: inner.lifecycle.hard().child_token(),
             metrics: inner.metrics.clone(),
         }));
-        generation.begin_log(&start.job.call.model);
+        // Held first: what is in a log is looked for there.
         if start.keep_log {
             inner.registry.insert(&generation);
         }
+        generation.begin_log(&start.job.call.model);
         let reader = generation.subscribe(0);
         // An error span: its fields must stand in the lines that remain at any LOG_LEVEL.
         let span = tracing::error_span!(
@@ -194,28 +203,42 @@ impl Engine {
             generation.open();
             return Ok(Found::Live(Reader::Here(generation.subscribe(after))));
         }
-        let Some(record) = inner.records.generation(user, id).await.map_err(unavailable)? else {
-            return Ok(Found::Nothing);
-        };
+        let record = inner.records.generation(user, id).await.map_err(unavailable)?;
+        let is_recorded = record.as_ref().is_some_and(|record| self.has_stream(record));
+        let was_withdrawn = record.as_ref().is_some_and(|record| !record.has_message);
+        if is_recorded || (!was_withdrawn && super::remote::has_log(inner, user, id).await) {
+            return Ok(Found::Live(self.read_elsewhere(user, id, record, after)));
+        }
+        Ok(match record {
+            Some(record) if record.has_message => Found::Gone(record.turn.message_id),
+            _ => Found::Nothing,
+        })
+    }
+
+    /// Whether the stream of an answer can be read from what is recorded of it.
+    fn has_stream(&self, record: &GenerationRecord) -> bool {
+        let inner = &self.0;
         let kept = chrono::Duration::from_std(inner.settings.stream_retention).unwrap_or(TimeDelta::MAX);
-        let recent = record
+        let is_recent = record
             .ended_at
             .is_some_and(|ended| inner.clock.now().signed_duration_since(ended) < kept);
-        let is_known = match record.status {
+        match record.status {
             MessageStatus::Streaming => true,
-            MessageStatus::Interrupted => recent,
+            MessageStatus::Interrupted => is_recent,
             MessageStatus::Completed | MessageStatus::Cancelled | MessageStatus::Failed => false,
-        };
-        if is_known {
-            inner.metrics.stream_resumes.inc();
-            let reader = RemoteReader::new(inner.clone(), user, record, after);
-            return Ok(Found::Live(Reader::Elsewhere(Box::new(reader))));
         }
-        Ok(if record.has_message {
-            Found::Gone(record.turn.message_id)
-        } else {
-            Found::Nothing
-        })
+    }
+
+    fn read_elsewhere(
+        &self,
+        user: UserId,
+        id: StreamId,
+        record: Option<GenerationRecord>,
+        after: u64,
+    ) -> Reader {
+        self.0.metrics.stream_resumes.inc();
+        let reader = RemoteReader::new(self.0.clone(), user, id, record, after);
+        Reader::Elsewhere(Box::new(reader))
     }
 
     /// The answer of a stream from its start, however long ago it ended; `None` if it has no message any more.
@@ -230,10 +253,7 @@ impl Engine {
         }
         let record = inner.records.generation(user, id).await.map_err(unavailable)?;
         let record = record.filter(|record| record.has_message);
-        Ok(record.map(|record| {
-            inner.metrics.stream_resumes.inc();
-            Reader::Elsewhere(Box::new(RemoteReader::new(inner.clone(), user, record, 0)))
-        }))
+        Ok(record.map(|record| self.read_elsewhere(user, id, Some(record), 0)))
     }
 
     /// The running answer of a conversation that was begun last, if there is one.
@@ -290,14 +310,20 @@ impl Engine {
     }
 
     /// The background work of the engine, each part to be run until `stop` is cancelled: checkpoints, the lease, what others
-    /// left, and what they ask to be stopped, forgetting logs, and sweeping the records.
-    pub fn background(&self, stop: &CancellationToken) -> [BoxFuture<'static, ()>; 6] {
+    /// left, and what they ask to be stopped, sharing and forgetting logs, and sweeping the records.
+    pub fn background(&self, stop: &CancellationToken) -> [BoxFuture<'static, ()>; 7] {
         let (checkpoints, logs, records) = (self.0.clone(), self.0.clone(), self.0.clone());
-        let (lease, requests, abandoned) = (self.0.clone(), self.0.clone(), self.0.clone());
+        let (lease, requests, abandoned, shared) =
+            (self.0.clone(), self.0.clone(), self.0.clone(), self.0.clone());
         let stop = || stop.clone();
         let (first, second, third) = (stop(), stop(), stop());
-        let (fourth, fifth, sixth) = (stop(), stop(), stop());
+        let (fourth, fifth, sixth, seventh) = (stop(), stop(), stop(), stop());
         [
+            Box::pin(async move {
+                if let Some(sharing) = &shared.sharing {
+                    super::shared::run(&shared, sharing, &seventh).await;
+                }
+            }),
             Box::pin(async move { super::lease::keep(&lease, &fourth).await }),
             Box::pin(async move {
                 every(super::lease::RENEW_INTERVAL, &sixth, || {

@@ -48,9 +48,6 @@ pub(super) async fn finish(
 ) {
     // Decided before anything is stored: from here on nobody can come to see an answer that is being withdrawn.
     let refusal = produced.error.is_some() && generation.draft().is_empty() && generation.begin_refusal();
-    if refusal {
-        engine.registry.remove(generation.id);
-    }
     let usage = usage(generation, &produced);
     let finish_reason = finish_reason(&generation.draft(), produced.status);
     let pending = match &generation.kind {

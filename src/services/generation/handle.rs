@@ -191,6 +191,11 @@ impl Generation {
         })
     }
 
+    /// Whether it was decided that there will be no answer.
+    pub(super) fn is_refused(&self) -> bool {
+        matches!(*self.opening.borrow(), Opening::Refusing | Opening::Refused(_))
+    }
+
     /// Tells whoever waits for the response that there will be none. Where it has begun, the stream has told.
     pub(super) fn refuse(&self, error: &ApiError) {
         self.opening.send_if_modified(|opening| {

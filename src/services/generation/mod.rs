@@ -5,7 +5,8 @@
 //! (`handle`): they come, go and come back as they like. What the draft gained is checkpointed every second
 //! (`checkpointer`); how it ended is stored and accounted for before readers are told (`finish`); what a
 //! dead process left behind is closed by its successor, or by another instance when its lease has run out (`lease`,
-//! `recovery`). What another instance produces is read from the database (`remote`).
+//! `recovery`). What another instance produces is read from its log in Redis (`shared`), or else from the database
+//! (`remote`).
 //!
 //! Invariants:
 //! - nothing on the path of a chunk waits for the database or holds a lock across an await
@@ -26,6 +27,7 @@ mod recovery;
 mod registry;
 mod remote;
 mod replay;
+mod shared;
 mod stop;
 mod task;
 mod turn;
@@ -37,6 +39,7 @@ pub use handle::{DisconnectPolicy, Ending, Generation, Next, Subscription};
 pub use reader::Reader;
 pub use records::{ABANDONED_BATCH, Checkpoint, GenerationRecord, GenerationRecords, UnfinishedGeneration};
 pub use registry::Admission;
-pub use replay::{Read, ReplayBudget, ReplayLog};
+pub use replay::{CopyQueue, Read, ReplayBudget, ReplayLog, Uncopied};
+pub use shared::{Append, LogName, LogPage, Newest, SharedLogs};
 pub use task::{ModelJob, Shorten};
 pub use turn::{Kind, TurnIds};

@@ -1,20 +1,31 @@
 //! Closing what nobody goes on with.
 //!
-//! An answer that is still recorded as running has no one who could go on with it: what was checkpointed of it
-//! becomes the message, with the status `interrupted`. Doing it twice, or at two places at once, is the same as once.
+//! An answer that is still recorded as running has no one who could go on with it: what was checkpointed of it, and what
+//! its log in Redis has beyond that, becomes the message, with the status `interrupted`; its log is ended. Doing it twice,
+//! or at two places at once, is the same as once.
 
 use std::sync::Arc;
 
+use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, stream};
 
 use super::core::{EngineCore, unavailable};
+use super::draft::Draft;
+use super::frames;
 use super::records::{Checkpoint, UnfinishedGeneration};
+use super::shared::{LogName, Newest, Sharing};
 use crate::services::conversations::{AnswerUsage, FinishedAnswer};
+use crate::services::llm::Chunk;
+use crate::services::redis::RedisFailure;
 use crate::utils::database::DatabaseError;
-use crate::utils::errors::ApiError;
+use crate::utils::errors::{ApiError, ErrorCode};
+use crate::utils::sse::{SseParser, write_frame};
 
 /// Answers that are closed at once.
 const AT_ONCE: usize = 8;
+
+/// How often the end is put into a log that grows meanwhile: its owner is not as dead as it seemed, and will end it.
+const END_ATTEMPTS: u32 = 3;
 
 /// Closes answers, and tells how many that was. One that cannot be closed does not keep others from it.
 ///
@@ -49,7 +60,15 @@ async fn close_one(engine: &EngineCore, generation: &UnfinishedGeneration) -> Re
         }
         Err(error) => return Err(unavailable(error)),
     };
-    let answer = Arc::new(with_text(generation, &checkpoints));
+    let mut draft = Draft::of_checkpoints(&checkpoints);
+    let log = match &engine.sharing {
+        Some(sharing) => Some((
+            sharing,
+            add_log(sharing, generation, &checkpoints, &mut draft).await,
+        )),
+        None => None,
+    };
+    let answer = Arc::new(answer(generation, draft));
     match engine.store.close_abandoned(answer.clone()).await {
         Ok(true) => {}
         Ok(false) => return Ok(false),
@@ -58,6 +77,11 @@ async fn close_one(engine: &EngineCore, generation: &UnfinishedGeneration) -> Re
             tracing::error!(%error, %stream_id, "an unfinished answer cannot be closed");
             return Ok(false);
         }
+    }
+    if let Some((sharing, newest)) = log
+        && let Err(failure) = end_log(engine, sharing, &answer, newest).await
+    {
+        tracing::warn!(%failure, %stream_id, "the log of an unfinished answer stays open; its readers ask the database");
     }
     engine.metrics.generations_recovered.inc();
     tracing::warn!(
@@ -69,21 +93,87 @@ async fn close_one(engine: &EngineCore, generation: &UnfinishedGeneration) -> Re
     Ok(true)
 }
 
-fn with_text(generation: &UnfinishedGeneration, checkpoints: &[Checkpoint]) -> FinishedAnswer {
-    let mut answer = generation.answer.clone();
-    let mut reasoning = String::new();
-    for checkpoint in checkpoints {
-        answer.content.push_str(&checkpoint.content);
-        reasoning.push_str(&checkpoint.reasoning);
+/// Adds what the log in Redis has beyond the checkpoints. Tells how far it goes, as far as that is known.
+async fn add_log(
+    sharing: &Sharing,
+    generation: &UnfinishedGeneration,
+    checkpoints: &[Checkpoint],
+    draft: &mut Draft,
+) -> Newest {
+    let name = name(&generation.answer);
+    let mut next = checkpoints.last().map_or(1, Checkpoint::end);
+    let mut parser = SseParser::new();
+    let mut newest = Newest { id: 0, ended: false };
+    loop {
+        match sharing.logs.read(name, next).await {
+            Ok(Some(page)) => {
+                newest = page.newest;
+                parser.push(&page.events);
+                while let Ok(Some(payload)) = parser.next_event() {
+                    // Errors and the end of the stream bring no text.
+                    if let Ok(chunk) = Chunk::parse(&payload) {
+                        draft.add(&chunk);
+                    }
+                }
+                if page.next > newest.id || page.events.is_empty() {
+                    return newest;
+                }
+                next = page.next;
+            }
+            Ok(None) => return newest,
+            Err(failure) => {
+                tracing::warn!(%failure, stream_id = %name.stream, "an unfinished answer is closed without its log");
+                return newest;
+            }
+        }
     }
-    answer.tool_calls = checkpoints
-        .iter()
-        .rev()
-        .find_map(|checkpoint| checkpoint.tool_calls.clone())
-        .and_then(|calls| serde_json::value::RawValue::from_string(calls).ok());
+}
+
+/// Tells the readers of a log that nothing more will come.
+async fn end_log(
+    engine: &EngineCore,
+    sharing: &Sharing,
+    answer: &FinishedAnswer,
+    mut newest: Newest,
+) -> Result<(), RedisFailure> {
+    let error = ApiError::new(
+        ErrorCode::StreamInterrupted,
+        "The answer was interrupted. What was produced is stored.",
+    )
+    .with_detail("message_id", answer.message_id.to_string())
+    .with_detail("retry_after_ms", 1_000);
+    let payload = frames::error(&error, &answer.request_id);
+    for _ in 0..END_ATTEMPTS {
+        if newest.ended || newest.id == 0 {
+            break;
+        }
+        let events = [frame(newest.id + 1, &payload), frame(newest.id + 2, frames::DONE)];
+        let kept = engine.settings.stream_retention;
+        newest = sharing.logs.end(name(answer), newest.id, &events, kept).await?;
+    }
+    Ok(())
+}
+
+fn frame(id: u64, payload: &[u8]) -> Bytes {
+    let mut frame = BytesMut::new();
+    write_frame(&mut frame, id, payload);
+    frame.freeze()
+}
+
+const fn name(answer: &FinishedAnswer) -> LogName {
+    LogName {
+        user: answer.user_id,
+        stream: answer.stream_id,
+    }
+}
+
+fn answer(generation: &UnfinishedGeneration, mut draft: Draft) -> FinishedAnswer {
+    let mut answer = generation.answer.clone();
+    answer.tool_calls = draft.tool_calls();
     let sent_bytes = usize::try_from(generation.sent_bytes).unwrap_or_default();
-    answer.usage =
-        AnswerUsage::reported_or_estimated(None, sent_bytes, answer.content.len() + reasoning.len());
+    answer.usage = AnswerUsage::reported_or_estimated(draft.usage, sent_bytes, draft.written_bytes());
+    let (content, reasoning) = draft.take_text();
+    answer.content = content;
     answer.reasoning = (!reasoning.is_empty()).then_some(reasoning);
     answer
 }

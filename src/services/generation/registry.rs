@@ -91,22 +91,20 @@ impl Registry {
         }
     }
 
-    /// Forgets an answer at once.
-    pub(super) fn remove(&self, id: StreamId) {
-        self.lock().held.remove(&id);
-    }
-
+    /// An answer of this user, unless it is withdrawn.
     pub(super) fn get(&self, user: UserId, id: StreamId) -> Option<Arc<Generation>> {
-        self.lock()
-            .held
-            .get(&id)
-            .filter(|generation| generation.user_id == user)
-            .cloned()
+        self.held(id)
+            .filter(|generation| generation.user_id == user && !generation.is_refused())
     }
 
     /// The answer, whosever it is.
     pub(super) fn held(&self, id: StreamId) -> Option<Arc<Generation>> {
         self.lock().held.get(&id).cloned()
+    }
+
+    /// All answers.
+    pub(super) fn all(&self) -> Vec<Arc<Generation>> {
+        self.lock().held.values().cloned().collect()
     }
 
     /// Whether any answer of a conversation is being produced.
@@ -116,13 +114,8 @@ impl Registry {
 
     /// The answer of a conversation that was begun last and still runs.
     pub(super) fn running_in(&self, user: UserId, conversation: ConversationId) -> Option<Arc<Generation>> {
-        let inner = self.lock();
-        let id = inner.running.get(&conversation)?.last()?;
-        inner
-            .held
-            .get(id)
-            .filter(|generation| generation.user_id == user)
-            .cloned()
+        let id = *self.lock().running.get(&conversation)?.last()?;
+        self.get(user, id)
     }
 
     /// All answers of a conversation that still run.

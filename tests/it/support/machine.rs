@@ -5,12 +5,14 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use super::process::Process;
+use super::redis::RedisServer;
 use super::{PostgresDatabase, Store, Upstream, token};
 
 /// A data folder, a database and a model server that outlive the processes using them.
 pub struct Machine {
     data_dir: TempDir,
     postgres: Option<PostgresDatabase>,
+    redis: Option<RedisServer>,
     /// The model server that each process calls.
     pub upstream: Upstream,
 }
@@ -30,8 +32,21 @@ impl Machine {
                 Store::Sqlite => None,
                 Store::Postgres => Some(PostgresDatabase::create().await),
             },
+            redis: None,
             upstream: Upstream::start().await,
         }
+    }
+
+    /// The same with PostgreSQL and a Redis of its own. Answers are checkpointed so rarely that tests see nothing of it.
+    pub async fn with_redis() -> Self {
+        let mut machine = Self::on(Store::Postgres).await;
+        machine.redis = Some(RedisServer::start().await);
+        machine
+    }
+
+    /// The Redis of a machine that was made with one.
+    pub fn redis(&mut self) -> &mut RedisServer {
+        self.redis.as_mut().expect("a machine with Redis")
     }
 
     /// Starts the service and waits until it is ready.
@@ -54,6 +69,10 @@ impl Machine {
         let database = self.postgres.as_ref().map(PostgresDatabase::url);
         let mut settings = vec![("JWT_SECRET_KEY", token::SECRET), ("LITELLM_URL", &url)];
         settings.extend(database.as_deref().map(|url| ("DATABASE_URL", url)));
+        let redis = self.redis.as_ref().map(RedisServer::url);
+        if let Some(url) = &redis {
+            settings.extend([("REDIS_URL", url.as_str()), ("CHECKPOINT_SECONDS", "60")]);
+        }
         settings.extend_from_slice(more);
         Process::serve(data_dir, &settings).await
     }

@@ -3,18 +3,21 @@
 //! One task appends, any number of readers read. A reader asks for the events from an id on and is woken when
 //! there are more; it never holds up the writer. Two kinds of log share the code: a *kept* log can be read again
 //! from its start, a *passing* log forgets what its one reader has taken and makes the writer wait while that
-//! reader is too far behind.
+//! reader is too far behind. A kept log may be *copied* to where other instances read it: its readers then see an event
+//! when it has been copied, unless the queue for that is closed.
 //!
 //! Invariants: ids start at 1 and have no gaps; nothing follows the last event; all logs together stay within
 //! the [`ReplayBudget`], because what is over it is trimmed from the oldest end.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use tokio::sync::{Notify, watch};
 
+use super::budget::ReplayBudget;
+use super::copying::{CopyQueue, Uncopied};
+use crate::models::ids::StreamId;
 use crate::utils::sse::write_frame;
 
 /// Events are copied into blocks of this size, so that most of them need no allocation of their own.
@@ -28,38 +31,6 @@ const PASSING_HIGH_WATER: usize = 256 * 1024;
 
 /// What an event costs in memory beside its bytes.
 const EVENT_OVERHEAD: usize = size_of::<Bytes>();
-
-/// Bytes that all logs may hold together (`REPLAY_MAX_BYTES`).
-#[derive(Debug)]
-pub struct ReplayBudget {
-    used: AtomicUsize,
-    limit: usize,
-}
-
-impl ReplayBudget {
-    /// A budget of so many bytes.
-    #[must_use]
-    pub const fn new(limit: usize) -> Self {
-        Self {
-            used: AtomicUsize::new(0),
-            limit,
-        }
-    }
-
-    /// Whether more is held than may be.
-    #[must_use]
-    pub fn is_exceeded(&self) -> bool {
-        self.used.load(Ordering::Relaxed) > self.limit
-    }
-
-    fn add(&self, bytes: usize) {
-        self.used.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    fn release(&self, bytes: usize) {
-        self.used.fetch_sub(bytes, Ordering::Relaxed);
-    }
-}
 
 /// What a reader gets.
 #[derive(Debug)]
@@ -82,6 +53,8 @@ pub struct ReplayLog {
     progress: watch::Sender<u64>,
     room: Notify,
     keeps: bool,
+    /// The name that it is queued for copying by, and where.
+    copies: Option<(StreamId, Arc<CopyQueue>)>,
     budget: Arc<ReplayBudget>,
 }
 
@@ -90,9 +63,23 @@ struct Inner {
     events: VecDeque<Bytes>,
     /// The id of `events[0]`, or of the next event where there is none.
     first: u64,
+    /// The id of the first event that readers do not see yet.
+    shown: u64,
     bytes: usize,
     ended: bool,
     block: BytesMut,
+    copying: Copying,
+}
+
+/// How far a log is copied.
+#[derive(Debug, Default)]
+struct Copying {
+    /// Whether it is copied at all.
+    on: bool,
+    /// The id of the first event that is not copied.
+    next: u64,
+    /// It waits in the queue.
+    queued: bool,
 }
 
 impl Inner {
@@ -100,11 +87,22 @@ impl Inner {
         self.first + self.events.len() as u64
     }
 
+    /// Whether readers have come to the end when they have seen all that is shown.
+    fn is_over(&self) -> bool {
+        self.ended && self.shown == self.next()
+    }
+
+    /// The last event, where readers see that it is the last.
+    fn last(&self) -> Option<&Bytes> {
+        self.events.back().filter(|_| self.is_over())
+    }
+
     fn pop(&mut self) -> usize {
         let Some(event) = self.events.pop_front() else {
             return 0;
         };
         self.first += 1;
+        self.shown = self.shown.max(self.first);
         let size = event.len() + EVENT_OVERHEAD;
         self.bytes -= size;
         size
@@ -115,18 +113,39 @@ impl ReplayLog {
     /// An empty log; `keeps` says whether it can be read again.
     #[must_use]
     pub fn new(keeps: bool, budget: Arc<ReplayBudget>) -> Self {
+        Self::with_copies(keeps, None, budget)
+    }
+
+    /// An empty log that is kept and copied: this queue gets `name` when there is something to copy.
+    #[must_use]
+    pub fn copied(name: StreamId, queue: Arc<CopyQueue>, budget: Arc<ReplayBudget>) -> Self {
+        Self::with_copies(true, Some((name, queue)), budget)
+    }
+
+    fn with_copies(
+        keeps: bool,
+        copies: Option<(StreamId, Arc<CopyQueue>)>,
+        budget: Arc<ReplayBudget>,
+    ) -> Self {
         let inner = Inner {
             events: VecDeque::new(),
             first: 1,
+            shown: 1,
             bytes: 0,
             ended: false,
             block: BytesMut::new(),
+            copying: Copying {
+                on: copies.is_some(),
+                next: 1,
+                queued: false,
+            },
         };
         Self {
             inner: Mutex::new(inner),
             progress: watch::Sender::new(1),
             room: Notify::new(),
             keeps,
+            copies,
             budget,
         }
     }
@@ -173,29 +192,120 @@ impl ReplayLog {
         if self.keeps {
             self.budget.add(size);
         }
+        // Read under the lock: whoever closes the queue shows everything afterwards.
+        let queue = self
+            .copies
+            .as_ref()
+            .filter(|(_, queue)| inner.copying.on && queue.is_open());
+        let Some((name, queue)) = queue else {
+            inner.shown = id + 1;
+            drop(inner);
+            self.progress.send_replace(id + 1);
+            return;
+        };
+        let is_first = !std::mem::replace(&mut inner.copying.queued, true);
         drop(inner);
-        self.progress.send_replace(id + 1);
+        if is_first {
+            queue.add(*name);
+        }
+    }
+
+    /// The next events to be copied, up to so many bytes of them but one at least, or none if all are; what is appended from
+    /// now on queues the log again. `None` if it is not copied, or cannot be, since events had to be forgotten before.
+    pub fn uncopied(&self, max_bytes: usize) -> Option<Uncopied> {
+        let mut inner = self.lock();
+        inner.copying.queued = false;
+        let first = inner.copying.next;
+        if !inner.copying.on || first < inner.first {
+            return None;
+        }
+        let start = usize::try_from(first - inner.first).unwrap_or(usize::MAX);
+        let mut bytes = 0;
+        let waiting = inner.events.iter().skip(start);
+        let events: Vec<_> = waiting
+            .take_while(|event| {
+                let fits = bytes == 0 || bytes + event.len() <= max_bytes;
+                bytes += event.len();
+                fits
+            })
+            .cloned()
+            .collect();
+        let ends = inner.ended && start + events.len() >= inner.events.len();
+        drop(inner);
+        Some(Uncopied { first, events, ends })
+    }
+
+    /// Notes that there are copies of the events before `next`, and shows these. Tells whether there are more to copy.
+    pub fn has_copied(&self, next: u64) -> bool {
+        let mut inner = self.lock();
+        inner.copying.next = next;
+        let shown = next.min(inner.next());
+        let is_new = shown > inner.shown;
+        inner.shown = inner.shown.max(shown);
+        let shown = inner.shown;
+        let has_more = next < inner.next();
+        drop(inner);
+        if is_new {
+            self.progress.send_replace(shown);
+        }
+        has_more
+    }
+
+    /// Shows all that there is, copied or not.
+    pub fn show_all(&self) {
+        let mut inner = self.lock();
+        inner.shown = inner.next();
+        let shown = inner.shown;
+        drop(inner);
+        self.progress.send_replace(shown);
+    }
+
+    /// Has nothing copied any more: readers wait for no copy. False if nothing was before.
+    pub fn stop_copying(&self) -> bool {
+        let was_on = std::mem::replace(&mut self.lock().copying.on, false);
+        self.show_all();
+        was_on
+    }
+
+    /// Queues it, if it is copied, even where it has nothing new.
+    pub fn queue(&self) {
+        let mut inner = self.lock();
+        let Some((name, queue)) = self.copies.as_ref().filter(|_| inner.copying.on) else {
+            return;
+        };
+        let is_first = !std::mem::replace(&mut inner.copying.queued, true);
+        drop(inner);
+        if is_first {
+            queue.add(*name);
+        }
+    }
+
+    /// Whether it is copied.
+    #[must_use]
+    pub fn is_copied(&self) -> bool {
+        self.lock().copying.on
     }
 
     /// Reads from the event `from` on.
     #[must_use]
     pub fn read(&self, from: u64) -> Read {
         let mut inner = self.lock();
-        let next = inner.next();
+        let next = inner.shown;
         if from < inner.first {
             return Read::Lost;
         }
         if from >= next {
             // Whoever has seen more than there is of an ended answer is told that it has ended.
-            return match inner.events.back() {
-                Some(last) if inner.ended && from > next => Read::Events(last.clone(), next),
-                _ if inner.ended => Read::End,
+            return match inner.last() {
+                Some(last) if from > next => Read::Events(last.clone(), next),
+                _ if inner.is_over() => Read::End,
                 _ => Read::Pending,
             };
         }
-        // `from - first` is below the length of the queue.
-        let start = usize::try_from(from - inner.first).unwrap_or(usize::MAX);
-        let (bytes, count) = gather(&inner.events, start);
+        // Both are below the length of the queue.
+        let index = |id: u64| usize::try_from(id - inner.first).unwrap_or(usize::MAX);
+        let (start, end) = (index(from), index(next));
+        let (bytes, count) = gather(&inner.events, start, end);
         if !self.keeps {
             let mut freed = 0;
             for _ in 0..start + count {
@@ -251,8 +361,7 @@ impl ReplayLog {
     /// The last event, if the log has ended and still holds it.
     #[must_use]
     pub fn last(&self) -> Option<Bytes> {
-        let inner = self.lock();
-        inner.events.back().filter(|_| inner.ended).cloned()
+        self.lock().last().cloned()
     }
 
     /// The id of the next event.
@@ -267,7 +376,7 @@ impl ReplayLog {
     pub fn begin_after(&self, after: u64) -> u64 {
         let inner = self.lock();
         let from = after.saturating_add(1);
-        if inner.ended {
+        if inner.is_over() {
             from.min(inner.next() - 1)
         } else {
             from
@@ -280,10 +389,10 @@ impl ReplayLog {
         self.progress.subscribe()
     }
 
-    /// Whether the last event is there.
+    /// Whether readers see the last event.
     #[must_use]
     pub fn has_ended(&self) -> bool {
-        self.lock().ended
+        self.lock().is_over()
     }
 }
 
@@ -295,15 +404,15 @@ impl Drop for ReplayLog {
 }
 
 /// One event as it is, or several copied together up to [`MAX_READ`]; and how many they are.
-fn gather(events: &VecDeque<Bytes>, start: usize) -> (Bytes, usize) {
-    let mut waiting = events.iter().skip(start);
+fn gather(events: &VecDeque<Bytes>, start: usize, end: usize) -> (Bytes, usize) {
+    let mut waiting = events.iter().take(end).skip(start);
     let Some(first) = waiting.next() else {
         return (Bytes::new(), 0);
     };
-    if start + 1 == events.len() {
+    if start + 1 == end {
         return (first.clone(), 1);
     }
-    let mut together = BytesMut::with_capacity(MAX_READ.min(events.len() * first.len()));
+    let mut together = BytesMut::with_capacity(MAX_READ.min((end - start) * first.len()));
     together.extend_from_slice(first);
     let mut count = 1;
     for event in waiting {
@@ -363,7 +472,7 @@ mod tests {
         assert!(matches!(log.read(1), Read::Lost));
         assert!(text(log.read(10)).contains("id: 10"));
         drop(log);
-        assert_eq!(budget.used.load(Ordering::Relaxed), 0);
+        assert_eq!(budget.used(), 0);
     }
 
     #[tokio::test]
@@ -375,11 +484,74 @@ mod tests {
         assert!(text(log.read(1)).starts_with("id: 1"));
         log.room().await;
         assert!(matches!(log.read(1), Read::Lost));
+        assert_eq!(budget.used(), 0, "it has a bound of its own");
+    }
+
+    fn copied(queue: &Arc<CopyQueue>) -> ReplayLog {
+        let name = StreamId(uuid::Uuid::nil());
+        ReplayLog::copied(name, queue.clone(), Arc::new(ReplayBudget::new(1 << 20)))
+    }
+
+    #[test]
+    fn readers_see_what_is_copied() {
+        let queue = Arc::new(CopyQueue::default());
+        queue.open();
+        let log = copied(&queue);
+        log.append(b"a");
+        log.append(b"b");
+        assert_eq!(queue.take_now().len(), 1, "it is queued once");
+        assert!(matches!(log.read(1), Read::Pending));
+        let first = log.uncopied(1).expect("it is copied");
+        assert_eq!((first.first, first.events.len(), first.ends), (1, 1, false));
+        log.end(b"[DONE]");
+        assert_eq!(queue.take_now().len(), 1, "there is more since");
+        assert!(log.has_copied(first.next()));
+        assert_eq!(text(log.read(1)), "id: 1\ndata: a\n\n");
+        assert!(!log.has_ended());
+        let rest = log.uncopied(1 << 20).expect("it is copied");
+        assert_eq!((rest.first, rest.events.len(), rest.ends), (2, 2, true));
+        assert!(!log.has_copied(rest.next()));
+        assert!(log.has_ended());
+        assert!(text(log.read(2)).ends_with("data: [DONE]\n\n"));
+    }
+
+    #[test]
+    fn nobody_waits_while_the_queue_is_closed() {
+        let queue = Arc::new(CopyQueue::default());
+        let log = copied(&queue);
+        log.append(b"a");
+        assert!(text(log.read(1)).contains("a"));
+        queue.open();
+        log.append(b"b");
+        assert!(matches!(log.read(2), Read::Pending));
+        queue.close();
+        log.show_all();
+        assert!(text(log.read(2)).contains("b"));
+        assert_eq!(queue.take_now(), []);
+        assert_eq!(log.uncopied(1 << 20).expect("it is copied").events.len(), 2);
+    }
+
+    #[test]
+    fn a_copy_that_lost_events_is_made_again() {
+        let queue = Arc::new(CopyQueue::default());
+        queue.open();
+        let log = copied(&queue);
+        for _ in 0..4 {
+            log.append(b"a");
+        }
+        log.has_copied(5);
+        assert!(log.has_copied(1), "the copy is empty");
+        assert_eq!(log.uncopied(1 << 20).expect("all of it").events.len(), 4);
+        assert!(matches!(log.read(5), Read::Pending), "what was shown stays so");
+        log.has_copied(1);
+        log.trim();
         assert_eq!(
-            budget.used.load(Ordering::Relaxed),
-            0,
-            "it has a bound of its own"
+            log.uncopied(1 << 20),
+            None,
+            "what would be copied is not there any more"
         );
+        assert!(log.stop_copying());
+        assert!(!log.stop_copying());
     }
 
     proptest! {

@@ -1,0 +1,67 @@
+//! The log of an answer in Redis, as one of its readers reads it.
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use crate::services::generation::shared::{LogName, SharedLogs};
+use crate::services::redis::Subscription;
+
+/// The log, and what tells that it has grown.
+pub(super) struct Tail {
+    logs: SharedLogs,
+    name: LogName,
+    wakes: Subscription,
+    /// Since when it could not be read.
+    absent_since: Option<Instant>,
+}
+
+/// What there is in the log.
+pub(super) enum Found {
+    /// Whole events, the id that follows them, and whether they are the last ones.
+    Events(Bytes, u64, bool),
+    /// Nothing new.
+    Nothing,
+    /// There is no log, or Redis does not answer.
+    Absent,
+}
+
+impl Tail {
+    pub(super) fn new(logs: &SharedLogs, name: LogName) -> Self {
+        Self {
+            logs: logs.clone(),
+            name,
+            wakes: logs.wakes(name),
+            absent_since: None,
+        }
+    }
+
+    /// Reads from the event `next` on.
+    pub(super) async fn read(&mut self, next: u64) -> Found {
+        // What is told from here on may be news.
+        while self.wakes.try_next().is_some() {}
+        match self.logs.read(self.name, next).await {
+            Ok(Some(page)) => {
+                self.absent_since = None;
+                if page.events.is_empty() {
+                    return Found::Nothing;
+                }
+                let is_last = page.newest.ended && page.next > page.newest.id;
+                Found::Events(page.events, page.next, is_last)
+            }
+            Ok(None) | Err(_) => {
+                self.absent_since.get_or_insert_with(Instant::now);
+                Found::Absent
+            }
+        }
+    }
+
+    /// Since when it could not be read.
+    pub(super) const fn absent_since(&self) -> Option<Instant> {
+        self.absent_since
+    }
+
+    /// Waits until it has grown, as far as anybody tells.
+    pub(super) async fn grown(&mut self) {
+        self.wakes.next().await;
+    }
+}

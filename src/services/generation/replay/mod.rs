@@ -1,0 +1,13 @@
+//! The events of an answer, in the memory of the instance that produces it.
+//!
+//! - [`ReplayLog`]: the events of one answer, for readers that come when they like
+//! - [`ReplayBudget`]: what all logs may hold together
+//! - [`CopyQueue`]: which logs have events that are to be copied to where other instances read them
+
+mod budget;
+mod copying;
+mod log;
+
+pub use budget::ReplayBudget;
+pub use copying::{CopyQueue, Uncopied};
+pub use log::{Read, ReplayLog};

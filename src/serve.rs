@@ -44,6 +44,9 @@ use crate::utils::metrics::Metrics;
 /// How long the background work may take to end.
 const BACKGROUND_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long a start waits for Redis.
+const REDIS_WITHIN: Duration = Duration::from_secs(1);
+
 /// Why the server could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -151,6 +154,12 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
         .flat_map(|redis| redis.background(&stop_background))
     {
         background.spawn(work);
+    }
+    // What the last run left may have logs there, and what is asked first may be in the log of another instance.
+    if let Some(redis) = &wiring.redis
+        && !redis.up_within(REDIS_WITHIN).await
+    {
+        tracing::warn!("Redis is down: the service starts without it");
     }
     // What waits is whole; what recovery finds may be a part of it. So it is delivered first.
     let waiting = outbox

@@ -60,7 +60,7 @@ impl ChatService {
             return self.join(caller.user_id, stream_id, streamed).await;
         }
         let admitted = Admitted {
-            admission: self.engine.admit(caller.user_id)?,
+            admission: self.engine.admit(caller.user_id).await?,
             repeat,
         };
         self.answer(caller, context, request, turn, admitted).await

@@ -36,7 +36,7 @@ impl ChatService {
         body: RawObject,
     ) -> Result<ChatAnswer, ApiError> {
         validation::openai(request)?;
-        let admission = self.engine.admit(caller.user_id)?;
+        let admission = self.engine.admit(caller.user_id).await?;
         let model = self.model(request.model.as_deref(), None)?;
         let call = ChatCall {
             request_id: context.request_id.clone(),
@@ -186,7 +186,7 @@ impl WholeAnswer {
             created_at: self.clock.now(),
         };
         self.outbox.record_usage(event).await;
-        drop(self.admission);
+        self.admission.give_back().await;
         // The client may have gone away.
         let _ = reply.send(result);
     }

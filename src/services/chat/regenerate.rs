@@ -44,7 +44,7 @@ impl ChatService {
         };
         validation::regeneration(&options, branch_name.as_deref(), &self.settings)?;
         let admitted = Admitted {
-            admission: self.engine.admit(caller.user_id)?,
+            admission: self.engine.admit(caller.user_id).await?,
             repeat: None,
         };
         let target = TurnTarget::Regenerate {

@@ -1,13 +1,11 @@
 //! Writes what running answers gained, all of them in one transaction, every `CHECKPOINT_SECONDS`.
 
-use std::sync::Arc;
-
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::core::EngineCore;
 
-pub(super) async fn run(engine: &Arc<EngineCore>, stop: &CancellationToken) {
+pub(super) async fn run(engine: &EngineCore, stop: &CancellationToken) {
     let interval = engine.settings.checkpoint_interval;
     let mut next = Instant::now() + interval;
     while tokio::time::timeout_at(next, stop.cancelled()).await.is_err() {

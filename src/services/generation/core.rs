@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::places::Places;
 use super::records::{Checkpoint, GenerationRecords};
 use super::registry::Registry;
 use super::replay::{ReplayBudget, ReplayLog};
@@ -53,7 +54,8 @@ pub(super) struct EngineCore {
     pub(super) lifecycle: Lifecycle,
     pub(super) clock: Clock,
     pub(super) settings: EngineSettings,
-    pub(super) registry: Arc<Registry>,
+    pub(super) registry: Registry,
+    pub(super) places: Arc<Places>,
     pub(super) budget: Arc<ReplayBudget>,
     /// The logs in Redis, if there is one.
     pub(super) sharing: Option<Sharing>,

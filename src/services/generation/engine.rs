@@ -13,14 +13,16 @@ use tracing::Instrument;
 
 use super::core::{AnswerReport, EngineCore, EngineSettings, unavailable};
 use super::handle::{DisconnectPolicy, Generation, NewGeneration, Subscription};
+use super::places::{Admission, Places};
 use super::reader::Reader;
 use super::records::{GenerationRecord, GenerationRecords};
-use super::registry::Admission;
-use super::remote::RemoteReader;
+use super::registry::Registry;
+use super::remote::{self, RemoteReader};
 use super::replay::ReplayBudget;
-use super::shared::{SharedLogs, Sharing};
+use super::shared::{self, SharedLogs, Sharing};
 use super::task::{self, ModelJob};
 use super::turn::Kind;
+use super::{checkpointer, lease, stop};
 use crate::models::ids::{ConversationId, MessageId, StreamId, UserId};
 use crate::models::message::MessageStatus;
 use crate::services::conversations::ConversationStore;
@@ -106,9 +108,10 @@ impl Engine {
             outbox: parts.outbox,
             metrics: parts.metrics,
             lifecycle: parts.lifecycle,
-            clock: parts.clock,
+            clock: parts.clock.clone(),
             settings: parts.settings,
-            registry: Arc::default(),
+            registry: Registry::default(),
+            places: Arc::new(Places::new(parts.redis.as_ref(), parts.clock.clone())),
             budget,
             sharing: parts.redis.as_ref().map(|redis| Sharing {
                 logs: SharedLogs::new(redis),
@@ -130,7 +133,7 @@ impl Engine {
     /// # Errors
     /// `DRAINING`, `RATE_LIMIT_EXCEEDED` past the user's limit, `OVERLOADED` when the logs of running answers fill
     /// the memory that all logs may use.
-    pub fn admit(&self, user: UserId) -> Result<Admission, ApiError> {
+    pub async fn admit(&self, user: UserId) -> Result<Admission, ApiError> {
         let inner = &self.0;
         if inner.lifecycle.is_draining() {
             return Err(ApiError::new(
@@ -147,7 +150,7 @@ impl Engine {
             }
         }
         let limit = inner.settings.max_streams_per_user;
-        inner.registry.admit(user, limit).ok_or_else(|| {
+        inner.places.take(user, limit).await.ok_or_else(|| {
             tracing::warn!(event = "rate_limited", user_id = %user, "security_event");
             ApiError::new(
                 ErrorCode::RateLimitExceeded,
@@ -206,7 +209,7 @@ impl Engine {
         let record = inner.records.generation(user, id).await.map_err(unavailable)?;
         let is_recorded = record.as_ref().is_some_and(|record| self.has_stream(record));
         let was_withdrawn = record.as_ref().is_some_and(|record| !record.has_message);
-        if is_recorded || (!was_withdrawn && super::remote::has_log(inner, user, id).await) {
+        if is_recorded || (!was_withdrawn && remote::has_log(inner, user, id).await) {
             return Ok(Found::Live(self.read_elsewhere(user, id, record, after)));
         }
         Ok(match record {
@@ -294,7 +297,7 @@ impl Engine {
         patience: Duration,
     ) -> Result<Option<(MessageStatus, Option<MessageId>)>, ApiError> {
         let Some(generation) = self.0.registry.get(user, id) else {
-            return super::stop::cancel_elsewhere(&self.0, user, id, patience).await;
+            return stop::cancel_elsewhere(&self.0, user, id, patience).await;
         };
         generation.cancel();
         let status = match tokio::time::timeout(patience, generation.ended()).await {
@@ -310,45 +313,42 @@ impl Engine {
     }
 
     /// The background work of the engine, each part to be run until `stop` is cancelled: checkpoints, the lease, what others
-    /// left, and what they ask to be stopped, sharing and forgetting logs, and sweeping the records.
-    pub fn background(&self, stop: &CancellationToken) -> [BoxFuture<'static, ()>; 7] {
-        let (checkpoints, logs, records) = (self.0.clone(), self.0.clone(), self.0.clone());
-        let (lease, requests, abandoned, shared) =
-            (self.0.clone(), self.0.clone(), self.0.clone(), self.0.clone());
-        let stop = || stop.clone();
-        let (first, second, third) = (stop(), stop(), stop());
-        let (fourth, fifth, sixth, seventh) = (stop(), stop(), stop(), stop());
-        [
-            Box::pin(async move {
-                if let Some(sharing) = &shared.sharing {
-                    super::shared::run(&shared, sharing, &seventh).await;
-                }
+    /// left, and what they ask to be stopped, sharing and forgetting logs, users' places, and sweeping the records.
+    pub fn background(&self, stop: &CancellationToken) -> Vec<BoxFuture<'static, ()>> {
+        vec![
+            self.work(stop, |core, stop| Box::pin(lease::keep(core, stop))),
+            self.work(stop, |core, stop| {
+                Box::pin(every(lease::RENEW_INTERVAL, stop, || {
+                    lease::close_abandoned(core)
+                }))
             }),
-            Box::pin(async move { super::lease::keep(&lease, &fourth).await }),
-            Box::pin(async move {
-                every(super::lease::RENEW_INTERVAL, &sixth, || {
-                    super::lease::close_abandoned(&abandoned)
+            self.work(stop, |core, stop| {
+                Box::pin(every(stop::REQUESTS_INTERVAL, stop, || stop::obey_requests(core)))
+            }),
+            self.work(stop, |core, stop| Box::pin(stop::obey_published(core, stop))),
+            self.work(stop, |core, stop| Box::pin(checkpointer::run(core, stop))),
+            self.work(stop, |core, stop| Box::pin(shared::run(core, stop))),
+            self.work(stop, |core, stop| Box::pin(core.places.keep(stop))),
+            self.work(stop, |core, stop| {
+                let forget = || async { core.registry.forget_expired(core.settings.stream_retention) };
+                Box::pin(every(JANITOR_INTERVAL, stop, forget))
+            }),
+            self.work(stop, |core, stop| {
+                Box::pin(async {
+                    core.sweep().await;
+                    every(SWEEP_INTERVAL, stop, || core.sweep()).await;
                 })
-                .await;
-            }),
-            Box::pin(async move {
-                every(super::stop::REQUESTS_INTERVAL, &fifth, || {
-                    super::stop::obey_requests(&requests)
-                })
-                .await;
-            }),
-            Box::pin(async move { super::checkpointer::run(&checkpoints, &first).await }),
-            Box::pin(async move {
-                every(JANITOR_INTERVAL, &second, || async {
-                    logs.registry.forget_expired(logs.settings.stream_retention);
-                })
-                .await;
-            }),
-            Box::pin(async move {
-                records.sweep().await;
-                every(SWEEP_INTERVAL, &third, || records.sweep()).await;
             }),
         ]
+    }
+
+    fn work(
+        &self,
+        stop: &CancellationToken,
+        work: impl for<'a> FnOnce(&'a EngineCore, &'a CancellationToken) -> BoxFuture<'a, ()> + Send + 'static,
+    ) -> BoxFuture<'static, ()> {
+        let (core, stop) = (self.0.clone(), stop.clone());
+        Box::pin(async move { work(&core, &stop).await })
     }
 
     /// Takes up the lease of this instance, and closes what its last process left unfinished, but for the streams that wait
@@ -357,12 +357,12 @@ impl Engine {
     /// # Errors
     /// A failing database.
     pub async fn recover(&self, waiting: &HashSet<StreamId>) -> Result<(), ApiError> {
-        super::lease::begin(&self.0, waiting).await
+        lease::begin(&self.0, waiting).await
     }
 
     /// Gives up the lease of this instance, which produces nothing any more.
     pub async fn leave(&self) {
-        super::lease::end(&self.0).await;
+        lease::end(&self.0).await;
     }
 }
 

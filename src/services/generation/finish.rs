@@ -10,7 +10,7 @@ use super::core::{AnswerReport, EngineCore};
 use super::draft::Draft;
 use super::frames;
 use super::handle::{Ending, Generation};
-use super::registry::Admission;
+use super::places::Admission;
 use super::turn::{Kind, TurnIds};
 use crate::models::message::MessageStatus;
 use crate::models::money::Money;
@@ -67,7 +67,7 @@ pub(super) async fn finish(
         }
     };
     // Free before the stream says so: whoever has read its end can ask again at once, and finds nothing running.
-    drop(admission);
+    admission.give_back().await;
     engine.registry.ended(generation);
     let completion_id = generation
         .draft()

@@ -24,9 +24,6 @@ pub(super) const RENEW_INTERVAL: Duration = Duration::from_millis(2_500);
 /// How long an instance may say nothing. What it left is closed within three renewals more.
 const LEASE: Duration = Duration::from_secs(10);
 
-/// How long a start waits for Redis when the last run left answers that may have logs there.
-const LOGS_WITHIN: Duration = Duration::from_secs(2);
-
 /// How long giving up the lease may take: without it, others find out by themselves.
 const END_WITHIN: Duration = Duration::from_secs(1);
 
@@ -34,24 +31,10 @@ const END_WITHIN: Duration = Duration::from_secs(1);
 pub(super) async fn begin(engine: &EngineCore, waiting: &HashSet<StreamId>) -> Result<(), ApiError> {
     engine.records.renew_lease().await.map_err(unavailable)?;
     let left = engine.records.left_by_last_run().await.map_err(unavailable)?;
-    if !left.is_empty() {
-        wait_for_logs(engine).await;
-    }
     let waits = |generation: &UnfinishedGeneration| waiting.contains(&generation.answer.stream_id);
     recovery::close(engine, left.into_iter().filter(|left| !waits(left)))
         .await
         .map(drop)
-}
-
-/// Waits until logs in Redis can be read, which begins at the same time as the engine; not long, since they may be gone.
-async fn wait_for_logs(engine: &EngineCore) {
-    if let Some(sharing) = &engine.sharing {
-        let mut availability = sharing.logs.availability();
-        let up = availability.wait_for(|now| now.is_up());
-        if tokio::time::timeout(LOGS_WITHIN, up).await.is_err() {
-            tracing::warn!("Redis is down: what the last run left is closed without its logs");
-        }
-    }
 }
 
 /// Renews the lease until `stop` is cancelled, whatever else there is to do.

@@ -21,46 +21,11 @@ struct Inner {
     running: HashMap<ConversationId, Vec<StreamId>>,
     /// Ended answers, in the order of their ends.
     ended: VecDeque<(Instant, StreamId)>,
-    per_user: HashMap<UserId, usize>,
-}
-
-/// A user's place for one answer; given back when dropped.
-#[derive(Debug)]
-pub struct Admission {
-    registry: Arc<Registry>,
-    user: UserId,
-}
-
-impl Drop for Admission {
-    fn drop(&mut self) {
-        let mut inner = self.registry.lock();
-        if let Some(count) = inner.per_user.get_mut(&self.user) {
-            *count -= 1;
-            if *count == 0 {
-                inner.per_user.remove(&self.user);
-            }
-        }
-    }
 }
 
 impl Registry {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes one of a user's places; `None` if all `limit` are taken.
-    pub(super) fn admit(self: &Arc<Self>, user: UserId, limit: usize) -> Option<Admission> {
-        let mut inner = self.lock();
-        let count = inner.per_user.entry(user).or_default();
-        if *count >= limit {
-            return None;
-        }
-        *count += 1;
-        drop(inner);
-        Some(Admission {
-            registry: self.clone(),
-            user,
-        })
     }
 
     pub(super) fn insert(&self, generation: &Arc<Generation>) {

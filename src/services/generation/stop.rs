@@ -5,12 +5,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::core::{EngineCore, unavailable};
 use super::engine::Engine;
+use super::shared::{LogName, asked_to_stop};
 use crate::models::ids::{ConversationId, MessageId, StreamId, UserId};
 use crate::models::message::MessageStatus;
 use crate::services::conversations::RunningAnswers;
+use crate::services::redis::Notice;
 use crate::utils::errors::ApiError;
 
 /// How long stopped answers may take to be stored. One that takes longer goes on alone.
@@ -64,7 +67,8 @@ pub(super) async fn cancel_elsewhere(
     loop {
         let record = engine.records.generation(user, id).await.map_err(unavailable)?;
         let Some(record) = record else {
-            return Ok(None);
+            let ended = cancel_unrecorded(engine, LogName { user, stream: id }, deadline).await;
+            return Ok(ended.map(|status| (status, None)));
         };
         let waits = record.status == MessageStatus::Streaming && Instant::now() < deadline;
         if !waits {
@@ -76,9 +80,54 @@ pub(super) async fn cancel_elsewhere(
                 .request_cancel(user, id)
                 .await
                 .map_err(unavailable)?;
+            if let Some(sharing) = &engine.sharing {
+                // The database tells, too.
+                let name = LogName { user, stream: id };
+                sharing.logs.ask_to_stop(name).await.ok();
+            }
         }
         tokio::time::sleep(POLL_INTERVAL).await;
     }
+}
+
+/// The same for an answer that has a log in Redis, and is recorded nowhere else.
+async fn cancel_unrecorded(engine: &EngineCore, name: LogName, deadline: Instant) -> Option<MessageStatus> {
+    let logs = &engine.sharing.as_ref()?.logs;
+    let mut status = MessageStatus::Completed;
+    loop {
+        let page = logs.read(name, u64::MAX).await.ok()??;
+        if page.newest.ended {
+            return Some(status);
+        }
+        if Instant::now() >= deadline {
+            return Some(MessageStatus::Streaming);
+        }
+        status = MessageStatus::Cancelled;
+        // Said again the next time.
+        logs.ask_to_stop(name).await.ok();
+        tokio::time::sleep(POLL_INTERVAL).await;
+    }
+}
+
+/// Stops what is asked to stop through Redis, until `stop` is cancelled: sooner than the database tells, and also what is
+/// recorded nowhere.
+pub(super) async fn obey_published(engine: &EngineCore, stop: &CancellationToken) {
+    let Some(sharing) = &engine.sharing else {
+        return;
+    };
+    let mut stops = sharing.logs.stops();
+    let obey = async {
+        loop {
+            // What was missed is said again by whoever waits for it.
+            if let Notice::Message(payload) = stops.next().await
+                && let Some(name) = asked_to_stop(&payload)
+                && let Some(generation) = engine.registry.get(name.user, name.stream)
+            {
+                generation.cancel();
+            }
+        }
+    };
+    stop.run_until_cancelled(obey).await;
 }
 
 /// Stops what other instances were asked to stop.

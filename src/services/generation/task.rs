@@ -14,7 +14,7 @@ use super::core::EngineCore;
 use super::finish::{Produced, finish};
 use super::frames;
 use super::handle::Generation;
-use super::registry::Admission;
+use super::places::Admission;
 use super::turn::Kind;
 use crate::models::message::MessageStatus;
 use crate::models::money::Money;

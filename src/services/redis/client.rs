@@ -148,6 +148,14 @@ impl Redis {
         self.shared.availability.subscribe()
     }
 
+    /// Waits until Redis is up, at most so long; tells whether it is.
+    pub async fn up_within(&self, limit: Duration) -> bool {
+        let mut availability = self.availability();
+        timeout(limit, availability.wait_for(Availability::is_up))
+            .await
+            .is_ok()
+    }
+
     /// Tries each connection of a link. Something is written, since a server that has become a replica answers a PING
     /// as if nothing were wrong; and a refusal is a sign of life, too.
     pub(super) async fn beat(&self, link: &Arc<Link>) -> Result<(), RedisFailure> {

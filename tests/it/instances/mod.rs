@@ -1,7 +1,9 @@
 //! Several instances on one PostgreSQL database, and what one does about the answers of another. With the real binary.
 
 mod database;
+mod places;
 mod shared_logs;
+mod unrecorded;
 
 use std::time::Duration;
 

@@ -61,7 +61,12 @@ impl Machine {
 
     /// Starts one of several instances: with a data folder of its own, of this name.
     pub async fn instance(&self, name: &str) -> Process {
-        self.serve_in(&self.data_dir().join(name), &[]).await
+        self.instance_with(name, &[]).await
+    }
+
+    /// Starts one of several instances with more settings.
+    pub async fn instance_with(&self, name: &str, more: &[(&str, &str)]) -> Process {
+        self.serve_in(&self.data_dir().join(name), more).await
     }
 
     async fn serve_in(&self, data_dir: &Path, more: &[(&str, &str)]) -> Process {

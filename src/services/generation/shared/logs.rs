@@ -101,6 +101,10 @@ impl SharedLogs {
         }))
     }
 
+    pub(super) fn redis(&self) -> &Redis {
+        &self.0.redis
+    }
+
     /// Whether Redis is up.
     #[must_use]
     pub fn availability(&self) -> watch::Receiver<Availability> {

@@ -37,20 +37,19 @@ const PAUSE: Duration = Duration::from_millis(250);
 
 /// How long an answer that is not recorded in the database is kept in Redis after its instance was last heard of; others are
 /// ended by whoever finds that their instance is gone.
-const UNRECORDED_TTL: Duration = Duration::from_secs(30);
+const UNRECORDED_TTL: Duration = Duration::from_secs(15);
 
 /// How often such answers are heard of.
-const UNRECORDED_BEAT: Duration = Duration::from_secs(10);
+const UNRECORDED_BEAT: Duration = Duration::from_secs(5);
 
 /// How long the last events may take to be copied when the process ends.
 const LAST_COPY: Duration = Duration::from_secs(1);
 
-/// Copies until `stop` is cancelled.
-pub(in crate::services::generation) async fn run(
-    engine: &EngineCore,
-    sharing: &Sharing,
-    stop: &CancellationToken,
-) {
+/// Copies until `stop` is cancelled, if there is a Redis.
+pub(in crate::services::generation) async fn run(engine: &EngineCore, stop: &CancellationToken) {
+    let Some(sharing) = &engine.sharing else {
+        return;
+    };
     let writer = Writer { engine, sharing };
     stop.run_until_cancelled(writer.copy_for_ever()).await;
     let last = writer.copy_all(sharing.queue.take_now().into());

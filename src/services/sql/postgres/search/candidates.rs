@@ -27,13 +27,17 @@ const PARTS: &str = "WITH RECURSIVE part (number, nth) AS (
      )
      SELECT number FROM part WHERE number IS NOT NULL ORDER BY number DESC";
 
-/// The newest texts in these parts that have the terms. `ts_match_vq` is `@@` by the name that no index is used for.
+/// The newest texts in these parts that have the terms, and whether all phrases are in them, at the border of which tokens end
+/// too: each text is read once. `ts_match_vq` is `@@` by the name that no index is used for.
 /// `OFFSET 0` keeps the planner from reading all texts once and comparing each with every part: here it does not know what
 /// is rare.
-const CANDIDATES: &str = "SELECT candidate.number
+const CANDIDATES: &str = "SELECT candidate.number, candidate.has_phrases
      FROM unnest($2::text[], $3::text[]) part (terms, more_terms)
      CROSS JOIN LATERAL (
-         SELECT t.number FROM message_texts t
+         SELECT t.number, NOT EXISTS (
+             SELECT FROM unnest($5::text[]) phrase WHERE strpos(' ' || t.text || ' ', phrase) = 0
+         ) AS has_phrases
+         FROM message_texts t
          WHERE t.user_id = $1 AND t.terms @@ part.terms::tsquery
            AND (part.more_terms IS NULL OR ts_match_vq(t.terms, part.more_terms::tsquery))
          OFFSET 0
@@ -45,6 +49,7 @@ pub(super) struct Candidates<'q> {
     user: UserId,
     user_key: String,
     query: &'q SearchQuery,
+    phrases: Vec<String>,
     /// What is below this number was not asked for yet.
     below: i64,
     parts: i64,
@@ -58,13 +63,14 @@ impl<'q> Candidates<'q> {
             user,
             user_key: user_key(user),
             query,
+            phrases: query.phrases(),
             below: i64::MAX,
             parts: FIRST_PARTS,
             left: i64::from(MAX_CANDIDATES),
         }
     }
 
-    /// The numbers of the next ones; `None` when there are none left that are looked at.
+    /// The numbers of the next ones that have the phrases, too; `None` when there are none left that are looked at.
     pub(super) async fn next(
         &mut self,
         connection: &mut PgConnection,
@@ -81,10 +87,12 @@ impl<'q> Candidates<'q> {
                 return Ok(None);
             };
             self.below = lowest << PART_BITS;
-            let numbers = self.of_parts(connection, &parts).await?;
-            let found = numbers.len() as i64;
+            let candidates = self.of_parts(connection, &parts).await?;
+            let found = candidates.len() as i64;
             self.left -= found;
             self.parts = more_parts(self.parts, found, self.left);
+            let with_phrases = candidates.into_iter().filter(|(_, has_phrases)| *has_phrases);
+            let numbers: Vec<i64> = with_phrases.map(|(number, _)| number).collect();
             if !numbers.is_empty() {
                 return Ok(Some(numbers));
             }
@@ -96,7 +104,7 @@ impl<'q> Candidates<'q> {
         &self,
         connection: &mut PgConnection,
         parts: &[i64],
-    ) -> Result<Vec<i64>, DatabaseError> {
+    ) -> Result<Vec<(i64, bool)>, DatabaseError> {
         let (terms, more_terms): (Vec<String>, Vec<Option<String>>) = parts
             .iter()
             .map(|part| {
@@ -104,12 +112,13 @@ impl<'q> Candidates<'q> {
                 (index, rows)
             })
             .unzip();
-        Ok(sqlx::query_scalar(CANDIDATES)
+        Ok(sqlx::query_as(CANDIDATES)
             .persistent(false)
             .bind(self.user)
             .bind(terms)
             .bind(more_terms)
             .bind(self.left)
+            .bind(&self.phrases)
             .fetch_all(connection)
             .await?)
     }

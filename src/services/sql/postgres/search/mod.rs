@@ -1,7 +1,7 @@
 //! What a query finds in PostgreSQL.
 //!
 //! The index of terms knows which words are in a text, and which belong to whom; that tokens stand next to each other is
-//! looked up in the texts that it finds. A GIN index has no order, so that the newest texts with a word that many have
+//! looked up in the texts that it finds, when they are found. A GIN index has no order, so that the newest texts with a word that many have
 //! would be found by reading all of them; therefore its terms also begin with the part of the table that the text is in,
 //! and `candidates` asks for one part after the other, the newest first, until enough was found. Within one conversation
 //! the texts are looked at without the index.
@@ -69,9 +69,7 @@ macro_rules! newest_texts {
              JOIN conversations c ON c.id = t.conversation_id
              WHERE ",
             wanted!(),
-            " AND ",
-            holds_all!("t.text", "$11"),
-            " ORDER BY candidate.number DESC LIMIT $12"
+            " ORDER BY candidate.number DESC LIMIT $11"
         )
     };
 }
@@ -198,7 +196,7 @@ async fn newest<R>(
 where
     R: for<'r> FromRow<'r, PgRow> + Send + Unpin,
 {
-    let (needles, phrases) = (query.needles(), query.phrases());
+    let needles = query.needles();
     let mut candidates = Candidates::new(user, query);
     let mut found = Vec::new();
     while found.len() < MAX_HITS as usize {
@@ -208,7 +206,6 @@ where
         let matching: Vec<R> = filter::bind(sqlx::query_as(statement), user, filter)
             .bind(&needles)
             .bind(numbers)
-            .bind(&phrases)
             .bind(i64::from(MAX_HITS) - found.len() as i64)
             .fetch_all(&mut *connection)
             .await?;

@@ -2,7 +2,11 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+
+/// The files hold messages: they are nobody else's business.
+const PRIVATE: u32 = 0o600;
 
 /// The whole of a file; nothing if there is none.
 pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
@@ -26,7 +30,11 @@ pub(super) fn length(path: &Path) -> io::Result<u64> {
 /// # Errors
 /// If the file cannot be written, or would become longer than `limit` bytes (`FileTooLarge`).
 pub(super) fn append(path: &Path, lines: &[u8], limit: u64) -> io::Result<()> {
-    let mut file = File::options().create(true).append(true).open(path)?;
+    let mut file = File::options()
+        .create(true)
+        .append(true)
+        .mode(PRIVATE)
+        .open(path)?;
     let held = file.metadata()?.len();
     if held + lines.len() as u64 > limit {
         return Err(io::ErrorKind::FileTooLarge.into());
@@ -46,7 +54,12 @@ pub(super) fn append(path: &Path, lines: &[u8], limit: u64) -> io::Result<()> {
 pub(super) fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     let mut new = path.as_os_str().to_owned();
     new.push(".new");
-    let mut file = File::create(&new)?;
+    let mut file = File::options()
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .mode(PRIVATE)
+        .open(&new)?;
     file.write_all(text)?;
     file.sync_all()?;
     fs::rename(&new, path)?;

@@ -100,10 +100,10 @@ impl Journal {
         self.len() == 0
     }
 
-    /// When what its first entry tells of happened.
+    /// When the oldest of what its entries tell of happened.
     #[must_use]
     pub fn oldest(&self) -> Option<DateTime<Utc>> {
-        self.0.lock().first().map(|entry| entry.happened_at())
+        self.0.lock().iter().map(|entry| entry.happened_at()).min()
     }
 
     /// Dead letters beside it, when they were last [looked at](Self::look).

@@ -216,7 +216,7 @@ impl Inner {
     fn state(&self) -> OutboxState {
         let table = *self.table();
         let homeless = self.homeless();
-        let made = homeless.first().map(OutboxEntry::happened_at);
+        let made = homeless.iter().map(OutboxEntry::happened_at).min();
         let waiting = (self.journal.len() + homeless.len()) as u64;
         OutboxState {
             pending: table.pending.saturating_add(waiting),

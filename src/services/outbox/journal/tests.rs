@@ -1,4 +1,5 @@
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use super::*;
 use crate::models::ids::UserId;
@@ -53,6 +54,12 @@ async fn outlives_the_process_and_a_torn_line() {
     let journal = Journal::open(folder.path()).expect("a journal");
     assert_eq!(ids(&journal), [1], "the torn entry is gone");
     assert_eq!(journal.dead_letters(), 1, "but not lost");
+    for file in ["outbox.jsonl", "outbox.dead"] {
+        let mode = fs::metadata(folder.path().join(file))
+            .expect("a file")
+            .permissions();
+        assert_eq!(mode.mode() & 0o777, 0o600, "{file}");
+    }
     journal.append(entry(4)).await.expect("kept");
     assert_eq!(ids(&Journal::open(folder.path()).expect("a journal")), [1, 4]);
     let all = [1, 4].map(|n| StreamId(Uuid::from_u128(n)));

@@ -386,6 +386,7 @@ impl Wiring {
             Arc::new(ConversationsCheck::new(store)),
             Arc::new(CacheCheck::new(self.redis.clone())),
             Arc::new(ModelCheck::new(self.model.clone())),
+            Arc::new(outbox.clone()),
         ];
         let authenticator = Authenticator::new(
             &settings.security,

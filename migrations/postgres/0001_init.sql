@@ -283,13 +283,18 @@ CREATE TABLE usage_events (
 
 CREATE INDEX usage_events_by_user ON usage_events (user_id, created_at);
 
--- Answers that could not be stored yet. 'infinity' waits for a person.
+-- Answers and charges that could not be stored yet. The payload stands last: what is asked of all of them does not read it.
 CREATE TABLE outbox (
     id              uuid        PRIMARY KEY,
-    payload         json        NOT NULL,
+    -- Tries so far, and how many of them the store refused instead of not answering.
     attempts        bigint      NOT NULL DEFAULT 0,
+    refusals        bigint      NOT NULL DEFAULT 0,
+    -- Of a dead letter, which is not tried any more, 'infinity'.
     next_attempt_at timestamptz NOT NULL,
-    created_at      timestamptz NOT NULL
+    -- Why the last try failed; nothing of the payload is in it.
+    reason          text,
+    created_at      timestamptz NOT NULL,
+    payload         json        NOT NULL
 );
 
 CREATE INDEX outbox_due ON outbox (next_attempt_at);

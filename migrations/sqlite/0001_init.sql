@@ -259,13 +259,18 @@ CREATE TABLE usage_events (
 
 CREATE INDEX usage_events_by_user ON usage_events (user_id, created_at);
 
--- Answers that could not be stored yet.
+-- Answers and charges that could not be stored yet. The payload stands last: what is asked of all of them does not read it.
 CREATE TABLE outbox (
     id              BLOB    NOT NULL PRIMARY KEY,
-    payload         TEXT    NOT NULL,
+    -- Tries so far, and how many of them the store refused instead of not answering.
     attempts        INTEGER NOT NULL DEFAULT 0,
+    refusals        INTEGER NOT NULL DEFAULT 0,
+    -- Of a dead letter, which is not tried any more, the largest number there is.
     next_attempt_at INTEGER NOT NULL,
-    created_at      INTEGER NOT NULL
+    -- Why the last try failed; nothing of the payload is in it.
+    reason          TEXT,
+    created_at      INTEGER NOT NULL,
+    payload         TEXT    NOT NULL
 ) STRICT;
 
 CREATE INDEX outbox_due ON outbox (next_attempt_at);

@@ -29,7 +29,7 @@ const HEALTHCHECK_WITHIN: Duration = Duration::from_secs(4);
 const INTERRUPTED: u8 = 130;
 const TERMINATED: u8 = 143;
 
-fn failed(error: &dyn std::fmt::Display) -> ExitCode {
+pub(super) fn failed(error: &dyn std::fmt::Display) -> ExitCode {
     complain(&format!("error: {error}"));
     ExitCode::FAILURE
 }

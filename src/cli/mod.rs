@@ -5,6 +5,7 @@
 
 mod banner;
 mod commands;
+mod outbox;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -44,6 +45,11 @@ enum Command {
     },
     /// Bring the database's schema up to date.
     Migrate,
+    /// Look at dead letters: answers that could not be stored and are not tried any more.
+    Outbox {
+        #[command(subcommand)]
+        command: outbox::OutboxCommand,
+    },
     /// Print the OpenAPI document.
     Openapi,
     /// Ask the server on this machine whether it is ready; for containers.
@@ -76,6 +82,7 @@ pub fn run() -> ExitCode {
             Command::Serve => commands::serve(settings).await,
             Command::Token { user, email, ttl } => commands::token(&settings, user, email.as_deref(), ttl),
             Command::Migrate => commands::migrate(&settings).await,
+            Command::Outbox { command } => outbox::run(&settings, command).await,
             Command::Openapi => commands::openapi(),
             Command::Healthcheck => commands::healthcheck(&settings).await,
         }

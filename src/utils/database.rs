@@ -72,6 +72,20 @@ impl DatabaseError {
             Self::Corrupt { .. } | Self::Encode(_) | Self::Panicked => false,
         }
     }
+
+    /// What it is in words that can be kept and shown: what databases and parsers say may quote a value.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        match self {
+            Self::Database(error) => match error.as_database_error().and_then(|error| error.code()) {
+                Some(code) => format!("the database refused it, code {code}"),
+                None => "the database does not answer".to_owned(),
+            },
+            Self::Corrupt { what, .. } => format!("a stored {what} cannot be read"),
+            Self::Encode(_) => "a value cannot be written as JSON".to_owned(),
+            Self::Panicked | Self::QueueFull | Self::TimedOut | Self::Closed => self.to_string(),
+        }
+    }
 }
 
 /// Whether the same may succeed later. A constraint that is broken will be broken again.
@@ -116,5 +130,14 @@ mod tests {
         }
         assert!(DatabaseError::from(sqlx::Error::PoolTimedOut).is_outage());
         assert!(!DatabaseError::corrupt("name", "no name").is_outage());
+    }
+
+    #[test]
+    fn sums_up_without_quoting() {
+        let quoting = DatabaseError::corrupt("name", "unknown: a secret");
+        assert!(quoting.to_string().contains("a secret"));
+        assert_eq!(quoting.summary(), "a stored name cannot be read");
+        let lost = DatabaseError::from(sqlx::Error::PoolTimedOut);
+        assert_eq!(lost.summary(), "the database does not answer");
     }
 }

@@ -52,6 +52,8 @@ pub struct Metrics {
     pub generations_recovered: IntCounter,
     pub outbox_pending: IntGauge,
     pub outbox_oldest_seconds: IntGauge,
+    pub outbox_dead_letters: IntGauge,
+    pub outbox_lost: IntCounter,
     pub conversations: IntCounterVec,
     pub messages: IntCounterVec,
     pub revenue_usd: CounterVec,
@@ -154,6 +156,16 @@ impl Metrics {
                 &r,
                 "outbox_oldest_seconds",
                 "Age of the oldest answer waiting to be stored",
+            )?,
+            outbox_dead_letters: gauge(
+                &r,
+                "outbox_dead_letters",
+                "Answers that could not be stored and are not tried any more",
+            )?,
+            outbox_lost: counter(
+                &r,
+                "outbox_lost_total",
+                "Answers that could be kept nowhere, beyond their checkpoints",
             )?,
             conversations: counters(
                 &r,

@@ -17,6 +17,7 @@ mod cli;
 mod concurrency;
 mod conversations;
 mod database_locked;
+mod dead_letters;
 mod demo;
 mod errors;
 mod export;

@@ -27,6 +27,8 @@ const FAMILIES: &[&str] = &[
     "generations_recovered_total",
     "outbox_pending",
     "outbox_oldest_seconds",
+    "outbox_dead_letters",
+    "outbox_lost_total",
     "conversations_total",
     "messages_total",
     "revenue_total_usd",

@@ -66,6 +66,16 @@ impl StoreError {
     pub fn is_outage(&self) -> bool {
         matches!(self, Self::Database(error) if error.is_outage())
     }
+
+    /// What it is in words that can be kept and shown: nothing that was to be stored is quoted.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        match self {
+            Self::InvalidToolResults(_) => "the tool results do not answer the calls".to_owned(),
+            Self::Database(error) => error.summary(),
+            _ => self.to_string(),
+        }
+    }
 }
 
 impl From<sqlx::Error> for StoreError {

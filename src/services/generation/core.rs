@@ -30,6 +30,10 @@ const MAX_TRIMS: u32 = 24;
 /// How long ended answers stay in the records: longer than [`KEYS_KEPT`], since keys lead to them.
 const RECORDS_KEPT: TimeDelta = TimeDelta::days(2);
 
+/// How long those stay that another instance closed: who produced one may bring it for so long, and it is not known as
+/// late without its record.
+const TAKEN_OVER_KEPT: TimeDelta = TimeDelta::days(30);
+
 /// The engine's settings.
 #[derive(Debug, Clone)]
 pub struct EngineSettings {
@@ -183,7 +187,8 @@ impl EngineCore {
     pub(super) async fn sweep(&self) {
         let now = self.clock.now();
         let swept = async {
-            while self.records.forget_ended(now - RECORDS_KEPT).await? > 0 {}
+            let (ended, taken_over) = (now - RECORDS_KEPT, now - TAKEN_OVER_KEPT);
+            while self.records.forget_ended(ended, taken_over).await? > 0 {}
             while self.records.forget_keys(now - KEYS_KEPT).await? > 0 {}
             Ok::<_, DatabaseError>(())
         };

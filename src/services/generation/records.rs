@@ -96,14 +96,14 @@ pub trait GenerationRecords: Send + Sync + 'static {
     async fn end_lease(&self) -> Result<(), DatabaseError>;
 
     /// Answers that are recorded as running and that nobody produces: those of an earlier process of this instance, which
-    /// must not have begun any itself. What waits in the outbox is not among them.
+    /// must not have begun any itself. What waits in the outbox is not among them; its dead letters are.
     ///
     /// # Errors
     /// A failing database.
     async fn left_by_last_run(&self) -> Result<Vec<UnfinishedGeneration>, DatabaseError>;
 
     /// Answers that are recorded as running by instances which said nothing for so long, the oldest first. What waits in
-    /// the outbox is not among them. At most [`ABANDONED_BATCH`].
+    /// the outbox is not among them; its dead letters are. At most [`ABANDONED_BATCH`].
     ///
     /// # Errors
     /// A failing database.
@@ -147,9 +147,14 @@ pub trait GenerationRecords: Send + Sync + 'static {
     /// A failing database.
     async fn forget_keys(&self, before: DateTime<Utc>) -> Result<u64, DatabaseError>;
 
-    /// Forgets answers that ended before then, with their checkpoints; tells how many. Bounded per call.
+    /// Forgets answers that ended before then, with their checkpoints; those that were closed for want of who produced
+    /// them, if that was before `taken_over_before`. Tells how many. Bounded per call.
     ///
     /// # Errors
     /// A failing database.
-    async fn forget_ended(&self, before: DateTime<Utc>) -> Result<u64, DatabaseError>;
+    async fn forget_ended(
+        &self,
+        before: DateTime<Utc>,
+        taken_over_before: DateTime<Utc>,
+    ) -> Result<u64, DatabaseError>;
 }

@@ -1,14 +1,18 @@
 //! The outbox's last resort: a file of JSON lines in the data folder, fsynced before an entry counts as kept.
 //!
 //! It is bounded, and read whole into memory at start. Removing an entry writes the rest to a new file and
-//! renames it, so that a crash leaves either the old or the new one.
+//! renames it, so that a crash leaves either the old or the new one. What can never be delivered leaves it for the
+//! [`DeadFile`] beside it.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::OutboxEntry;
+use chrono::{DateTime, Utc};
+
+use super::dead_file::DeadFile;
+use super::{OutboxEntry, disk};
 use crate::models::ids::StreamId;
 
 /// The journal never grows beyond this.
@@ -17,7 +21,7 @@ const MAX_BYTES: u64 = 64 * 1024 * 1024;
 /// Why the journal failed.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    /// The file cannot be read or written.
+    /// The file, or the dead letters beside it, cannot be read or written.
     #[error("the journal {path} cannot be used: {source}")]
     Io {
         /// The file.
@@ -46,43 +50,35 @@ struct Inner {
     /// Held while the file is changed, by threads that may block.
     file: Mutex<()>,
     entries: Mutex<Vec<Arc<OutboxEntry>>>,
+    dead: DeadFile,
+    /// Dead letters, when they were last looked at.
+    dead_count: AtomicU64,
 }
 
 impl Journal {
-    /// Reads the journal of an earlier run, if there is one. A last line that a crash cut short is left out.
+    /// Reads the journal of an earlier run, if there is one. What cannot be read of it, such as a last line that a crash
+    /// cut short, goes to the dead letters.
     ///
     /// # Errors
     /// If the file is there and cannot be read.
     pub fn open(data_dir: &Path) -> Result<Self, JournalError> {
         let path = data_dir.join("outbox.jsonl");
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(source) => return Err(JournalError::Io { path, source }),
-        };
-        let (mut entries, mut unreadable) = (Vec::new(), Vec::new());
-        for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            match serde_json::from_slice(line) {
-                Ok(entry) => entries.push(Arc::new(entry)),
-                Err(error) => {
-                    tracing::error!(%error, "a line of the journal cannot be read and is put aside");
-                    unreadable.extend_from_slice(line);
-                    unreadable.push(b'\n');
-                }
-            }
-        }
         let inner = Inner {
-            path,
             file: Mutex::new(()),
-            entries: Mutex::new(entries),
+            entries: Mutex::default(),
+            dead: DeadFile::of(data_dir),
+            dead_count: AtomicU64::new(0),
+            path,
         };
-        if !unreadable.is_empty() {
-            inner.put_aside(&unreadable)?;
-        }
+        let bytes = disk::read(&inner.path).map_err(|e| inner.failed(e))?;
+        let (entries, unreadable) = parse(&bytes);
+        *inner.lock() = entries;
+        inner.put_aside(&unreadable)?;
         if !unreadable.is_empty() || bytes.last().is_some_and(|last| *last != b'\n') {
             // Else the next entry would continue a line that was cut short, and be lost with it.
             inner.rewrite(&inner.entries())?;
         }
+        inner.look()?;
         Ok(Self(Arc::new(inner)))
     }
 
@@ -104,12 +100,24 @@ impl Journal {
         self.len() == 0
     }
 
+    /// When the oldest of what its entries tell of happened.
+    #[must_use]
+    pub fn oldest(&self) -> Option<DateTime<Utc>> {
+        self.0.lock().iter().map(|entry| entry.happened_at()).min()
+    }
+
+    /// Dead letters beside it, when they were last [looked at](Self::look).
+    #[must_use]
+    pub fn dead_letters(&self) -> u64 {
+        self.0.dead_count.load(Ordering::Relaxed)
+    }
+
     /// Adds an entry and returns once it is on the disk.
     ///
     /// # Errors
     /// If it is full, or cannot be written.
     pub async fn append(&self, entry: OutboxEntry) -> Result<(), JournalError> {
-        self.change(move |inner| inner.append(entry)).await
+        self.change(move |inner| inner.append(Arc::new(entry))).await
     }
 
     /// Removes entries, with one new file for all of them.
@@ -121,6 +129,22 @@ impl Journal {
             return Ok(());
         }
         self.change(move |inner| inner.remove(&ids)).await
+    }
+
+    /// Adds an entry to the dead letters. It is still to be [removed](Self::remove) from here.
+    ///
+    /// # Errors
+    /// If their file cannot be written, or is full.
+    pub async fn bury(&self, entry: Arc<OutboxEntry>) -> Result<(), JournalError> {
+        self.change(move |inner| inner.bury(&entry)).await
+    }
+
+    /// Takes up the dead letters that somebody wants tried again, and counts the others.
+    ///
+    /// # Errors
+    /// If a file cannot be read or written.
+    pub async fn look(&self) -> Result<(), JournalError> {
+        self.change(Inner::look).await
     }
 
     /// Runs on a thread that may block on the disk.
@@ -149,35 +173,20 @@ impl Inner {
     }
 
     fn failed(&self, source: io::Error) -> JournalError {
+        if source.kind() == io::ErrorKind::FileTooLarge {
+            return JournalError::Full;
+        }
         JournalError::Io {
             path: self.path.clone(),
             source,
         }
     }
 
-    fn append(&self, entry: OutboxEntry) -> Result<(), JournalError> {
-        let mut line = serde_json::to_vec(&entry)?;
-        line.push(b'\n');
+    fn append(&self, entry: Arc<OutboxEntry>) -> Result<(), JournalError> {
+        let line = line(&entry)?;
         let _file = self.lock_file();
-        let mut file = File::options()
-            .create(true)
-            .append(true)
-            .open(&self.path)
-            .map_err(|e| self.failed(e))?;
-        let held = file.metadata().map_err(|e| self.failed(e))?.len();
-        if held + line.len() as u64 > MAX_BYTES {
-            return Err(JournalError::Full);
-        }
-        let written = file.write_all(&line).and_then(|()| file.sync_all());
-        if let Err(source) = written {
-            // Half a line must not stay in front of the next one.
-            let _ = file.set_len(held);
-            return Err(self.failed(source));
-        }
-        self.lock().push(Arc::new(entry));
-        if held == 0 {
-            self.sync_folder()?;
-        }
+        disk::append(&self.path, &line, MAX_BYTES).map_err(|e| self.failed(e))?;
+        self.lock().push(entry);
         Ok(())
     }
 
@@ -185,114 +194,87 @@ impl Inner {
         let _file = self.lock_file();
         let mut rest = self.entries();
         rest.retain(|entry| !ids.contains(&entry.id()));
-        if rest.is_empty() {
-            fs::remove_file(&self.path).map_err(|e| self.failed(e))?;
-            self.sync_folder()?;
-        } else {
-            self.rewrite(&rest)?;
-        }
+        self.rewrite(&rest)?;
         *self.lock() = rest;
         Ok(())
     }
 
-    /// Keeps what cannot be read for somebody who can.
-    fn put_aside(&self, lines: &[u8]) -> Result<(), JournalError> {
-        let path = self.path.with_extension("unreadable");
-        let mut file = File::options()
-            .create(true)
-            .append(true)
-            .open(path)
-            .map_err(|e| self.failed(e))?;
-        file.write_all(lines)
-            .and_then(|()| file.sync_all())
-            .map_err(|e| self.failed(e))
-    }
-
-    /// Replaces the file by one with these entries.
+    /// Replaces the file by one with these entries; without any there is none.
     fn rewrite(&self, entries: &[Arc<OutboxEntry>]) -> Result<(), JournalError> {
+        if entries.is_empty() {
+            return disk::remove(&self.path).map_err(|e| self.failed(e));
+        }
         let mut text = Vec::new();
         for entry in entries {
-            serde_json::to_writer(&mut text, entry)?;
-            text.push(b'\n');
+            text.extend(line(entry)?);
         }
-        let new = self.path.with_extension("jsonl.new");
-        let replace = || {
-            let mut file = File::create(&new)?;
-            file.write_all(&text)?;
-            file.sync_all()?;
-            fs::rename(&new, &self.path)
-        };
-        replace().map_err(|e| self.failed(e))?;
-        self.sync_folder()
+        disk::replace(&self.path, &text).map_err(|e| self.failed(e))
     }
 
-    /// Makes it last that the file is there, or gone.
-    fn sync_folder(&self) -> Result<(), JournalError> {
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(|e| self.failed(e))
+    fn bury(&self, entry: &OutboxEntry) -> Result<(), JournalError> {
+        self.dead.add(&line(entry)?).map_err(|e| self.failed(e))
     }
+
+    /// Keeps what cannot be read for somebody who can.
+    fn put_aside(&self, lines: &[u8]) -> Result<(), JournalError> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        self.dead.add_unreadable(lines).map_err(|e| self.failed(e))
+    }
+
+    fn look(&self) -> Result<(), JournalError> {
+        self.take_up_retried()?;
+        let dead = self.dead.count().map_err(|e| self.failed(e))?;
+        self.dead_count.store(dead, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// An interruption on the way leaves some of them at both places, which does no harm.
+    fn take_up_retried(&self) -> Result<(), JournalError> {
+        let retried = self.dead.retried().map_err(|e| self.failed(e))?;
+        if retried.is_empty() {
+            return Ok(());
+        }
+        let (entries, unreadable) = parse(&retried);
+        for entry in entries {
+            let is_held = self.lock().iter().any(|held| held.id() == entry.id());
+            if !is_held {
+                self.append(entry)?;
+            }
+        }
+        self.put_aside(&unreadable)?;
+        self.dead.forget_retried().map_err(|e| self.failed(e))
+    }
+}
+
+fn line(entry: &OutboxEntry) -> Result<Vec<u8>, JournalError> {
+    let mut line = serde_json::to_vec(entry)?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+/// The entries of a file, and the lines that are none.
+fn parse(bytes: &[u8]) -> (Vec<Arc<OutboxEntry>>, Vec<u8>) {
+    let (mut entries, mut unreadable) = (Vec::new(), Vec::new());
+    for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        match serde_json::from_slice(line) {
+            Ok(entry) => entries.push(Arc::new(entry)),
+            Err(error) => {
+                // What the parser says may quote the line.
+                let (at, problem) = (error.column(), error.classify());
+                tracing::error!(
+                    at,
+                    ?problem,
+                    "a line of the journal cannot be read and is a dead letter now"
+                );
+                unreadable.extend_from_slice(line);
+                unreadable.push(b'\n');
+            }
+        }
+    }
+    (entries, unreadable)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::models::ids::UserId;
-    use crate::models::message::MessageStatus;
-    use crate::services::billing::UsageEvent;
-    use crate::services::conversations::AnswerUsage;
-    use uuid::Uuid;
-
-    fn entry(n: u128) -> OutboxEntry {
-        OutboxEntry::Usage(Arc::new(UsageEvent {
-            id: StreamId(Uuid::from_u128(n)),
-            user_id: UserId(Uuid::from_u128(7)),
-            request_id: "request".into(),
-            conversation_id: None,
-            message_id: None,
-            model: "model".into(),
-            status: MessageStatus::Completed,
-            streamed: true,
-            usage: AnswerUsage {
-                cost: crate::models::money::Money::parse_dollars("1.5e-6"),
-                ..AnswerUsage::default()
-            },
-            latency_ms: Some(1),
-            first_token_ms: None,
-            created_at: chrono::DateTime::UNIX_EPOCH,
-        }))
-    }
-
-    fn ids(journal: &Journal) -> Vec<u128> {
-        journal
-            .entries()
-            .iter()
-            .map(|entry| entry.id().0.as_u128())
-            .collect()
-    }
-
-    #[tokio::test]
-    async fn outlives_the_process_and_a_torn_line() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let journal = Journal::open(folder.path()).expect("a journal");
-        for n in 1..=3 {
-            journal.append(entry(n)).await.expect("kept");
-        }
-        journal
-            .remove(vec![StreamId(Uuid::from_u128(2))])
-            .await
-            .expect("removed");
-        let file = folder.path().join("outbox.jsonl");
-        let text = fs::read_to_string(&file).expect("text");
-        fs::write(&file, &text[..text.len() - 20]).expect("cut");
-
-        let journal = Journal::open(folder.path()).expect("a journal");
-        assert_eq!(ids(&journal), [1], "the torn entry is gone");
-        journal.append(entry(4)).await.expect("kept");
-        assert_eq!(ids(&Journal::open(folder.path()).expect("a journal")), [1, 4]);
-        let all = [1, 4].map(|n| StreamId(Uuid::from_u128(n)));
-        journal.remove(all.to_vec()).await.expect("removed");
-        assert!(!file.exists());
-    }
-}
+mod tests;

@@ -1,22 +1,33 @@
 //! Answers and charges that could not be written yet: kept durably, and delivered when the store is back.
 //!
 //! What cannot be delivered at once goes into the database's outbox table, or, when the database is what is
-//! down, into an fsynced `journal` file. A background task delivers both, oldest first; delivering twice is the
-//! same as once.
+//! down, into an fsynced [`Journal`]. A background task delivers both, oldest first; delivering twice is the same as once.
+//! What can never be delivered, because nobody can read it or the store refuses it again and again ([`Tries`]), becomes a
+//! *dead letter*: kept, in the table or in a [`DeadFile`], and not tried any more unless somebody asks for it.
 
+mod check;
+mod dead_file;
+mod delivery;
+mod disk;
 mod journal;
+mod records;
+#[cfg(test)]
+mod tests;
+mod tries;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
+pub use dead_file::{DeadFile, DeadLine};
 pub use journal::{Journal, JournalError};
+pub use records::{DeadLetter, OutboxRecords, OutboxState, WaitingEntry};
+pub use tries::{MAX_REFUSALS, Tries};
 
 use crate::models::ids::StreamId;
 use crate::services::billing::{UsageEvent, UsageLedger};
@@ -28,14 +39,8 @@ use crate::utils::metrics::Metrics;
 /// How often what waits is looked at.
 const DELIVERY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Entries delivered in one round.
-const BATCH: u32 = 100;
-
 /// Entries kept in memory when nothing else takes them.
 const MAX_HOMELESS: usize = 100;
-
-/// The longest pause between two tries of one entry.
-const MAX_BACKOFF_SECONDS: i64 = 10;
 
 /// Something that must be written in the end. (Tagged from outside: a tag within would have serde take the raw
 /// JSON in it apart.)
@@ -68,64 +73,6 @@ impl OutboxEntry {
     }
 }
 
-/// An entry that waits.
-#[derive(Debug, Clone)]
-pub struct WaitingEntry {
-    /// What it is.
-    pub entry: OutboxEntry,
-    /// How often it was tried.
-    pub attempts: u64,
-}
-
-/// How full the outbox is.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct OutboxState {
-    /// Entries.
-    pub pending: u64,
-    /// When the oldest of them was made.
-    pub oldest: Option<DateTime<Utc>>,
-}
-
-/// The outbox table.
-#[async_trait]
-pub trait OutboxRecords: Send + Sync + 'static {
-    /// Keeps an entry, once.
-    ///
-    /// # Errors
-    /// A failing database.
-    async fn keep(&self, entry: &OutboxEntry) -> Result<(), DatabaseError>;
-
-    /// Entries whose time has come, at most so many.
-    ///
-    /// # Errors
-    /// A failing database.
-    async fn due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<WaitingEntry>, DatabaseError>;
-
-    /// Removes an entry.
-    ///
-    /// # Errors
-    /// A failing database.
-    async fn delivered(&self, id: StreamId) -> Result<(), DatabaseError>;
-
-    /// Counts a failed try and sets the time of the next.
-    ///
-    /// # Errors
-    /// A failing database.
-    async fn postpone(&self, id: StreamId, until: DateTime<Utc>) -> Result<(), DatabaseError>;
-
-    /// The streams whose entries wait.
-    ///
-    /// # Errors
-    /// A failing database.
-    async fn waiting(&self) -> Result<Vec<StreamId>, DatabaseError>;
-
-    /// How full it is.
-    ///
-    /// # Errors
-    /// A failing database.
-    async fn state(&self) -> Result<OutboxState, DatabaseError>;
-}
-
 /// Keeps and delivers. Cheap to clone.
 #[derive(Clone)]
 pub struct Outbox(Arc<Inner>);
@@ -135,7 +82,11 @@ struct Inner {
     store: Arc<dyn ConversationStore>,
     ledger: Arc<dyn UsageLedger>,
     journal: Journal,
+    /// Entries of the journal that neither the store nor the table takes.
+    refused: Mutex<HashMap<StreamId, Tries>>,
     homeless: Mutex<Vec<OutboxEntry>>,
+    /// The table as it was last seen: while it cannot be read, that is better than nothing.
+    table: Mutex<OutboxState>,
     metrics: Arc<Metrics>,
     clock: Clock,
 }
@@ -159,7 +110,9 @@ impl Outbox {
             store,
             ledger,
             journal,
+            refused: Mutex::default(),
             homeless: Mutex::default(),
+            table: Mutex::default(),
             metrics,
             clock,
         })))
@@ -170,18 +123,11 @@ impl Outbox {
     pub async fn keep(&self, entry: OutboxEntry, because: &StoreError) {
         let inner = &self.0;
         // A database that has just failed to answer is not waited for once more: readers wait for the end.
-        if !because.is_outage() && inner.records.keep(&entry).await.is_ok() {
-            inner.metrics.outbox_pending.inc();
-            return;
+        if let Err(error) = inner.accommodate(&entry, because.is_outage()).await {
+            tracing::error!(%error, stream_id = %entry.id(), "an answer could only be kept in memory");
+            inner.keep_in_memory(entry);
         }
-        let (id, unkept) = (entry.id(), entry.clone());
-        match inner.journal.append(entry).await {
-            Ok(()) => inner.metrics.outbox_pending.inc(),
-            Err(error) => {
-                tracing::error!(%error, stream_id = %id, "an answer could only be kept in memory");
-                inner.keep_in_memory(unkept);
-            }
-        }
+        inner.show();
     }
 
     /// Enters a charge into the ledger, or keeps it.
@@ -201,7 +147,7 @@ impl Outbox {
             if let Err(error) = self.0.deliver_table(self.0.clock.now()).await {
                 tracing::warn!(%error, "the outbox table cannot be worked on");
             }
-            self.0.publish().await;
+            self.0.look().await;
             if tokio::time::timeout(DELIVERY_INTERVAL, stop.cancelled())
                 .await
                 .is_ok()
@@ -222,13 +168,37 @@ impl Outbox {
         while inner.deliver_table(DateTime::<Utc>::MAX_UTC).await? > 0 {}
         let mut waiting: HashSet<_> = inner.records.waiting().await?.into_iter().collect();
         waiting.extend(inner.journal.entries().iter().map(|entry| entry.id()));
+        inner.look().await;
         Ok(waiting)
+    }
+
+    /// How full it is, all places together; of the table, as it was a second ago or when it last answered. Waits for nothing.
+    #[must_use]
+    pub fn state(&self) -> OutboxState {
+        self.0.state()
     }
 }
 
 impl Inner {
     fn homeless(&self) -> MutexGuard<'_, Vec<OutboxEntry>> {
         self.homeless.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn table(&self) -> MutexGuard<'_, OutboxState> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn refused(&self) -> MutexGuard<'_, HashMap<StreamId, Tries>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts an entry into the table, or into the journal during an outage or where the table does not take it.
+    async fn accommodate(&self, entry: &OutboxEntry, is_outage: bool) -> Result<(), JournalError> {
+        if !is_outage && self.records.keep(entry).await.is_ok() {
+            self.table().pending += 1;
+            return Ok(());
+        }
+        self.journal.append(entry.clone()).await
     }
 
     /// The last resort of the last resort: neither the database nor the disk takes anything.
@@ -239,86 +209,44 @@ impl Inner {
         } else {
             // The checkpoints in the database still hold the text, up to a second before its end.
             tracing::error!(stream_id = %entry.id(), "an answer could not be kept anywhere");
+            self.metrics.outbox_lost.inc();
         }
     }
 
-    /// Tries to deliver what is only in memory, or to write it to the disk.
-    async fn house(&self) {
-        let waiting = std::mem::take(&mut *self.homeless());
-        for entry in waiting {
-            if self.write(&entry).await.is_err() && self.journal.append(entry.clone()).await.is_err() {
-                self.keep_in_memory(entry);
-            }
+    fn state(&self) -> OutboxState {
+        let table = *self.table();
+        let homeless = self.homeless();
+        let made = homeless.iter().map(OutboxEntry::happened_at).min();
+        let waiting = (self.journal.len() + homeless.len()) as u64;
+        OutboxState {
+            pending: table.pending.saturating_add(waiting),
+            oldest: [table.oldest, self.journal.oldest(), made]
+                .into_iter()
+                .flatten()
+                .min(),
+            dead_letters: table.dead_letters.saturating_add(self.journal.dead_letters()),
         }
     }
 
-    async fn write(&self, entry: &OutboxEntry) -> Result<(), StoreError> {
-        match entry {
-            OutboxEntry::Answer(answer) => self.store.save_answer(answer.clone()).await,
-            OutboxEntry::Usage(event) => Ok(self.ledger.record(UsageEvent::clone(event)).await?),
+    /// Looks at the table and at the dead letters on the disk, and shows what is there.
+    async fn look(&self) {
+        if let Ok(table) = self.records.state().await {
+            *self.table() = table;
         }
+        if let Err(error) = self.journal.look().await {
+            tracing::warn!(%error, "the dead letters on the disk cannot be worked on");
+        }
+        self.show();
     }
 
-    /// One round over the journal, which ends when the store does not answer. An entry that it refuses stays, and
-    /// does not hold up the others.
-    async fn deliver_journal(&self) {
-        let entries = self.journal.entries();
-        let mut delivered = Vec::new();
-        for entry in entries {
-            match self.write(&entry).await {
-                Ok(()) => delivered.push(entry.id()),
-                Err(error) => {
-                    tracing::warn!(%error, stream_id = %entry.id(), "an entry of the journal stays");
-                    if error.is_outage() {
-                        break;
-                    }
-                }
-            }
-        }
-        if let Err(error) = self.journal.remove(delivered).await {
-            tracing::warn!(%error, "delivered entries stay in the journal and are delivered again");
-        }
-    }
-
-    /// One round over the table; tells how many entries were delivered.
-    async fn deliver_table(&self, now: DateTime<Utc>) -> Result<usize, DatabaseError> {
-        let mut delivered = 0;
-        for waiting in self.records.due(now, BATCH).await? {
-            let id = waiting.entry.id();
-            match self.write(&waiting.entry).await {
-                Ok(()) => {
-                    self.records.delivered(id).await?;
-                    delivered += 1;
-                }
-                Err(error) => {
-                    tracing::warn!(%error, stream_id = %id, attempts = waiting.attempts + 1, "an entry could not be delivered");
-                    let exponent = u32::try_from(waiting.attempts.min(8)).unwrap_or(8);
-                    let pause = 2_i64.pow(exponent).min(MAX_BACKOFF_SECONDS);
-                    self.records
-                        .postpone(id, self.clock.now() + TimeDelta::seconds(pause))
-                        .await?;
-                }
-            }
-        }
-        Ok(delivered)
-    }
-
-    async fn publish(&self) {
-        // Where the table cannot be read, the last known number is better than a zero.
-        let Ok(table) = self.records.state().await else {
-            return;
-        };
-        let journal = self.journal.entries();
-        let homeless = self.homeless().len();
-        let oldest = journal.first().map(|entry| entry.happened_at());
-        let age = [table.oldest, oldest]
-            .into_iter()
-            .flatten()
-            .min()
+    fn show(&self) {
+        let state = self.state();
+        let gauge = |count| i64::try_from(count).unwrap_or(i64::MAX);
+        self.metrics.outbox_pending.set(gauge(state.pending));
+        self.metrics.outbox_dead_letters.set(gauge(state.dead_letters));
+        let age = state
+            .oldest
             .map_or(0, |oldest| (self.clock.now() - oldest).num_seconds());
-        let pending = table.pending.saturating_add((journal.len() + homeless) as u64);
-        let pending = i64::try_from(pending).unwrap_or(i64::MAX);
-        self.metrics.outbox_pending.set(pending);
         self.metrics.outbox_oldest_seconds.set(age);
     }
 }

@@ -10,6 +10,8 @@ use std::time::Duration;
 use ai_chat_orchestrator::config::{DatabaseSettings, DatabaseUrl, SqliteSynchronous};
 use ai_chat_orchestrator::models::ids::InstanceId;
 use ai_chat_orchestrator::services::conversations::{ConversationStore, StoreLimits};
+use ai_chat_orchestrator::services::generation::GenerationRecords;
+use ai_chat_orchestrator::services::outbox::OutboxRecords;
 use ai_chat_orchestrator::services::sql::SqlConversations;
 use ai_chat_orchestrator::services::sql::postgres::PostgresDatabase;
 use ai_chat_orchestrator::services::sql::sqlite::SqliteDatabase;
@@ -38,6 +40,10 @@ pub const LIMITS: StoreLimits = StoreLimits {
 /// A store over an empty database.
 pub struct TestStore {
     store: Arc<dyn ConversationStore>,
+    /// The outbox in the same database.
+    pub outbox: Arc<dyn OutboxRecords>,
+    /// The records of running answers there.
+    pub generations: Arc<dyn GenerationRecords>,
     /// The clock that the store goes by.
     pub clock: Clock,
     /// What the store may hold.
@@ -81,8 +87,11 @@ impl TestStore {
         let settings = settings(DatabaseUrl::Sqlite(path.clone()));
         let database =
             SqliteDatabase::open(&path, &settings, clock.clone(), InstanceId::new(&clock), &tasks).await;
+        let database = database.expect("a database");
         Self {
-            store: Arc::new(SqlConversations::new(database.expect("a database"), limits)),
+            outbox: Arc::new(database.clone()),
+            generations: Arc::new(database.clone()),
+            store: Arc::new(SqlConversations::new(database, limits)),
             clock,
             limits,
             tasks,
@@ -102,6 +111,8 @@ impl TestStore {
             PostgresDatabase::open(&url, &settings, clock.clone(), InstanceId::new(&clock), &tasks).await;
         let pool = pool.expect("a database");
         Self {
+            outbox: Arc::new(pool.clone()),
+            generations: Arc::new(pool.clone()),
             store: Arc::new(SqlConversations::new(pool.clone(), limits)),
             clock,
             limits,
@@ -168,7 +179,7 @@ impl TestStore {
 
     /// Closes the store and removes its database.
     pub async fn close(self) {
-        drop(self.store);
+        drop((self.store, self.outbox, self.generations));
         if let Home::Server { pool, .. } = &self.home {
             pool.close().await;
         }

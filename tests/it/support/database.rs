@@ -28,6 +28,17 @@ impl Ledger {
             }
         }
     }
+
+    /// Runs the statements that are meant for this store: those for a file or those for a PostgreSQL server.
+    pub async fn execute(&mut self, file: &'static str, server: &'static str) {
+        match self {
+            Self::Sqlite(database) => database.execute(file).await,
+            Self::Postgres(connection) => {
+                let done = sqlx::raw_sql(server).execute(connection).await;
+                done.expect("a statement");
+            }
+        }
+    }
 }
 
 /// A connection of the test's own to a database file.
@@ -68,6 +79,12 @@ impl Database {
     pub async fn usage(&mut self) -> Vec<UsageRow> {
         let rows = sqlx::query_as(LEDGER).fetch_all(&mut self.0);
         rows.await.expect("the ledger")
+    }
+
+    /// Runs statements.
+    pub async fn execute(&mut self, sql: &'static str) {
+        let done = sqlx::raw_sql(sql).execute(&mut self.0).await;
+        done.expect("a statement");
     }
 
     /// Writes into every conversation what the service itself would never write.

@@ -116,6 +116,17 @@ impl TestServer {
         Database::open(self.data_dir()).await
     }
 
+    /// The settings by which a command finds what it keeps.
+    pub fn settings_of_commands(&self) -> Vec<(&'static str, String)> {
+        let data_dir = self.data_dir().to_str().expect("a UTF-8 path");
+        let url = self.postgres.as_ref().map(PostgresDatabase::url);
+        let url = url.map(|url| ("DATABASE_URL", url));
+        [("DATA_DIR", data_dir.to_owned())]
+            .into_iter()
+            .chain(url)
+            .collect()
+    }
+
     /// Its ledger, from outside.
     pub async fn ledger(&self) -> Ledger {
         match &self.postgres {

@@ -40,13 +40,14 @@ const CHECKPOINTS: &str = "SELECT generation_id, first_event, content, reasoning
          (SELECT max(first_event) FROM checkpoints WHERE generation_id = $1 AND first_event <= $2), 0)
      ORDER BY first_event";
 
-/// What waits in the outbox is more than the checkpoints have.
+/// What waits in the outbox is more than the checkpoints have; what is dead there waits for nothing.
 macro_rules! unfinished {
     ($condition:literal) => {
         concat!(
             "SELECT id, user_id, conversation_id, branch_id, user_message_id, message_id, model, request_id, streamed, sent_bytes
              FROM generations g
-             WHERE status = 'streaming' AND NOT EXISTS (SELECT FROM outbox WHERE outbox.id = g.id) AND ",
+             WHERE status = 'streaming' AND NOT EXISTS
+                 (SELECT FROM outbox WHERE outbox.id = g.id AND next_attempt_at < 'infinity') AND ",
             $condition
         )
     };
@@ -83,7 +84,8 @@ const ONE: &str =
 
 /// What somebody deletes with its conversation right now is theirs to delete.
 const FORGET: &str = "DELETE FROM generations WHERE id IN
-         (SELECT id FROM generations WHERE ended_at < $1 ORDER BY ended_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
+         (SELECT id FROM generations WHERE ended_at < $1 AND (NOT taken_over OR ended_at < $2)
+          ORDER BY ended_at LIMIT $3 FOR UPDATE SKIP LOCKED)";
 
 const FORGET_KEYS: &str = "DELETE FROM idempotency_keys WHERE (user_id, key) IN
          (SELECT user_id, key FROM idempotency_keys WHERE created_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)";
@@ -197,9 +199,14 @@ impl GenerationRecords for PostgresDatabase {
         Ok(done.rows_affected())
     }
 
-    async fn forget_ended(&self, before: DateTime<Utc>) -> Result<u64, DatabaseError> {
+    async fn forget_ended(
+        &self,
+        before: DateTime<Utc>,
+        taken_over_before: DateTime<Utc>,
+    ) -> Result<u64, DatabaseError> {
         let done = sqlx::query(FORGET)
             .bind(millis(before))
+            .bind(millis(taken_over_before))
             .bind(FORGET_BATCH)
             .execute(&self.pool)
             .await?;

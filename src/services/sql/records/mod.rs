@@ -8,6 +8,7 @@ mod conversation;
 mod generation;
 mod hit;
 mod message;
+mod outbox;
 mod path;
 mod stats;
 mod time;
@@ -19,6 +20,7 @@ pub(super) use generation::{
 };
 pub(super) use hit::HitRecord;
 pub(super) use message::MessageRecord;
+pub(super) use outbox::{DeadRecord, OutboxRecord, WaitingRecord};
 pub(super) use path::{ContextRecord, FiguresRecord, NodeRecord};
 pub(super) use stats::{RemovedRecord, TotalsRecord};
 pub(super) use time::StoredTime;

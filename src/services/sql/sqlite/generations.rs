@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use sqlx::SqliteConnection;
 
 use super::SqliteDatabase;
+use super::outbox::NEVER;
 use super::values::stored;
 use crate::models::ids::{ConversationId, StreamId, UserId};
 use crate::services::generation::{Checkpoint, GenerationRecord, GenerationRecords, UnfinishedGeneration};
@@ -61,8 +62,10 @@ impl GenerationRecords for SqliteDatabase {
             "SELECT id, user_id, conversation_id, branch_id, user_message_id, message_id, model, request_id, streamed,
                     sent_bytes
              FROM generations
-             WHERE status = 'streaming' AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.id = generations.id)",
+             WHERE status = 'streaming' AND NOT EXISTS
+                 (SELECT 1 FROM outbox WHERE outbox.id = generations.id AND next_attempt_at < ?1)",
         )
+        .bind(NEVER)
         .fetch_all(&self.readers)
         .await?;
         let now = self.clock.now();
@@ -153,15 +156,21 @@ impl GenerationRecords for SqliteDatabase {
             .await
     }
 
-    async fn forget_ended(&self, before: DateTime<Utc>) -> Result<u64, DatabaseError> {
+    async fn forget_ended(
+        &self,
+        before: DateTime<Utc>,
+        taken_over_before: DateTime<Utc>,
+    ) -> Result<u64, DatabaseError> {
         self.writer
             .write(move |connection| {
                 Box::pin(async move {
                     let done = sqlx::query(
                         "DELETE FROM generations WHERE id IN
-                             (SELECT id FROM generations WHERE ended_at < ?1 ORDER BY ended_at LIMIT ?2)",
+                             (SELECT id FROM generations
+                              WHERE ended_at < ?1 AND (NOT taken_over OR ended_at < ?2) ORDER BY ended_at LIMIT ?3)",
                     )
                     .bind(before.timestamp_millis())
+                    .bind(taken_over_before.timestamp_millis())
                     .bind(FORGET_BATCH)
                     .execute(connection)
                     .await?;

@@ -8,6 +8,8 @@ use ai_chat_orchestrator::services::conversations::{
     AnswerOutcome, NewConversation, NewMessage, StoreError, TurnInput, TurnTarget,
 };
 
+use chrono::TimeDelta;
+
 use crate::store::chat::{Running, asked, new_message};
 use crate::store::databases::TestStore;
 use crate::store::imports::chain;
@@ -396,4 +398,27 @@ pub async fn who_produced_it_may_bring_it_after_all(store: &TestStore) {
         "counted once"
     );
     assert!(chat.search("known").await.is_empty() && !chat.search("whole").await.is_empty());
+}
+
+pub async fn what_was_taken_over_may_be_brought_for_longer(store: &TestStore) {
+    let user = store.user();
+    let chat = user.chat().await;
+    chat.exchange("zero", "0").await;
+    let running = chat.ask("one").await;
+    close(&user, &running, "what is known").await;
+    let sweep = async |taken_over_before| {
+        let now = store.clock.now();
+        let swept = store.generations.forget_ended(now, now - taken_over_before).await;
+        swept.expect("a store that answers")
+    };
+    assert_eq!(sweep(TimeDelta::days(30)).await, 1, "the other one");
+    let whole = AnswerOutcome::Stored(MessageStatus::Completed);
+    end_as(&user, &running, whole, "the whole").await;
+    assert_eq!(chat.texts(None).await, ["zero", "0", "one", "the whole"]);
+
+    let running = chat.ask("two").await;
+    close(&user, &running, "what is known").await;
+    assert_eq!(sweep(TimeDelta::zero()).await, 2);
+    end_as(&user, &running, whole, "too late").await;
+    assert_eq!(chat.texts(None).await[5], "what is known");
 }

@@ -16,6 +16,7 @@ pub mod lists;
 pub mod merge;
 pub mod merge_refusals;
 pub mod messages;
+pub mod outbox;
 pub mod parallel;
 pub mod search;
 pub mod tools;
@@ -25,7 +26,7 @@ macro_rules! store_contract_suite {
     ($store:ident) => {
         $crate::store::store_contract_suite!(
             $store: conversations, lists, branches, messages, edits, deletes, merge, merge_refusals, answers, tools,
-                search, import, imports_again, isolation, parallel
+                search, import, imports_again, isolation, parallel, outbox
         );
     };
     ($store:ident: $($group:ident),+) => {
@@ -168,6 +169,7 @@ macro_rules! contract_group {
             what_nobody_produces_is_closed_once,
             what_ended_is_not_closed,
             who_produced_it_may_bring_it_after_all,
+            what_was_taken_over_may_be_brought_for_longer,
             every_end_of_an_answer_is_kept,
             an_answer_is_answered_anew_beside_it,
             an_unanswered_question_is_answered_in_place,
@@ -246,6 +248,16 @@ macro_rules! contract_group {
             an_expected_head_is_moved_by_one_of_many,
             everything_at_once_leaves_one_sound_tree,
             at_the_limit_of_conversations_nobody_slips_through,
+        }
+    };
+    (outbox, $store:ident) => {
+        $crate::store::contract_group! {
+            @stamp outbox, $store:
+            an_entry_is_kept_once_until_it_is_delivered,
+            what_several_try_at_once_counts_once,
+            a_dead_letter_waits_for_somebody_to_ask,
+            only_a_dead_letter_is_discarded,
+            an_answer_whose_entry_is_dead_is_closed,
         }
     };
 }

@@ -1,6 +1,6 @@
 //! No statement reads a whole table.
 
-use super::super::{answers, branches, conversations, messages, reads, search, texts};
+use super::super::{answers, branches, conversations, messages, outbox, reads, search, texts};
 use super::database;
 
 /// What has only the rows that a statement itself has made.
@@ -31,6 +31,7 @@ async fn every_statement_finds_its_rows_by_an_index() {
         conversations::STATEMENTS,
         conversations::STATS_STATEMENTS,
         messages::STATEMENTS,
+        outbox::STATEMENTS,
         reads::STATEMENTS,
         search::STATEMENTS,
         texts::STATEMENTS,

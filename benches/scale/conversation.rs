@@ -106,6 +106,7 @@ fn new_turn(id: ConversationId, (branch, head): (BranchId, MessageId), stream_id
 
 fn withdrawn(turn: &Turn, stream_id: StreamId, ended_at: chrono::DateTime<chrono::Utc>) -> FinishedAnswer {
     FinishedAnswer {
+        error: None,
         stream_id,
         user_id: USER,
         request_id: "scale".into(),

@@ -224,6 +224,8 @@ CREATE TABLE generations (
     cancelled       boolean     NOT NULL DEFAULT false,
     -- Closed by another than who produced it, who may still bring more of it.
     taken_over      boolean     NOT NULL DEFAULT false,
+    -- What its stream ended with, where it is not whole: an error as clients get it.
+    error           json,
     started_at      timestamptz NOT NULL,
     ended_at        timestamptz
 );

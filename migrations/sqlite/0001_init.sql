@@ -200,6 +200,8 @@ CREATE TABLE generations (
     cancelled       INTEGER NOT NULL DEFAULT 0,
     -- Closed by another than who produced it, who may still bring more of it.
     taken_over      INTEGER NOT NULL DEFAULT 0,
+    -- What its stream ended with, where it is not whole: an error as clients get it, in JSON.
+    error           TEXT,
     started_at      INTEGER NOT NULL,
     ended_at        INTEGER
 ) STRICT;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
@@ -265,6 +265,24 @@ impl ApiError {
     #[must_use]
     pub fn cause(&self) -> Option<&(dyn StdError + Send + Sync)> {
         self.0.source.as_deref()
+    }
+
+    /// The error whose [object](Self::object) was written as this; `None` if it is none of this service.
+    #[must_use]
+    pub fn from_json(object: &str) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Written {
+            code: String,
+            message: String,
+            param: Option<String>,
+            details: Map<String, Value>,
+        }
+        let written: Written = serde_json::from_str(object).ok()?;
+        let code = *ErrorCode::ALL.iter().find(|code| code.as_str() == written.code)?;
+        Some(Self::new(code, written.message).edit(|inner| {
+            inner.param = written.param.map(Cow::Owned);
+            inner.details = written.details;
+        }))
     }
 
     /// The error object, as it stands under `error` in a body and in a stream.

@@ -1,5 +1,7 @@
 //! Requests that are sent more than once with one `Idempotency-Key`.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -188,6 +190,63 @@ async fn a_key_has_bounds(store: Store) {
     }
     let longest = streamed(&user, &"k".repeat(255), &ask("Hi", true)).await;
     assert_eq!(longest.finish().await.text(), "one");
+}
+
+/// Two requests with one key at two instances, of which the second comes while the model is still silent.
+async fn refused_at_two(machine: Machine) {
+    let (here, there) = tokio::join!(machine.instance("here"), machine.instance("there"));
+    let gate = Gate::new();
+    let refusal = Reply::error(400, "invalid_request_error", "No.");
+    machine.upstream.script(MODEL, [Reply::held(&gate, refusal)]);
+    let user = here.user();
+    let there = user.at(&there.base);
+    let body = ask("Hi", true);
+    let ask_here = whole(&user, "k", &body);
+    let ask_there = async {
+        machine.upstream.wait_for_chats(1).await;
+        let second = whole(&there, "k", &body);
+        tokio::pin!(second);
+        let early = time::pass(Duration::from_millis(300));
+        tokio::select! {
+            answer = &mut second => panic!("answered before the model: {answer:?}"),
+            () = early => {}
+        }
+        gate.open();
+        second.await
+    };
+    let (first, second) = tokio::join!(ask_here, ask_there);
+    assert_eq!((first.status, second.status), (422, 422), "{second:?}");
+    assert_eq!(first.json()["error"]["code"], second.json()["error"]["code"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_is_refused_at_every_instance() {
+    Box::pin(refused_at_two(Machine::on(Store::Postgres).await)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_is_refused_at_every_instance_with_redis() {
+    Box::pin(refused_at_two(Machine::with_redis().await)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_at_once_on_two_instances_with_redis_get_the_same_events() {
+    let machine = Machine::with_redis().await;
+    let (here, there) = tokio::join!(machine.instance("here"), machine.instance("there"));
+    machine.upstream.script(MODEL, [Reply::answer(["one", "two"])]);
+    let user = here.user();
+    let users = [user.clone(), user.at(&there.base)];
+    let body = ask("Hi", true);
+    let answers = users
+        .iter()
+        .cycle()
+        .take(AT_ONCE)
+        .map(async |user| streamed(user, "k", &body).await.finish().await);
+    let answers = join_all(answers).await;
+    assert_eq!(machine.upstream.chats().len(), 1);
+    for answer in &answers {
+        assert_eq!(*answer, answers[0]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

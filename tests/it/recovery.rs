@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::support::client::text;
 use crate::support::{
-    Client, Database, EventStream, Gate, MODEL, Machine, Reply, Store, eventually, on_each_store, time,
+    Client, Database, EventStream, Gate, MODEL, Machine, Reply, Store, TestServer, eventually, on_each_store,
+    time,
 };
 
 on_each_store!(
@@ -20,6 +21,7 @@ on_each_store!(
     what_does_not_finish_in_time_is_closed_in_order,
     a_second_signal_ends_at_once,
     an_idle_process_ends_with_zero,
+    an_answer_that_nobody_was_asked_for_is_closed,
 );
 
 /// An answer that has shown "one" and is waiting at the gate.
@@ -210,4 +212,36 @@ async fn a_stopped_server_leaves_one_whole_file_that_is_nobody_elses() {
         1,
         "the file alone is whole"
     );
+}
+
+/// As it is when a database begins a turn and its reply is lost: recorded as running here, and unknown here.
+const LOST_IN_A_FILE: &str = "UPDATE generations SET status = 'streaming', started_at = started_at - 3600000;
+     UPDATE messages SET status = 'streaming', content = '\"\"' WHERE role = 'assistant'";
+const LOST_ON_A_SERVER: &str =
+    "UPDATE generations SET status = 'streaming', started_at = started_at - interval '1 hour';
+     UPDATE messages SET status = 'streaming', content = '\"\"' WHERE role = 'assistant'";
+
+async fn an_answer_that_nobody_was_asked_for_is_closed(store: Store) {
+    let server = TestServer::on_with(store, [("STREAM_RETENTION_SECONDS", "0")]).await;
+    let user = server.user();
+    let stream = user.chat_stream(&json!({"model": MODEL, "message": "Hi"})).await;
+    let path = format!("/v1/chat/streams/{}", stream.stream_id());
+    let conversation = stream.finish().await.conversation();
+    eventually("the stream to be forgotten", async || {
+        (user.get(&path).await.status == 404).then_some(())
+    })
+    .await;
+    server
+        .ledger()
+        .await
+        .execute(LOST_IN_A_FILE, LOST_ON_A_SERVER)
+        .await;
+    let body = json!({"model": MODEL, "message": "And?", "conversation_id": conversation});
+    user.chat(&body).await.error(409, "GENERATION_IN_PROGRESS");
+    let answer = eventually("the answer to be closed", async || {
+        let answer = user.messages(&conversation).await.pop()?;
+        (answer["status"] == "interrupted").then_some(answer)
+    });
+    assert_eq!(answer.await["content"], "");
+    assert_eq!(user.chat(&body).await.status, 200);
 }

@@ -64,7 +64,10 @@ impl ChatService {
                 reader.generation().opened(HEAD_WAIT).await?;
                 Ok(ChatAnswer::Stream(Reader::Here(reader)))
             }
-            reader @ Reader::Elsewhere(_) if streamed => Ok(ChatAnswer::Stream(reader)),
+            Reader::Elsewhere(reader) if streamed => {
+                reader.opened(HEAD_WAIT).await?;
+                Ok(ChatAnswer::Stream(Reader::Elsewhere(reader)))
+            }
             Reader::Here(reader) => Ok(ChatAnswer::Whole {
                 body: whole::answer(reader.generation()).await?,
                 waited: reader.generation().waited(),

@@ -167,6 +167,9 @@ pub struct FinishedAnswer {
     pub streamed: bool,
     /// What becomes of its place.
     pub outcome: AnswerOutcome,
+    /// What its stream ended with, where it is not whole: the error object as clients get it.
+    #[serde(default)]
+    pub error: Option<Box<RawValue>>,
     /// The text.
     pub content: String,
     /// What the model thought.

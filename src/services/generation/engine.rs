@@ -323,6 +323,9 @@ impl Engine {
                 }))
             }),
             self.work(stop, |core, stop| {
+                Box::pin(every(lease::LOST_INTERVAL, stop, || lease::close_lost(core)))
+            }),
+            self.work(stop, |core, stop| {
                 Box::pin(every(stop::REQUESTS_INTERVAL, stop, || stop::obey_requests(core)))
             }),
             self.work(stop, |core, stop| Box::pin(stop::obey_published(core, stop))),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::core::{AnswerReport, EngineCore};
 use super::draft::Draft;
@@ -132,6 +132,10 @@ fn take_answer(
         } else {
             AnswerOutcome::Stored(produced.status)
         },
+        error: produced
+            .error
+            .as_ref()
+            .and_then(|error| to_raw_value(&error.object(&generation.request_id)).ok()),
         content,
         reasoning: (!reasoning.is_empty()).then_some(reasoning),
         tool_calls: draft.tool_calls(),

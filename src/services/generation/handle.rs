@@ -21,6 +21,9 @@ use crate::utils::errors::{ApiError, ErrorCode};
 use crate::utils::metrics::Metrics;
 use crate::utils::sse::write_frame;
 
+/// For how long whoever reads at another instance is there still, after that was said.
+const READ_ELSEWHERE_FOR: Duration = Duration::from_secs(6);
+
 /// What becomes of an answer that nobody reads any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DisconnectPolicy {
@@ -87,6 +90,8 @@ pub struct Generation {
     waited: OnceLock<Duration>,
     opening: watch::Sender<Opening>,
     readers: watch::Sender<usize>,
+    /// When somebody was last known to read it at another instance.
+    read_elsewhere: Mutex<Option<Instant>>,
     ending: watch::Sender<Option<Arc<Ending>>>,
     metrics: Arc<Metrics>,
 }
@@ -121,6 +126,7 @@ impl Generation {
             waited: OnceLock::new(),
             opening: watch::Sender::new(Opening::Waiting),
             readers: watch::Sender::new(0),
+            read_elsewhere: Mutex::default(),
             ending: watch::Sender::new(None),
             metrics: new.metrics,
         }
@@ -295,11 +301,32 @@ impl Generation {
             if readers.wait_for(|readers| *readers == 0).await.is_err() {
                 return;
             }
-            let back = tokio::time::timeout(self.policy.grace, readers.wait_for(|readers| *readers > 0));
-            if back.await.is_err() {
-                return;
+            let left = Instant::now();
+            loop {
+                let until = self.expected_until(left);
+                let back = tokio::time::timeout_at(until, readers.wait_for(|readers| *readers > 0));
+                if back.await.is_ok() {
+                    break;
+                }
+                if self.expected_until(left) <= until {
+                    return;
+                }
             }
         }
+    }
+
+    /// Until when a reader may come back, if the last one here left then.
+    fn expected_until(&self, left: Instant) -> Instant {
+        let grace = self.policy.grace;
+        let elsewhere = *self.read_elsewhere.lock().unwrap_or_else(PoisonError::into_inner);
+        let elsewhere = elsewhere.map(|at| at + grace.max(READ_ELSEWHERE_FOR));
+        elsewhere.map_or(left + grace, |until| until.max(left + grace))
+    }
+
+    /// Notes that somebody reads it at another instance.
+    pub(super) fn note_reader_elsewhere(&self) {
+        let mut elsewhere = self.read_elsewhere.lock().unwrap_or_else(PoisonError::into_inner);
+        *elsewhere = Some(Instant::now());
     }
 }
 

@@ -8,6 +8,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -24,13 +25,20 @@ pub(super) const RENEW_INTERVAL: Duration = Duration::from_millis(2_500);
 /// How long an instance may say nothing. What it left is closed within three renewals more.
 const LEASE: Duration = Duration::from_secs(10);
 
+/// How often an instance looks for answers that it is recorded to be producing and is not.
+pub(super) const LOST_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How long the beginning of an answer may take at most, before it counts as lost.
+const LOST_AFTER: TimeDelta = TimeDelta::seconds(30);
+
 /// How long giving up the lease may take: without it, others find out by themselves.
 const END_WITHIN: Duration = Duration::from_secs(1);
 
 /// Takes up the lease and closes what the last process left, but for the streams that wait in the outbox.
 pub(super) async fn begin(engine: &EngineCore, waiting: &HashSet<StreamId>) -> Result<(), ApiError> {
     engine.records.renew_lease().await.map_err(unavailable)?;
-    let left = engine.records.left_by_last_run().await.map_err(unavailable)?;
+    let left = engine.records.unfinished_here(None, &[]).await;
+    let left = left.map_err(unavailable)?;
     let waits = |generation: &UnfinishedGeneration| waiting.contains(&generation.answer.stream_id);
     recovery::close(engine, left.into_iter().filter(|left| !waits(left)))
         .await
@@ -78,6 +86,22 @@ pub(super) async fn close_abandoned(engine: &EngineCore) {
             Ok(_) => {}
             Err(error) => return best_effort(engine, "an abandoned answer cannot be closed", &error),
         }
+    }
+}
+
+/// Closes what this instance is recorded to be producing, and is not: the database had begun the turn, but its reply was
+/// lost, so that nobody was asked for an answer.
+pub(super) async fn close_lost(engine: &EngineCore) {
+    // First what is known, then what is recorded: what ends in between is stored.
+    let held = engine.registry.all().into_iter().map(|generation| generation.id);
+    let known: Vec<StreamId> = held.chain(engine.outbox.waiting_here()).collect();
+    let before = engine.clock.now() - LOST_AFTER;
+    let lost = match engine.records.unfinished_here(Some(before), &known).await {
+        Ok(lost) => lost,
+        Err(error) => return best_effort(engine, "lost answers cannot be looked for", &error),
+    };
+    if let Err(error) = recovery::close(engine, lost.into_iter()).await {
+        best_effort(engine, "a lost answer cannot be closed", &error);
     }
 }
 

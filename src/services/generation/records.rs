@@ -10,6 +10,7 @@ use crate::models::ids::{ConversationId, StreamId, UserId};
 use crate::models::message::MessageStatus;
 use crate::services::conversations::FinishedAnswer;
 use crate::utils::database::DatabaseError;
+use crate::utils::errors::ApiError;
 
 /// Abandoned answers that are looked at at once.
 pub const ABANDONED_BATCH: u32 = 200;
@@ -61,6 +62,8 @@ pub struct GenerationRecord {
     pub model: String,
     /// How it ended, or `streaming`.
     pub status: MessageStatus,
+    /// What its stream ended with, where it is not whole and that is known.
+    pub error: Option<ApiError>,
     /// When it was begun.
     pub started_at: DateTime<Utc>,
     /// When it ended.
@@ -95,12 +98,16 @@ pub trait GenerationRecords: Send + Sync + 'static {
     /// A failing database.
     async fn end_lease(&self) -> Result<(), DatabaseError>;
 
-    /// Answers that are recorded as running and that nobody produces: those of an earlier process of this instance, which
-    /// must not have begun any itself. What waits in the outbox is not among them; its dead letters are.
+    /// Answers that are recorded as running in this instance, begun before then or whenever, but for those that are `known`.
+    /// What waits in the outbox is not among them, unless it is dead there.
     ///
     /// # Errors
     /// A failing database.
-    async fn left_by_last_run(&self) -> Result<Vec<UnfinishedGeneration>, DatabaseError>;
+    async fn unfinished_here(
+        &self,
+        before: Option<DateTime<Utc>>,
+        known: &[StreamId],
+    ) -> Result<Vec<UnfinishedGeneration>, DatabaseError>;
 
     /// Answers that are recorded as running by instances which said nothing for so long, the oldest first. What waits in
     /// the outbox is not among them; its dead letters are. At most [`ABANDONED_BATCH`].

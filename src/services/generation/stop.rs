@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::core::{EngineCore, unavailable};
 use super::engine::Engine;
-use super::shared::{LogName, asked_to_stop};
+use super::shared::{LogName, Request, asked};
 use crate::models::ids::{ConversationId, MessageId, StreamId, UserId};
 use crate::models::message::MessageStatus;
 use crate::services::conversations::RunningAnswers;
@@ -83,7 +83,7 @@ pub(super) async fn cancel_elsewhere(
             if let Some(sharing) = &engine.sharing {
                 // The database tells, too.
                 let name = LogName { user, stream: id };
-                sharing.logs.ask_to_stop(name).await.ok();
+                sharing.logs.ask(Request::Stop, name).await.ok();
             }
         }
         tokio::time::sleep(POLL_INTERVAL).await;
@@ -104,26 +104,29 @@ async fn cancel_unrecorded(engine: &EngineCore, name: LogName, deadline: Instant
         }
         status = MessageStatus::Cancelled;
         // Said again the next time.
-        logs.ask_to_stop(name).await.ok();
+        logs.ask(Request::Stop, name).await.ok();
         tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
-/// Stops what is asked to stop through Redis, until `stop` is cancelled: sooner than the database tells, and also what is
-/// recorded nowhere.
+/// Does what is asked through Redis, until `stop` is cancelled: stops answers sooner than the database tells, and also those
+/// that are recorded nowhere; and notes who is read elsewhere.
 pub(super) async fn obey_published(engine: &EngineCore, stop: &CancellationToken) {
     let Some(sharing) = &engine.sharing else {
         return;
     };
-    let mut stops = sharing.logs.stops();
+    let mut requests = sharing.logs.requests();
     let obey = async {
         loop {
-            // What was missed is said again by whoever waits for it.
-            if let Notice::Message(payload) = stops.next().await
-                && let Some(name) = asked_to_stop(&payload)
+            // What was missed is said again.
+            if let Notice::Message(payload) = requests.next().await
+                && let Some((request, name)) = asked(&payload)
                 && let Some(generation) = engine.registry.get(name.user, name.stream)
             {
-                generation.cancel();
+                match request {
+                    Request::Stop => generation.cancel(),
+                    Request::Read => generation.note_reader_elsewhere(),
+                }
             }
         }
     };

@@ -172,6 +172,14 @@ impl Outbox {
         Ok(waiting)
     }
 
+    /// The streams whose entries wait in this instance, and not in the table.
+    #[must_use]
+    pub fn waiting_here(&self) -> Vec<StreamId> {
+        let journal = self.0.journal.entries().into_iter().map(|entry| entry.id());
+        let homeless = self.0.homeless();
+        journal.chain(homeless.iter().map(OutboxEntry::id)).collect()
+    }
+
     /// How full it is, all places together; of the table, as it was a second ago or when it last answered. Waits for nothing.
     #[must_use]
     pub fn state(&self) -> OutboxState {

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{TAKEN_OVER_WITHIN, Two};
 use crate::support::process::run;
 use crate::support::time::within_limit;
-use crate::support::{MODEL, Machine, Store, token};
+use crate::support::{Gate, MODEL, Machine, Reply, Store, chunk, token};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_is_read_at_another_instance() {
@@ -30,6 +30,29 @@ async fn an_answer_is_read_at_another_instance() {
     }
     let after = format!("{}?after=2", two.path());
     user.get(&after).await.error(404, "STREAM_NOT_FOUND");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_instance_tells_what_went_wrong() {
+    let machine = Machine::on(Store::Postgres).await;
+    let gate = Gate::new();
+    let broken = Reply::stream()
+        .text("one")
+        .wait(&gate)
+        .event(chunk::error("Out of order."));
+    let two = Two::on_with(machine, &[], gate, broken).await;
+    let user = two.user_there();
+    let mut there = user.stream(&two.path()).await;
+    there.until_text("one").await;
+    two.gate.open();
+    let there = there.finish().await;
+    let here = two.stream.finish().await;
+    let error = here.last()["error"].clone();
+    assert_eq!(there.last()["error"], error);
+    assert!(
+        error["code"].is_string() && error["code"] != "STREAM_INTERRUPTED",
+        "{error}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

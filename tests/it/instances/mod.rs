@@ -39,9 +39,17 @@ impl Two {
     }
 
     async fn on(machine: Machine) -> Self {
-        let (here, there) = tokio::join!(machine.instance("here"), machine.instance("there"));
         let gate = Gate::new();
         let reply = Reply::stream().text("one").wait(&gate).text("two").end();
+        Self::on_with(machine, &[], gate, reply).await
+    }
+
+    /// With these settings, and this answer, which shows "one" and waits at the gate.
+    async fn on_with(machine: Machine, settings: &[(&str, &str)], gate: Gate, reply: Reply) -> Self {
+        let (here, there) = tokio::join!(
+            machine.instance_with("here", settings),
+            machine.instance_with("there", settings)
+        );
         machine.upstream.script(MODEL, [reply, Reply::answer(["next"])]);
         let user = here.user();
         let mut stream = user.chat_stream(&json!({"model": MODEL, "message": "Hi"})).await;

@@ -155,3 +155,25 @@ async fn an_instance_that_was_only_paused_brings_its_answer() {
         (&json!("onetwo"), &closed["id"])
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_elsewhere_keeps_an_answer_going() {
+    let gate = Gate::new();
+    let reply = Reply::stream().text("one").wait(&gate).text("two").end();
+    let impatient = [("ON_DISCONNECT", "cancel"), ("DISCONNECT_GRACE_SECONDS", "1")];
+    let two = Two::on_with(Machine::with_redis().await, &impatient, gate, reply).await;
+    let user = two.user_there();
+    let path = two.path();
+    let mut there = user.stream(&path).await;
+    there.until_text("one").await;
+    let Two { machine, stream, .. } = two;
+    drop(stream);
+    let upstream = &machine.upstream;
+    let gone = tokio::time::timeout(
+        Duration::from_secs(9),
+        upstream.wait_for_hang_up(Duration::from_secs(60)),
+    );
+    assert!(gone.await.is_err(), "somebody reads it");
+    drop(there);
+    upstream.wait_for_hang_up(Duration::from_secs(15)).await;
+}

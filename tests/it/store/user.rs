@@ -127,6 +127,7 @@ impl<'a> User<'a> {
     /// The answer to a turn, whole.
     pub fn answer(&self, turn: &Turn, stream: StreamId, content: &str) -> FinishedAnswer {
         FinishedAnswer {
+            error: None,
             stream_id: stream,
             user_id: self.id(),
             request_id: Arc::from("request"),

@@ -3,10 +3,12 @@
 //! - `tail`: the log in Redis, which has what its own readers see
 //! - `recorded`: what is in the database, for where there is no log: the text that is checkpointed, at most a checkpoint's
 //!   interval late, and the rest of the message when the answer has ended
+//! - `opening`: whether there will be an answer at all
 //!
 //! The events have the same ids in both, so that a reader goes on with the one where it had to leave the other. How an
 //! answer ended is in the database, whatever becomes of its log.
 
+mod opening;
 mod recorded;
 mod tail;
 
@@ -167,19 +169,21 @@ impl RemoteReader {
         let turn = loop {
             let record = self.core.records.generation(self.user, self.stream).await;
             let Some(record) = record.map_err(unavailable)? else {
-                return Err(self.interrupted());
+                return Err(self.error());
             };
-            match record.status {
+            let (status, turn) = (record.status, record.turn);
+            if let Some(recorded) = &mut self.recorded {
+                recorded.record = record;
+            }
+            match status {
                 MessageStatus::Streaming => tokio::time::sleep(POLL_INTERVAL).await,
-                MessageStatus::Completed | MessageStatus::Cancelled => break record.turn,
-                MessageStatus::Interrupted | MessageStatus::Failed => return Err(self.interrupted()),
+                MessageStatus::Completed | MessageStatus::Cancelled => break turn,
+                MessageStatus::Interrupted | MessageStatus::Failed => return Err(self.error()),
             }
         };
         self.done = true;
         let message = self.stored_message(&turn).await?;
-        message
-            .map(|message| (turn, message))
-            .ok_or_else(|| self.interrupted())
+        message.map(|message| (turn, message)).ok_or_else(|| self.error())
     }
 
     /// What was recorded beyond what was shown.
@@ -250,9 +254,10 @@ impl RemoteReader {
         }
     }
 
-    fn interrupted(&self) -> ApiError {
+    /// Why there is no more of it.
+    fn error(&self) -> ApiError {
         let recorded = self.recorded.as_ref();
-        recorded.map_or_else(recorded::interrupted, Recorded::interrupted)
+        recorded.map_or_else(recorded::interrupted, Recorded::error)
     }
 
     fn end_with_error(&mut self, out: &mut BytesMut) {
@@ -260,7 +265,7 @@ impl RemoteReader {
             .recorded
             .as_ref()
             .map_or("", |recorded| &recorded.record.request_id);
-        let error = frames::error(&self.interrupted(), request);
+        let error = frames::error(&self.error(), request);
         write_frame(out, self.next, &error);
         write_frame(out, self.next.saturating_add(1), frames::DONE);
         self.done = true;

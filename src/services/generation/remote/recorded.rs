@@ -85,8 +85,12 @@ impl Recorded {
     }
 
     /// Why there is no more of it.
-    pub(super) fn interrupted(&self) -> ApiError {
-        interrupted().with_detail("message_id", self.record.turn.message_id.to_string())
+    pub(super) fn error(&self) -> ApiError {
+        let interrupted = || {
+            let message = self.record.turn.message_id.to_string();
+            interrupted().with_detail("message_id", message)
+        };
+        self.record.error.clone().unwrap_or_else(interrupted)
     }
 }
 

@@ -1,10 +1,15 @@
 //! The log of an answer in Redis, as one of its readers reads it.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::services::generation::shared::{LogName, SharedLogs};
+use crate::services::generation::shared::{LogName, Request, SharedLogs};
 use crate::services::redis::Subscription;
+
+/// How often it is said that somebody reads here.
+const SAY_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The log, and what tells that it has grown.
 pub(super) struct Tail {
@@ -13,6 +18,8 @@ pub(super) struct Tail {
     wakes: Subscription,
     /// Since when it could not be read.
     absent_since: Option<Instant>,
+    /// When it was last said that somebody reads here.
+    said: Option<Instant>,
 }
 
 /// What there is in the log.
@@ -32,6 +39,7 @@ impl Tail {
             name,
             wakes: logs.wakes(name),
             absent_since: None,
+            said: None,
         }
     }
 
@@ -42,6 +50,9 @@ impl Tail {
         match self.logs.read(self.name, next).await {
             Ok(Some(page)) => {
                 self.absent_since = None;
+                if !page.newest.ended {
+                    self.say_that_it_is_read().await;
+                }
                 if page.events.is_empty() {
                     return Found::Nothing;
                 }
@@ -53,6 +64,21 @@ impl Tail {
                 Found::Absent
             }
         }
+    }
+
+    /// Whoever produces the answer may stop it when nobody reads it any more.
+    async fn say_that_it_is_read(&mut self) {
+        if self.said.is_none_or(|said| said.elapsed() >= SAY_INTERVAL) {
+            self.said = Some(Instant::now());
+            // Said again soon.
+            self.logs.ask(Request::Read, self.name).await.ok();
+        }
+    }
+
+    /// The id of its newest event, if there is a log and Redis answers.
+    pub(super) async fn newest(&self) -> Option<u64> {
+        let page = self.logs.read(self.name, u64::MAX).await.ok()??;
+        Some(page.newest.id)
     }
 
     /// Since when it could not be read.

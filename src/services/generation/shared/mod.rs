@@ -3,19 +3,20 @@
 //! - [`SharedLogs`]: appends to them, reads them and ends them; each is a Redis Stream whose entries have the ids of their
 //!   events
 //! - `writer`: copies what the logs in this process gained
-//! - `stops`: asking whoever writes a log to stop
+//! - `requests`: what instances ask of whoever writes a log
 //!
 //! A log in Redis has no gaps and begins at the first event, or is not there. Readers are woken by what is published, and
 //! look for themselves every second.
 
 mod logs;
-mod stops;
+mod requests;
 mod writer;
 
 use std::sync::Arc;
 
 pub use logs::{Append, LogName, LogPage, Newest, SharedLogs};
-pub(super) use stops::asked_to_stop;
+pub use requests::Request;
+pub(super) use requests::asked;
 pub(super) use writer::run;
 
 use super::replay::CopyQueue;

@@ -22,7 +22,9 @@ pub async fn save_answer(
     let taken_over = claim.is_some_and(|claim| claim.taken_over);
     if let Some(mut conversation) = conversation {
         let changed = match answer.outcome {
-            AnswerOutcome::Withdrawn => withdraw(rows, environment, &mut conversation, answer).await?,
+            AnswerOutcome::Withdrawn => {
+                withdraw(rows, environment, &mut conversation, answer, taken_over).await?
+            }
             AnswerOutcome::Stored(status) if taken_over => {
                 replace(rows, &mut conversation, answer, status).await?
             }
@@ -37,7 +39,8 @@ pub async fn save_answer(
             status: status(answer),
             taken_over: false,
         };
-        rows.end_claim(answer.stream_id, end, environment.clock.now())
+        let now = environment.clock.now();
+        rows.end_claim(answer.stream_id, end, answer.error.as_deref(), now)
             .await?;
     }
     if taken_over {
@@ -72,7 +75,8 @@ pub async fn close_abandoned(
     if fill(rows, &mut conversation, answer, end.status).await? {
         rows.save_conversation(&conversation).await?;
     }
-    rows.end_claim(answer.stream_id, end, environment.clock.now())
+    let now = environment.clock.now();
+    rows.end_claim(answer.stream_id, end, answer.error.as_deref(), now)
         .await?;
     rows.record_usage(&UsageEvent::of_answer(answer)).await?;
     Ok(true)
@@ -134,17 +138,27 @@ fn add_up(conversation: &mut ConversationRow, answer: &FinishedAnswer) {
     shown.updated_at = shown.updated_at.max(answer.ended_at);
 }
 
-/// Removes the empty place; the branch ends at the user's message again. What is filled already stays.
+/// Removes the empty place; the branch ends at the user's message again. What is filled already stays, unless it was filled
+/// for want of this, and nobody has gone on from it.
 async fn withdraw(
     rows: &mut dyn Rows,
     environment: &Environment,
     conversation: &mut ConversationRow,
     answer: &FinishedAnswer,
+    taken_over: bool,
 ) -> Result<bool, StoreError> {
     let place = rows.node(conversation.shown.id, answer.message_id).await?;
-    let Some(place) = place.filter(|place| place.status == MessageStatus::Streaming) else {
+    let is_empty = |status| match status {
+        MessageStatus::Streaming => true,
+        MessageStatus::Interrupted => taken_over,
+        _ => false,
+    };
+    let Some(place) = place.filter(|place| is_empty(place.status)) else {
         return Ok(false);
     };
+    if rows.subtree(place.id).await?.len() > 1 {
+        return Ok(false);
+    }
     let now = environment.clock.now();
     cut(rows, conversation, &place, &[place.id], now).await?;
     conversation.shown.updated_at = now;

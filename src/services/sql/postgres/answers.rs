@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use serde_json::value::RawValue;
 
 use super::values::millis;
 use super::{PostgresRows, texts, usage};
@@ -40,7 +41,8 @@ const FILL: &str = "UPDATE messages
          tool_calls = $13::json, reasoning = $14, updated_at = $15
      WHERE id = $1 AND status = $16";
 
-const END: &str = "UPDATE generations SET status = $2, taken_over = $3, ended_at = $4 WHERE id = $1";
+const END: &str = "UPDATE generations SET status = $2, taken_over = $3, ended_at = $4, error = $5::json
+         WHERE id = $1";
 
 /// A statement of its own after [`END`], so that it sees the checkpoints that were written while that waited.
 const FORGET_CHECKPOINTS: &str = "DELETE FROM checkpoints WHERE generation_id = $1";
@@ -160,12 +162,19 @@ impl AnswerRows for PostgresRows {
         Ok(filled)
     }
 
-    async fn end_claim(&mut self, id: StreamId, end: ClaimState, now: DateTime<Utc>) -> RowsResult<()> {
+    async fn end_claim(
+        &mut self,
+        id: StreamId,
+        end: ClaimState,
+        error: Option<&RawValue>,
+        now: DateTime<Utc>,
+    ) -> RowsResult<()> {
         sqlx::query(END)
             .bind(id)
             .bind(end.status.as_str())
             .bind(end.taken_over)
             .bind(millis(now))
+            .bind(raw(error))
             .execute(self.connection())
             .await?;
         if end.status != MessageStatus::Interrupted {

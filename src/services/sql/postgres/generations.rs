@@ -53,7 +53,8 @@ macro_rules! unfinished {
     };
 }
 
-const LEFT_BY_LAST_RUN: &str = unfinished!("instance_id = $1");
+const UNFINISHED_HERE: &str =
+    unfinished!("instance_id = $1 AND ($2::timestamptz IS NULL OR started_at < $2) AND NOT (id = ANY ($3))");
 
 const ABANDONED: &str = unfinished!(
     "instance_id <> $1 AND NOT EXISTS (SELECT FROM instances i
@@ -78,7 +79,7 @@ const RUNNING_IN: &str = "SELECT id FROM generations
 
 const ONE: &str =
     "SELECT g.id, g.conversation_id, g.branch_id, g.user_message_id, g.message_id, g.request_id, g.model,
-         g.status, g.started_at, g.ended_at, m.id IS NOT NULL AS has_message
+         g.status, g.error::text AS error, g.started_at, g.ended_at, m.id IS NOT NULL AS has_message
      FROM generations g LEFT JOIN messages m ON m.id = g.message_id
      WHERE g.id = $1 AND g.user_id = $2";
 
@@ -131,9 +132,15 @@ impl GenerationRecords for PostgresDatabase {
         Ok(())
     }
 
-    async fn left_by_last_run(&self) -> Result<Vec<UnfinishedGeneration>, DatabaseError> {
-        let rows: Vec<UnfinishedRecord> = sqlx::query_as(LEFT_BY_LAST_RUN)
+    async fn unfinished_here(
+        &self,
+        before: Option<DateTime<Utc>>,
+        known: &[StreamId],
+    ) -> Result<Vec<UnfinishedGeneration>, DatabaseError> {
+        let rows: Vec<UnfinishedRecord> = sqlx::query_as(UNFINISHED_HERE)
             .bind(self.instance)
+            .bind(before.map(millis))
+            .bind(known)
             .fetch_all(&self.pool)
             .await?;
         Ok(self.unfinished(rows))

@@ -11,6 +11,7 @@ use crate::services::generation::{Checkpoint, GenerationRecord, TurnIds, Unfinis
 use crate::services::sql::rows::{ClaimState, KeyedAnswer, RunningAnswer};
 use crate::services::sql::values::{count, named};
 use crate::utils::database::DatabaseError;
+use crate::utils::errors::ApiError;
 
 /// The columns of an answer that is being written.
 #[derive(Debug, FromRow)]
@@ -124,6 +125,7 @@ impl UnfinishedRecord {
         UnfinishedGeneration {
             sent_bytes: count(self.sent_bytes),
             answer: FinishedAnswer {
+                error: None,
                 stream_id: self.id,
                 user_id: self.user_id,
                 request_id: self.request_id.into(),
@@ -158,6 +160,7 @@ pub(in super::super) struct StateRecord {
     request_id: String,
     model: String,
     status: String,
+    error: Option<String>,
     started_at: StoredTime,
     ended_at: Option<StoredTime>,
     has_message: bool,
@@ -178,6 +181,7 @@ impl StateRecord {
             model: self.model,
             started_at: self.started_at.into(),
             status: named(MessageStatus::from_name, &self.status)?,
+            error: self.error.as_deref().and_then(ApiError::from_json),
             ended_at: self.ended_at.map(Into::into),
         })
     }

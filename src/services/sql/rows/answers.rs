@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use serde_json::value::RawValue;
 
 use super::RowsResult;
 use crate::models::ids::{BranchId, ConversationId, InstanceId, MessageId, StreamId, UserId};
@@ -122,8 +123,15 @@ pub trait AnswerRows {
         to: MessageStatus,
     ) -> RowsResult<bool>;
 
-    /// Notes how an answer ended. Its checkpoints go, unless it was interrupted: then somebody may come back for it.
-    async fn end_claim(&mut self, id: StreamId, end: ClaimState, now: DateTime<Utc>) -> RowsResult<()>;
+    /// Notes how an answer ended, and with which error where it is not whole. Its checkpoints go, unless it was interrupted:
+    /// then somebody may come back for it.
+    async fn end_claim(
+        &mut self,
+        id: StreamId,
+        end: ClaimState,
+        error: Option<&RawValue>,
+        now: DateTime<Utc>,
+    ) -> RowsResult<()>;
 
     /// Enters usage into the ledger, once however often it is brought.
     async fn record_usage(&mut self, event: &UsageEvent) -> RowsResult<()>;

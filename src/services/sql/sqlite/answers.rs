@@ -4,6 +4,7 @@ use std::ops::DerefMut;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use serde_json::value::RawValue;
 use sqlx::SqliteConnection;
 
 use super::values::{millis, raw, stored};
@@ -37,7 +38,8 @@ statements! {
          total_tokens = ?8, usage_estimated = ?9, cost = ?10, latency_ms = ?11, first_token_ms = ?12,
          tool_calls = ?13, reasoning = ?14, updated_at = ?15
      WHERE id = ?1 AND status = ?16";
-    END = "UPDATE generations SET status = ?2, taken_over = ?3, ended_at = ?4 WHERE id = ?1";
+    END = "UPDATE generations SET status = ?2, taken_over = ?3, ended_at = ?4, error = ?5
+         WHERE id = ?1";
     FORGET_CHECKPOINTS = "DELETE FROM checkpoints WHERE generation_id = ?1";
 }
 
@@ -159,12 +161,19 @@ where
         Ok(filled)
     }
 
-    async fn end_claim(&mut self, id: StreamId, end: ClaimState, now: DateTime<Utc>) -> RowsResult<()> {
+    async fn end_claim(
+        &mut self,
+        id: StreamId,
+        end: ClaimState,
+        error: Option<&RawValue>,
+        now: DateTime<Utc>,
+    ) -> RowsResult<()> {
         sqlx::query(END)
             .bind(id)
             .bind(end.status.as_str())
             .bind(end.taken_over)
             .bind(millis(now))
+            .bind(raw(error))
             .execute(self.connection())
             .await?;
         if end.status != MessageStatus::Interrupted {

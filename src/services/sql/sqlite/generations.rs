@@ -8,7 +8,7 @@ use sqlx::SqliteConnection;
 
 use super::SqliteDatabase;
 use super::outbox::NEVER;
-use super::values::stored;
+use super::values::{millis, stored};
 use crate::models::ids::{ConversationId, StreamId, UserId};
 use crate::services::generation::{Checkpoint, GenerationRecord, GenerationRecords, UnfinishedGeneration};
 use crate::services::sql::records::{CheckpointRecord, StateRecord, UnfinishedRecord};
@@ -57,15 +57,23 @@ impl GenerationRecords for SqliteDatabase {
     }
 
     /// Whoever it was that began them: they are all of earlier processes.
-    async fn left_by_last_run(&self) -> Result<Vec<UnfinishedGeneration>, DatabaseError> {
+    async fn unfinished_here(
+        &self,
+        before: Option<DateTime<Utc>>,
+        known: &[StreamId],
+    ) -> Result<Vec<UnfinishedGeneration>, DatabaseError> {
+        let known: Vec<String> = known.iter().map(|id| format!("{:X}", id.0.simple())).collect();
         let rows: Vec<UnfinishedRecord> = sqlx::query_as(
             "SELECT id, user_id, conversation_id, branch_id, user_message_id, message_id, model, request_id, streamed,
                     sent_bytes
              FROM generations
              WHERE status = 'streaming' AND NOT EXISTS
-                 (SELECT 1 FROM outbox WHERE outbox.id = generations.id AND next_attempt_at < ?1)",
+                 (SELECT 1 FROM outbox WHERE outbox.id = generations.id AND next_attempt_at < ?1)
+             AND (?2 IS NULL OR started_at < ?2) AND hex(id) NOT IN (SELECT value FROM json_each(?3))",
         )
         .bind(NEVER)
+        .bind(before.map(millis))
+        .bind(serde_json::to_string(&known).map_err(DatabaseError::encode)?)
         .fetch_all(&self.readers)
         .await?;
         let now = self.clock.now();
@@ -127,7 +135,7 @@ impl GenerationRecords for SqliteDatabase {
     ) -> Result<Option<GenerationRecord>, DatabaseError> {
         let row: Option<StateRecord> = sqlx::query_as(
             "SELECT g.id, g.conversation_id, g.branch_id, g.user_message_id, g.message_id, g.request_id, g.model, g.status,
-                    g.started_at, g.ended_at, m.id IS NOT NULL AS has_message
+                    g.error, g.started_at, g.ended_at, m.id IS NOT NULL AS has_message
              FROM generations g LEFT JOIN messages m ON m.id = g.message_id
              WHERE g.id = ?1 AND g.user_id = ?2",
         )
@@ -146,7 +154,7 @@ impl GenerationRecords for SqliteDatabase {
                         "DELETE FROM idempotency_keys WHERE (user_id, key) IN
                              (SELECT user_id, key FROM idempotency_keys WHERE created_at < ?1 LIMIT ?2)",
                     )
-                    .bind(before.timestamp_millis())
+                    .bind(millis(before))
                     .bind(FORGET_BATCH)
                     .execute(connection)
                     .await?;
@@ -169,8 +177,8 @@ impl GenerationRecords for SqliteDatabase {
                              (SELECT id FROM generations
                               WHERE ended_at < ?1 AND (NOT taken_over OR ended_at < ?2) ORDER BY ended_at LIMIT ?3)",
                     )
-                    .bind(before.timestamp_millis())
-                    .bind(taken_over_before.timestamp_millis())
+                    .bind(millis(before))
+                    .bind(millis(taken_over_before))
                     .bind(FORGET_BATCH)
                     .execute(connection)
                     .await?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ai_chat_orchestrator::models::ids::{ConversationId, MessageId};
+use ai_chat_orchestrator::models::ids::{ConversationId, MessageId, StreamId};
 use ai_chat_orchestrator::models::message::{MessageStatus, Role};
 use ai_chat_orchestrator::services::conversations::{
     AnswerOutcome, NewConversation, NewMessage, StoreError, TurnInput, TurnTarget,
@@ -421,4 +421,42 @@ pub async fn what_was_taken_over_may_be_brought_for_longer(store: &TestStore) {
     assert_eq!(sweep(TimeDelta::zero()).await, 2);
     end_as(&user, &running, whole, "too late").await;
     assert_eq!(chat.texts(None).await[5], "what is known");
+}
+
+pub async fn who_produced_it_may_withdraw_it_after_all(store: &TestStore) {
+    let user = store.user();
+    let chat = user.chat().await;
+    chat.exchange("zero", "0").await;
+    let before = chat.read().await;
+    let running = chat.ask("one").await;
+    close(&user, &running, "").await;
+    end_as(&user, &running, AnswerOutcome::Withdrawn, "").await;
+    assert_eq!(chat.texts(None).await, ["zero", "0", "one"]);
+    assert_eq!(chat.read().await.total_tokens, before.total_tokens);
+
+    let running = chat.ask("two").await;
+    close(&user, &running, "").await;
+    chat.exchange("three", "3").await;
+    end_as(&user, &running, AnswerOutcome::Withdrawn, "").await;
+    let texts = chat.texts(None).await;
+    assert_eq!(texts[4..], ["", "three", "3"], "somebody went on from it");
+}
+
+pub async fn what_is_recorded_here_and_known_to_nobody_is_found(store: &TestStore) {
+    let user = store.user();
+    let chat = user.chat().await;
+    let (known, lost) = (
+        chat.ask("one").await.stream,
+        user.chat().await.ask("two").await.stream,
+    );
+    let found = async |before, known: &[StreamId]| {
+        let found = store.generations.unfinished_here(before, known).await;
+        let found = found.expect("a store that answers").into_iter();
+        found.map(|found| found.answer.stream_id).collect::<Vec<_>>()
+    };
+    let now = store.clock.now();
+    assert_eq!(found(None, &[known]).await, [lost]);
+    assert_eq!(found(Some(now + TimeDelta::seconds(1)), &[known]).await, [lost]);
+    assert_eq!(found(Some(now - TimeDelta::hours(1)), &[]).await, []);
+    assert_eq!(found(None, &[known, lost]).await, []);
 }

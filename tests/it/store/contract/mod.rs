@@ -169,6 +169,8 @@ macro_rules! contract_group {
             what_nobody_produces_is_closed_once,
             what_ended_is_not_closed,
             who_produced_it_may_bring_it_after_all,
+            who_produced_it_may_withdraw_it_after_all,
+            what_is_recorded_here_and_known_to_nobody_is_found,
             what_was_taken_over_may_be_brought_for_longer,
             every_end_of_an_answer_is_kept,
             an_answer_is_answered_anew_beside_it,

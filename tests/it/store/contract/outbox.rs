@@ -131,7 +131,7 @@ pub async fn only_a_dead_letter_is_discarded(store: &TestStore) {
 pub async fn an_answer_whose_entry_is_dead_is_closed(store: &TestStore) {
     let id = keep(&store.user()).await;
     let left = async || {
-        let left = store.generations.left_by_last_run().await;
+        let left = store.generations.unfinished_here(None, &[]).await;
         let left = left.expect("a store that answers").into_iter();
         left.map(|left| left.answer.stream_id).collect::<Vec<_>>()
     };

@@ -1,8 +1,11 @@
 //! Instances end: their users find out, and read on at another, or when it is back.
 
 use super::{USERS, busy};
-use crate::support::Fleet;
 use crate::support::load::{End, Kept, Record};
+use crate::support::{Fleet, Gate, Load, MODEL, Reply};
+
+/// Streams that an instance has open when it is killed.
+const STREAMS: usize = 100;
 
 /// Nobody was told anything but that an instance is about to end.
 fn assert_refused_for_draining(record: &Record) {
@@ -37,9 +40,41 @@ async fn one_of_two_instances_is_killed_and_does_not_come_back() {
     record.assert_kept(&fleet.bases()[1], Kept::Checkpoint).await;
 }
 
+/// With Redis, others have all that was seen of what a dead instance was writing.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_two_instances_is_killed_with_a_hundred_streams_open() {
+    let mut fleet = Fleet::with_redis(2).await;
+    let gate = Gate::new();
+    let answer = Reply::stream()
+        .text("One")
+        .text(" two")
+        .wait(&gate)
+        .text(" three")
+        .end();
+    fleet.upstream.script(MODEL, [answer]);
+    let load = Load::start(&fleet.bases(), 2 * STREAMS);
+    load.streams_open(2 * STREAMS).await;
+    fleet.kill(0);
+    gate.open_for_all();
+    load.more_answers(4 * STREAMS).await;
+
+    let record = load.finish().await;
+    assert_eq!(record.answers_that(End::Interrupted), STREAMS);
+    record.assert_kept(&fleet.bases()[1], Kept::AllThatWasSeen).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn instances_are_replaced_one_after_the_other() {
-    let (mut fleet, load) = busy(Fleet::start(2).await).await;
+    replaced_one_after_the_other(Fleet::start(2).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn instances_with_redis_are_replaced_one_after_the_other() {
+    replaced_one_after_the_other(Fleet::with_redis(2).await).await;
+}
+
+async fn replaced_one_after_the_other(fleet: Fleet) {
+    let (mut fleet, load) = busy(fleet).await;
     for instance in [0, 1] {
         fleet.terminate(instance).await;
         fleet.launch(instance).await;

@@ -28,6 +28,17 @@ async fn redis_is_killed_and_comes_back_empty() {
     assert_unnoticed(&fleet, load).await;
 }
 
+/// Slower than usual, slower than is waited for, and as before.
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_is_slow() {
+    let (fleet, load) = busy(Fleet::with_slow_redis(2).await).await;
+    for delay in [15, 200, 0] {
+        fleet.slow_redis().delay(Duration::from_millis(delay));
+        load.more_answers(2 * USERS).await;
+    }
+    assert_unnoticed(&fleet, load).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_hangs_and_goes_on() {
     let (mut fleet, load) = busy(Fleet::with_redis(2).await).await;

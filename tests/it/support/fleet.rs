@@ -4,7 +4,8 @@
 use tempfile::TempDir;
 
 use super::process::{Process, free_port};
-use super::redis::RedisServer;
+use super::redis::{RedisServer, url_on};
+use super::slow_proxy::SlowProxy;
 use super::{PrivatePostgres, Upstream, token};
 
 /// Rate limits that nobody meets, and that every request asks about.
@@ -22,6 +23,7 @@ pub struct Fleet {
     /// The model server of all of them.
     pub upstream: Upstream,
     redis: Option<RedisServer>,
+    proxy: Option<SlowProxy>,
 }
 
 struct Instance {
@@ -41,7 +43,18 @@ impl Fleet {
         Self::start_on(count, Some(RedisServer::start().await)).await
     }
 
+    /// The same with a Redis that can be made slow.
+    pub async fn with_slow_redis(count: usize) -> Self {
+        let redis = RedisServer::start().await;
+        let proxy = SlowProxy::before(redis.port()).await;
+        Self::start_through(count, Some(redis), Some(proxy)).await
+    }
+
     async fn start_on(count: usize, redis: Option<RedisServer>) -> Self {
+        Self::start_through(count, redis, None).await
+    }
+
+    async fn start_through(count: usize, redis: Option<RedisServer>, proxy: Option<SlowProxy>) -> Self {
         let instance = || Instance {
             data_dir: TempDir::new().expect("a temporary folder"),
             port: free_port(),
@@ -52,6 +65,7 @@ impl Fleet {
             postgres: PrivatePostgres::start().await,
             upstream: Upstream::start().await,
             redis,
+            proxy,
         };
         for number in 0..count {
             fleet.launch(number).await;
@@ -62,7 +76,8 @@ impl Fleet {
     /// Starts an instance that does not run, and waits until it is ready.
     pub async fn launch(&mut self, number: usize) {
         let (database, models) = (self.postgres.url(), self.upstream.url());
-        let redis = self.redis.as_ref().map(RedisServer::url);
+        let proxied = self.proxy.as_ref().map(|proxy| url_on(proxy.port()));
+        let redis = proxied.or_else(|| self.redis.as_ref().map(RedisServer::url));
         let mut settings = vec![
             ("DATABASE_URL", database.as_str()),
             ("LITELLM_URL", models.as_str()),
@@ -95,6 +110,11 @@ impl Fleet {
     /// The Redis of a fleet that was started with one.
     pub fn redis(&mut self) -> &mut RedisServer {
         self.redis.as_mut().expect("a fleet with Redis")
+    }
+
+    /// What makes the Redis of this fleet slow.
+    pub fn slow_redis(&self) -> &SlowProxy {
+        self.proxy.as_ref().expect("a fleet whose Redis can be slow")
     }
 
     /// The addresses of all instances, whether or not they run.

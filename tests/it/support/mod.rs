@@ -27,6 +27,7 @@ pub mod python;
 pub mod redis;
 pub mod server;
 pub mod signals;
+pub mod slow_proxy;
 pub mod sse;
 pub mod time;
 pub mod token;

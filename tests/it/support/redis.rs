@@ -44,6 +44,11 @@ impl RedisServer {
         server
     }
 
+    /// Where it listens.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Its URL.
     pub fn url(&self) -> String {
         url_on(self.port)

@@ -53,6 +53,17 @@ impl Load {
             .await;
     }
 
+    /// Waits until so many answers are being read of which something was seen.
+    pub async fn streams_open(&self, count: usize) {
+        let open = |record: &Record| {
+            let begun = record
+                .turns()
+                .filter(|turn| turn.end.is_none() && !turn.answer.is_empty());
+            begun.count()
+        };
+        self.until("open streams", |record| open(record) >= count).await;
+    }
+
     /// Waits until so many more requests were refused than there are now.
     pub async fn more_refusals(&self, count: usize) {
         let wanted = self.record.borrow().refusals.len() + count;

@@ -28,7 +28,7 @@ const GOAL: f64 = 40.0;
 
 /// What was measured.
 pub struct Load {
-    streams: usize,
+    streams: u32,
     tally: Arc<Tally>,
     /// Bytes that were resident before the first stream.
     idle: u64,
@@ -76,9 +76,8 @@ pub async fn run(server: &Server, options: &Options) -> Result<Load, Failure> {
 
 async fn read_all(server: &Server, options: &Options, tally: &Arc<Tally>) -> Result<(), Failure> {
     let readers = TaskTracker::new();
-    let streams = u32::try_from(options.streams())?;
-    let mut opening = interval(OPENING / streams.max(1));
-    for number in 0..streams {
+    let mut opening = interval(OPENING / options.streams());
+    for number in 0..options.streams() {
         opening.tick().await;
         let script = Script {
             seed: number.into(),
@@ -114,7 +113,7 @@ impl Load {
 
     /// KiB of memory for each stream, its replay log included.
     fn per_stream(&self) -> f64 {
-        self.peak.saturating_sub(self.idle) as f64 / 1_024.0 / self.streams.max(1) as f64
+        self.peak.saturating_sub(self.idle) as f64 / 1_024.0 / f64::from(self.streams)
     }
 }
 

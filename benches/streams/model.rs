@@ -87,7 +87,7 @@ async fn answer(Json(request): Json<ChatRequest>) -> Response {
 /// An answer that is being written.
 struct Writer {
     script: Script,
-    written: usize,
+    written: u32,
     /// None where chunks follow each other without a pause.
     pace: Option<Interval>,
 }

@@ -27,7 +27,7 @@ pub fn time_spent(process: u32) -> Result<Duration, Failure> {
 }
 
 /// Refuses to go on if this process, and so the server that it starts, may not open so many files.
-pub fn require_files(count: usize) -> Result<(), Failure> {
+pub fn require_files(count: u32) -> Result<(), Failure> {
     let limits = fs::read_to_string("/proc/self/limits")?;
     let line = limits
         .lines()
@@ -35,7 +35,7 @@ pub fn require_files(count: usize) -> Result<(), Failure> {
     let soft = line
         .and_then(|line| line.split_whitespace().next())
         .unwrap_or("unlimited");
-    match soft.parse::<usize>() {
+    match soft.parse::<u32>() {
         Ok(limit) if limit < count => {
             Err(format!("{limit} open files are not enough: `ulimit -n {count}` allows more").into())
         }

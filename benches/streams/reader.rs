@@ -33,8 +33,7 @@ pub enum Habit {
 
 /// Asks for an answer and reads it, in that habit; what comes of it is in the tally.
 pub async fn read(caller: &Caller, script: Script, habit: Habit, tally: &Tally) {
-    let chunks = u32::try_from(script.chunks).unwrap_or(u32::MAX);
-    let limit = script.pause.saturating_mul(chunks) + PATIENCE;
+    let limit = script.pause * script.chunks + PATIENCE;
     let reading = Reading {
         caller,
         transcript: Transcript::new(script.clone()),

@@ -10,8 +10,8 @@ use crate::script::Script;
 use crate::server::Server;
 use crate::transcript::Transcript;
 
-const CHUNKS: usize = 2_000;
-const RUNS: usize = 50;
+const CHUNKS: u32 = 2_000;
+const RUNS: u32 = 50;
 
 /// What each run has to stay under.
 const GOAL: Duration = Duration::from_millis(20);
@@ -30,7 +30,7 @@ pub async fn run(server: &Server) -> Result<Resumes, Failure> {
     let user = server.new_user()?;
     let mut stream = user.chat(&script).await?;
     while stream.next().await?.is_some() {}
-    let mut took = Vec::with_capacity(RUNS);
+    let mut took = Vec::new();
     for _ in 0..RUNS {
         let started = Instant::now();
         let events = read_again(&user, &stream.id).await?;
@@ -43,7 +43,7 @@ pub async fn run(server: &Server) -> Result<Resumes, Failure> {
 
 async fn read_again(user: &Caller, id: &str) -> Result<Vec<Event>, Failure> {
     let mut stream = user.resume(id, 0).await?;
-    let mut events = Vec::with_capacity(CHUNKS);
+    let mut events = Vec::new();
     while let Some(event) = stream.next().await? {
         events.push(event);
     }

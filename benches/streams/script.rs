@@ -33,16 +33,16 @@ pub struct Script {
     /// Tells answers apart: each has a text of its own.
     pub seed: u64,
     /// Chunks with text in them.
-    pub chunks: usize,
+    pub chunks: u32,
     /// Between two of them; in whole milliseconds.
     pub pause: Duration,
 }
 
 impl Script {
     /// The text of a chunk, which are counted from 0.
-    pub fn token(&self, chunk: usize) -> &'static str {
+    pub fn token(&self, chunk: u32) -> &'static str {
         // Fibonacci hashing: neighbours are far apart, in either direction.
-        let mixed = (self.seed ^ ((chunk as u64) << 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.seed ^ (u64::from(chunk) << 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let [upper, ..] = mixed.to_be_bytes();
         TOKENS[usize::from(upper) % TOKENS.len()]
     }
@@ -62,7 +62,7 @@ impl FromStr for Script {
         match numbers.as_deref() {
             Ok(&[seed, chunks, pause]) => Ok(Self {
                 seed,
-                chunks: usize::try_from(chunks).map_err(|e| e.to_string())?,
+                chunks: u32::try_from(chunks).map_err(|e| e.to_string())?,
                 pause: Duration::from_millis(pause),
             }),
             _ => Err(format!("no script: {text}")),

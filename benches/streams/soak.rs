@@ -31,7 +31,7 @@ const LAST: std::ops::RangeFrom<usize> = 330..;
 
 /// What all readers share.
 struct Soak {
-    chunks: usize,
+    chunks: u32,
     /// Of the next answer.
     seed: AtomicU64,
     tally: Tally,
@@ -47,10 +47,9 @@ pub async fn run(server: &Server, options: &Options, duration: Duration) -> Resu
         stop: CancellationToken::new(),
     });
     let readers = TaskTracker::new();
-    let streams = u32::try_from(options.streams())?;
     // So that they do not all end at the same time.
-    let apart = PAUSE.saturating_mul(u32::try_from(options.chunks)?) / streams.max(1);
-    for number in 0..streams {
+    let apart = PAUSE * options.chunks / options.streams();
+    for number in 0..options.streams() {
         let (user, soak) = (server.new_user()?, Arc::clone(&soak));
         readers.spawn(async move {
             sleep(apart * number).await;

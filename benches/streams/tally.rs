@@ -1,6 +1,6 @@
 //! What was found by all readers together.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::Failure;
@@ -14,8 +14,8 @@ const TOLD: usize = 5;
 pub struct Tally {
     /// Between the model's writing of a chunk and the client's reading.
     pub latencies: Latencies,
-    open: AtomicUsize,
-    most_open: AtomicUsize,
+    open: AtomicU32,
+    most_open: AtomicU32,
     ended: AtomicUsize,
     lost: AtomicUsize,
     problems: Mutex<Vec<String>>,
@@ -41,7 +41,7 @@ impl Tally {
     }
 
     /// The most that were open at once.
-    pub fn most_open(&self) -> usize {
+    pub fn most_open(&self) -> u32 {
         self.most_open.load(Ordering::Relaxed)
     }
 

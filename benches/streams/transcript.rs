@@ -16,7 +16,7 @@ pub struct Transcript {
     /// The id of the newest event; the first is 1, and none is left out.
     pub last_id: u64,
     /// Chunks with text in them.
-    pub chunks: usize,
+    pub chunks: u32,
     finish_reason: Option<String>,
     usage: bool,
     done: bool,

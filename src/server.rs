@@ -15,9 +15,8 @@ use axum::Router;
 use axum::extract::ConnectInfo;
 use hyper::Request;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
+use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -34,9 +33,6 @@ const CONNECTIONS_PER_REQUEST: usize = 2;
 
 /// Connections beyond that, so that health probes get through however small `MAX_CONCURRENT_REQUESTS` is.
 const SPARE_CONNECTIONS: usize = 64;
-
-/// What no HTTP/1 request begins with, and HTTP/2 always: the first bytes of its preface.
-const HTTP2_BEGINNING: &[u8] = b"PRI";
 
 /// Largest request head, in bytes.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
@@ -72,7 +68,7 @@ pub async fn serve_connections(
 
 struct Server {
     router: Router,
-    protocols: Protocols,
+    builder: Builder<TokioExecutor>,
     head_within: Duration,
     room: Arc<Semaphore>,
     connections: TaskTracker,
@@ -89,7 +85,7 @@ impl Server {
             .min(Semaphore::MAX_PERMITS);
         Self {
             router,
-            protocols: Protocols::new(settings.header_read_timeout),
+            builder: protocol(settings.header_read_timeout),
             head_within: settings.header_read_timeout,
             room: Arc::new(Semaphore::new(room)),
             connections: TaskTracker::new(),
@@ -123,7 +119,7 @@ impl Server {
 
     /// One connection, from its first byte to its end.
     fn connection(&self, stream: TcpStream, peer: SocketAddr) -> impl Future<Output = ()> + use<> {
-        let (protocols, router) = (self.protocols.clone(), self.router.clone());
+        let (builder, router) = (self.builder.clone(), self.router.clone());
         let (watcher, dropped, head_within) =
             (self.graceful.watcher(), self.dropped.clone(), self.head_within);
         async move {
@@ -133,7 +129,7 @@ impl Server {
                 return;
             }
             let spoke = Arc::new(AtomicBool::new(false));
-            let served = serve(&protocols, router, stream, peer, watcher, Arc::clone(&spoke));
+            let served = serve(&builder, router, stream, peer, watcher, Arc::clone(&spoke));
             tokio::select! {
                 () = served => {}
                 () = silence(&spoke, head_within) => {}
@@ -153,40 +149,24 @@ impl Server {
     }
 }
 
-/// How connections are spoken to.
-#[derive(Clone)]
-struct Protocols {
-    /// Most connections: a buffer of 8 KiB less than where HTTP/2 is possible.
-    http1: http1::Builder,
-    /// Those that do not begin with HTTP/1 at once.
-    either: auto::Builder<TokioExecutor>,
-}
-
-impl Protocols {
-    fn new(head_within: Duration) -> Self {
-        let mut http1 = http1::Builder::new();
-        http1
-            .timer(TokioTimer::new())
-            .header_read_timeout(head_within)
-            .max_buf_size(MAX_HEAD_BYTES);
-        let mut either = auto::Builder::new(TokioExecutor::new());
-        either
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(head_within)
-            .max_buf_size(MAX_HEAD_BYTES);
-        either
-            .http2()
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(MAX_HTTP2_STREAMS)
-            .keep_alive_interval(HTTP2_KEEP_ALIVE)
-            .keep_alive_timeout(HTTP2_KEEP_ALIVE);
-        Self { http1, either }
-    }
+fn protocol(head_within: Duration) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(head_within)
+        .max_buf_size(MAX_HEAD_BYTES);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_HTTP2_STREAMS)
+        .keep_alive_interval(HTTP2_KEEP_ALIVE)
+        .keep_alive_timeout(HTTP2_KEEP_ALIVE);
+    builder
 }
 
 async fn serve(
-    protocols: &Protocols,
+    builder: &Builder<TokioExecutor>,
     router: Router,
     stream: TcpStream,
     peer: SocketAddr,
@@ -198,24 +178,12 @@ async fn serve(
         request.extensions_mut().insert(ConnectInfo(peer));
         router.clone().call(request)
     });
-    let served = if begins_with_http1(&stream).await {
-        let connection = protocols.http1.serve_connection(TokioIo::new(stream), service);
-        watcher.watch(connection).await.map_err(Into::into)
-    } else {
-        let connection = protocols.either.serve_connection(TokioIo::new(stream), service);
-        // On the heap, so that connections of HTTP/1 need not be as large.
-        Box::pin(watcher.watch(connection.into_owned())).await
-    };
-    if let Err(error) = served {
+    let connection = builder
+        .serve_connection(TokioIo::new(stream), service)
+        .into_owned();
+    if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(%error, "connection ended");
     }
-}
-
-/// Looks at the first bytes, which stay where they are. False if they cannot tell.
-async fn begins_with_http1(stream: &TcpStream) -> bool {
-    let mut bytes = [0; HTTP2_BEGINNING.len()];
-    let count = stream.peek(&mut bytes).await.unwrap_or_default();
-    !HTTP2_BEGINNING.starts_with(&bytes[..count])
 }
 
 /// Ends if no request has come within the time that its head may take. hyper's own limit starts only when it

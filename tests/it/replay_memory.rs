@@ -28,9 +28,16 @@ fn path_of(stream: &EventStream) -> String {
     format!("/v1/chat/streams/{}", stream.stream_id())
 }
 
-/// Text of so many bytes that tells its number.
+/// Text of so many bytes that tells its number. No two are alike, since logs hold what is alike once.
 fn block(number: usize, bytes: usize) -> String {
-    format!("<{number}>{}", "x".repeat(bytes))
+    let mut state = number as u64 + 1;
+    let letters = std::iter::repeat_with(|| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        char::from(b'a' + state.to_be_bytes()[0] % 26)
+    });
+    format!("<{number}>{}", letters.take(bytes).collect::<String>())
 }
 
 /// Waits until the server has put an ended answer away; `[DONE]` is sent just before.
@@ -113,8 +120,9 @@ async fn new_answers_are_refused_only_while_running_ones_fill_the_memory() {
     let gate = Gate::new();
     // One answer leaves room for the beginnings of a few others, before any of their text.
     let overhead = chunk::text("").len() + 100;
-    let text = "x".repeat(BUDGET / 4 - overhead - 500);
-    let large = (0..4).fold(Reply::stream(), |reply, _| reply.text(&text));
+    let large = (0..4).fold(Reply::stream(), |reply, number| {
+        reply.text(&block(number, BUDGET / 4 - overhead - 500))
+    });
     let last = large.text("<end>").wait(&gate).end();
     server.upstream.script(MODEL, [last]);
     server

@@ -19,7 +19,7 @@ use super::records::{GenerationRecord, GenerationRecords};
 use super::registry::Registry;
 use super::remote::{self, RemoteReader};
 use super::replay::ReplayBudget;
-use super::shared::{self, SharedLogs, Sharing};
+use super::shared::{self, LogName, SharedLogs, Sharing};
 use super::task::{self, ModelJob};
 use super::turn::Kind;
 use super::{checkpointer, lease, stop};
@@ -209,7 +209,12 @@ impl Engine {
         let record = inner.records.generation(user, id).await.map_err(unavailable)?;
         let is_recorded = record.as_ref().is_some_and(|record| self.has_stream(record));
         let was_withdrawn = record.as_ref().is_some_and(|record| !record.has_message);
-        if is_recorded || (!was_withdrawn && remote::has_log(inner, user, id).await) {
+        let name = LogName {
+            user,
+            stream: id,
+            recorded: record.is_some(),
+        };
+        if is_recorded || (!was_withdrawn && remote::has_log(inner, name).await?) {
             return Ok(Found::Live(self.read_elsewhere(user, id, record, after)));
         }
         Ok(match record {

@@ -7,14 +7,17 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 
 use super::turn::{Kind, TurnIds};
-use crate::models::ids::StreamId;
+use crate::models::ids::{MessageId, StreamId};
 use crate::models::message::{Message, MessageContent};
 use crate::services::conversations::AnswerUsage;
-use crate::utils::errors::ApiError;
+use crate::utils::errors::{ApiError, ErrorCode};
 use crate::utils::json::RawObject;
 
 /// The payload of the last event of every stream.
 pub(super) const DONE: &[u8] = b"[DONE]";
+
+/// How long a client should wait before it asks again for what was interrupted.
+pub(super) const RETRY_AFTER_MS: u64 = 1_000;
 
 /// A `chat.completion.chunk` of the service's own.
 #[derive(Debug, Serialize)]
@@ -203,6 +206,18 @@ pub(super) fn chunk_of_completion(completion: &[u8]) -> Result<Bytes, serde_json
     chunk.set_value("object", "chat.completion.chunk")?;
     chunk.set_value("choices", &choices)?;
     serde_json::to_vec(&chunk).map(Bytes::from)
+}
+
+/// Why there is no more of an answer whose producer is gone.
+pub(super) fn interrupted(message: Option<MessageId>) -> ApiError {
+    let error = |message| {
+        ApiError::new(ErrorCode::StreamInterrupted, message).with_detail("retry_after_ms", RETRY_AFTER_MS)
+    };
+    match message {
+        Some(id) => error("The answer was interrupted. What was produced is stored.")
+            .with_detail("message_id", id.to_string()),
+        None => error("The answer was interrupted."),
+    }
 }
 
 /// An error in a stream.

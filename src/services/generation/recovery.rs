@@ -5,6 +5,7 @@
 //! or at two places at once, is the same as once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, stream};
@@ -13,19 +14,22 @@ use super::core::{EngineCore, unavailable};
 use super::draft::Draft;
 use super::frames;
 use super::records::{Checkpoint, UnfinishedGeneration};
-use super::shared::{LogName, Newest, Sharing};
+use super::shared::{LogName, LogPage, MIN_RETENTION, Newest, Sharing};
 use crate::services::conversations::{AnswerUsage, FinishedAnswer};
 use crate::services::llm::Chunk;
 use crate::services::redis::RedisFailure;
 use crate::utils::database::DatabaseError;
-use crate::utils::errors::{ApiError, ErrorCode};
+use crate::utils::errors::ApiError;
 use crate::utils::sse::{SseParser, write_frame};
 
 /// Answers that are closed at once.
 const AT_ONCE: usize = 8;
 
-/// How often the end is put into a log that grows meanwhile: its owner is not as dead as it seemed, and will end it.
-const END_ATTEMPTS: u32 = 3;
+/// How often a log is asked for, while Redis is up and does not answer in time.
+const READ_ATTEMPTS: u32 = 5;
+
+/// Between these.
+const READ_PAUSE: Duration = Duration::from_millis(100);
 
 /// Closes answers, and tells how many that was. One that cannot be closed does not keep others from it.
 ///
@@ -61,11 +65,9 @@ async fn close_one(engine: &EngineCore, generation: &UnfinishedGeneration) -> Re
         Err(error) => return Err(unavailable(error)),
     };
     let mut draft = Draft::of_checkpoints(&checkpoints);
+    let covered = checkpoints.last().map_or(1, Checkpoint::end);
     let log = match &engine.sharing {
-        Some(sharing) => Some((
-            sharing,
-            add_log(sharing, generation, &checkpoints, &mut draft).await,
-        )),
+        Some(sharing) => Some((sharing, add_log(sharing, generation, covered, &mut draft).await)),
         None => None,
     };
     let answer = Arc::new(answer(generation, draft));
@@ -79,7 +81,7 @@ async fn close_one(engine: &EngineCore, generation: &UnfinishedGeneration) -> Re
         }
     }
     if let Some((sharing, newest)) = log
-        && let Err(failure) = end_log(engine, sharing, &answer, newest).await
+        && let Err(failure) = end_log(engine, sharing, generation, newest, covered).await
     {
         tracing::warn!(%failure, %stream_id, "the log of an unfinished answer stays open; its readers ask the database");
     }
@@ -93,19 +95,18 @@ async fn close_one(engine: &EngineCore, generation: &UnfinishedGeneration) -> Re
     Ok(true)
 }
 
-/// Adds what the log in Redis has beyond the checkpoints. Tells how far it goes, as far as that is known.
+/// Adds what the log in Redis has from the event `next` on. Tells how far it goes, as far as that is known.
 async fn add_log(
     sharing: &Sharing,
     generation: &UnfinishedGeneration,
-    checkpoints: &[Checkpoint],
+    mut next: u64,
     draft: &mut Draft,
 ) -> Newest {
     let name = name(&generation.answer);
-    let mut next = checkpoints.last().map_or(1, Checkpoint::end);
     let mut parser = SseParser::new();
     let mut newest = Newest { id: 0, ended: false };
     loop {
-        match sharing.logs.read(name, next).await {
+        match read(sharing, name, next).await {
             Ok(Some(page)) => {
                 newest = page.newest;
                 parser.push(&page.events);
@@ -129,28 +130,44 @@ async fn add_log(
     }
 }
 
-/// Tells the readers of a log that nothing more will come.
+/// Reads from a log, several times if need be: what is not found now is not asked for again.
+async fn read(sharing: &Sharing, name: LogName, from: u64) -> Result<Option<LogPage>, RedisFailure> {
+    let mut attempts = 1;
+    loop {
+        match sharing.logs.read(name, from).await {
+            Err(failure) if failure != RedisFailure::Down && attempts < READ_ATTEMPTS => {
+                attempts += 1;
+                tokio::time::sleep(READ_PAUSE).await;
+            }
+            reply => return reply,
+        }
+    }
+}
+
+/// Tells the readers of a log that nothing more will come. A log that has grown is not as abandoned as it seemed; one that
+/// lacks what is checkpointed is removed, since then the database knows more.
 async fn end_log(
     engine: &EngineCore,
     sharing: &Sharing,
-    answer: &FinishedAnswer,
-    mut newest: Newest,
+    generation: &UnfinishedGeneration,
+    newest: Newest,
+    covered: u64,
 ) -> Result<(), RedisFailure> {
-    let error = ApiError::new(
-        ErrorCode::StreamInterrupted,
-        "The answer was interrupted. What was produced is stored.",
-    )
-    .with_detail("message_id", answer.message_id.to_string())
-    .with_detail("retry_after_ms", 1_000);
-    let payload = frames::error(&error, &answer.request_id);
-    for _ in 0..END_ATTEMPTS {
-        if newest.ended || newest.id == 0 {
-            break;
-        }
-        let events = [frame(newest.id + 1, &payload), frame(newest.id + 2, frames::DONE)];
-        let kept = engine.settings.stream_retention;
-        newest = sharing.logs.end(name(answer), newest.id, &events, kept).await?;
+    if newest.ended || newest.id == 0 {
+        return Ok(());
     }
+    let name = name(&generation.answer);
+    if newest.id + 1 < covered {
+        return sharing.logs.remove(&[name]).await;
+    }
+    let answer = &generation.answer;
+    let error = frames::interrupted(Some(answer.message_id));
+    let events = [
+        frame(newest.id + 1, &frames::error(&error, &answer.request_id)),
+        frame(newest.id + 2, frames::DONE),
+    ];
+    let kept = engine.settings.stream_retention.max(MIN_RETENTION);
+    sharing.logs.end(name, newest.id, &events, kept).await?;
     Ok(())
 }
 
@@ -164,6 +181,7 @@ const fn name(answer: &FinishedAnswer) -> LogName {
     LogName {
         user: answer.user_id,
         stream: answer.stream_id,
+        recorded: true,
     }
 }
 

@@ -79,8 +79,8 @@ impl Registry {
 
     /// The answer of a conversation that was begun last and still runs.
     pub(super) fn running_in(&self, user: UserId, conversation: ConversationId) -> Option<Arc<Generation>> {
-        let id = *self.lock().running.get(&conversation)?.last()?;
-        self.get(user, id)
+        let running = self.all_running_in(user, conversation);
+        running.into_iter().rfind(|generation| !generation.is_refused())
     }
 
     /// All answers of a conversation that still run.
@@ -118,12 +118,8 @@ impl Registry {
     pub(super) fn forget_expired(&self, retention: Duration) {
         let mut forgotten = Vec::new();
         let mut inner = self.lock();
-        while inner
-            .ended
-            .front()
-            .is_some_and(|(at, _)| at.elapsed() >= retention)
-        {
-            forgotten.extend(inner.pop_ended());
+        while let Some(generation) = inner.pop_ended(retention) {
+            forgotten.push(generation);
         }
         // Logs are freed outside the lock.
         drop(inner);
@@ -131,21 +127,27 @@ impl Registry {
 
     /// Forgets the answer that ended first; false if there is none.
     pub(super) fn forget_oldest(&self) -> bool {
-        let mut inner = self.lock();
-        let had_one = !inner.ended.is_empty();
-        let forgotten = inner.pop_ended();
-        drop(inner);
-        if let Some(generation) = forgotten {
+        let forgotten = self.lock().pop_ended(Duration::ZERO);
+        if let Some(generation) = &forgotten {
             // A reader that does not read must not keep what is being given up.
             generation.log.clear();
         }
-        had_one
+        forgotten.is_some()
     }
 }
 
 impl Inner {
-    fn pop_ended(&mut self) -> Option<Arc<Generation>> {
-        let (_, id) = self.ended.pop_front()?;
+    /// Takes out the answer that ended first, at least so long ago, and whose end is shown to its readers: until then they
+    /// wait for it.
+    fn pop_ended(&mut self, age: Duration) -> Option<Arc<Generation>> {
+        let mut old = self.ended.iter().take_while(|(at, _)| at.elapsed() >= age);
+        let is_over = |id| {
+            self.held
+                .get(id)
+                .is_none_or(|generation| generation.log.has_ended())
+        };
+        let nth = old.position(|(_, id)| is_over(id))?;
+        let (_, id) = self.ended.remove(nth)?;
         self.held.remove(&id)
     }
 }

@@ -67,7 +67,12 @@ pub(super) async fn cancel_elsewhere(
     loop {
         let record = engine.records.generation(user, id).await.map_err(unavailable)?;
         let Some(record) = record else {
-            let ended = cancel_unrecorded(engine, LogName { user, stream: id }, deadline).await;
+            let name = LogName {
+                user,
+                stream: id,
+                recorded: false,
+            };
+            let ended = cancel_unrecorded(engine, name, deadline).await?;
             return Ok(ended.map(|status| (status, None)));
         };
         let waits = record.status == MessageStatus::Streaming && Instant::now() < deadline;
@@ -82,7 +87,11 @@ pub(super) async fn cancel_elsewhere(
                 .map_err(unavailable)?;
             if let Some(sharing) = &engine.sharing {
                 // The database tells, too.
-                let name = LogName { user, stream: id };
+                let name = LogName {
+                    user,
+                    stream: id,
+                    recorded: true,
+                };
                 sharing.logs.ask(Request::Stop, name).await.ok();
             }
         }
@@ -90,23 +99,34 @@ pub(super) async fn cancel_elsewhere(
     }
 }
 
-/// The same for an answer that has a log in Redis, and is recorded nowhere else.
-async fn cancel_unrecorded(engine: &EngineCore, name: LogName, deadline: Instant) -> Option<MessageStatus> {
-    let logs = &engine.sharing.as_ref()?.logs;
+/// The same for an answer that has a log in Redis, and is recorded nowhere else. One that has ended is said to be
+/// completed: how it ended is in its log alone.
+async fn cancel_unrecorded(
+    engine: &EngineCore,
+    name: LogName,
+    deadline: Instant,
+) -> Result<Option<MessageStatus>, ApiError> {
+    let Some(sharing) = &engine.sharing else {
+        return Ok(None);
+    };
+    if !super::remote::has_log(engine, name).await? {
+        return Ok(None);
+    }
     let mut status = MessageStatus::Completed;
-    loop {
-        let page = logs.read(name, u64::MAX).await.ok()??;
-        if page.newest.ended {
-            return Some(status);
+    while Instant::now() < deadline {
+        match sharing.logs.read(name, u64::MAX).await {
+            Ok(Some(page)) if page.newest.ended => return Ok(Some(status)),
+            Ok(None) => return Ok(None),
+            // Said again the next time, as whatever Redis did not take.
+            Ok(Some(_)) => {
+                status = MessageStatus::Cancelled;
+                sharing.logs.ask(Request::Stop, name).await.ok();
+            }
+            Err(_) => {}
         }
-        if Instant::now() >= deadline {
-            return Some(MessageStatus::Streaming);
-        }
-        status = MessageStatus::Cancelled;
-        // Said again the next time.
-        logs.ask(Request::Stop, name).await.ok();
         tokio::time::sleep(POLL_INTERVAL).await;
     }
+    Ok(Some(MessageStatus::Streaming))
 }
 
 /// Does what is asked through Redis, until `stop` is cancelled: stops answers sooner than the database tells, and also those

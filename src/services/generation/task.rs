@@ -25,9 +25,6 @@ use crate::services::llm::{
 use crate::utils::errors::{ApiError, ErrorCode};
 use crate::utils::json::RawObject;
 
-/// How long a client should wait before it asks again for what was interrupted.
-const RETRY_AFTER_MS: u64 = 1_000;
-
 /// Makes the request with a shorter context, for a model that found the first one too long; `None` if nothing
 /// can be left out.
 pub type Shorten = Box<dyn FnOnce() -> Option<RawObject> + Send>;
@@ -343,7 +340,7 @@ impl Task<'_> {
             .with_detail("conversation_id", turn.conversation_id.to_string())
             .with_detail("user_message_id", turn.user_message_id.to_string());
         if error.code() == ErrorCode::StreamInterrupted {
-            error.with_detail("retry_after_ms", RETRY_AFTER_MS)
+            error.with_detail("retry_after_ms", frames::RETRY_AFTER_MS)
         } else {
             error
         }

@@ -24,17 +24,19 @@ impl Inner {
 
     /// Tries to deliver what is only in memory, or to find it a better place.
     pub(super) async fn house(&self) {
-        let waiting = std::mem::take(&mut *self.homeless());
+        // Each keeps its place until it has a better one.
+        let waiting = self.homeless().clone();
         let mut is_outage = false;
         for entry in waiting {
+            let mut is_housed = false;
             if !is_outage {
                 match self.write(&entry).await {
-                    Ok(()) => continue,
+                    Ok(()) => is_housed = true,
                     Err(error) => is_outage = error.is_outage(),
                 }
             }
-            if self.accommodate(&entry, is_outage).await.is_err() {
-                self.keep_in_memory(entry);
+            if is_housed || self.accommodate(&entry, is_outage).await.is_ok() {
+                self.homeless().retain(|kept| kept.id() != entry.id());
             }
         }
     }

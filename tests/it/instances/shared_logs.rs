@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{TAKEN_OVER_WITHIN, Two};
-use crate::support::time::within_limit;
+use crate::support::time::{pass, within_limit};
 use crate::support::{Gate, MODEL, Machine, Reply};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,7 +66,7 @@ async fn nothing_that_was_seen_is_lost_with_an_instance() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_was_seen_is_lost_with_the_only_instance() {
-    let mut machine = Machine::with_redis().await;
+    let machine = Machine::with_redis().await;
     let mut process = machine.instance("only").await;
     let reply = Reply::stream().text("one").hang();
     machine.upstream.script(MODEL, [reply]);
@@ -83,7 +83,6 @@ async fn nothing_that_was_seen_is_lost_with_the_only_instance() {
         (&answer["content"], &answer["status"]),
         (&json!("one"), &json!("interrupted"))
     );
-    machine.redis().kill();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -176,4 +175,58 @@ async fn a_reader_elsewhere_keeps_an_answer_going() {
     assert!(gone.await.is_err(), "somebody reads it");
     drop(there);
     upstream.wait_for_hang_up(Duration::from_secs(15)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_retention_a_reader_elsewhere_sees_the_end() {
+    let gate = Gate::new();
+    let reply = Reply::stream().text("one").wait(&gate).text("two").end();
+    let settings = [("STREAM_RETENTION_SECONDS", "0")];
+    let two = Two::on_with(Machine::with_redis().await, &settings, gate, reply).await;
+    let mut there = two.user_there().stream(&two.path()).await;
+    there.until_text("one").await;
+    two.gate.open();
+    let (here, there) = (two.stream.finish().await, there.finish().await);
+    assert_eq!((here.text(), &here.last()), ("two".to_owned(), &there.last()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_cancelled_after_a_silence_ends_in_order() {
+    let two = Two::with_redis().await;
+    let user = two.user_there();
+    let mut there = user.stream(&two.path()).await;
+    there.until_text("one").await;
+    // Long enough for the reader to ask the database, too.
+    pass(Duration::from_secs(3)).await;
+    user.post(&format!("{}/cancel", two.path()), &json!({}))
+        .await
+        .data(200);
+    let there = there.finish().await;
+    assert_eq!(there.last()["message_id"], two.answer().await["id"]);
+    assert_eq!(there.last(), two.stream.finish().await.last());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_that_stops_ends_the_streams_of_readers_elsewhere() {
+    let gate = Gate::new();
+    let reply = Reply::stream().text("one").wait(&gate).text("two").end();
+    let settings = [("SHUTDOWN_TIMEOUT", "1")];
+    let Two {
+        machine: _machine,
+        mut here,
+        there,
+        stream,
+        user,
+        ..
+    } = Two::on_with(Machine::with_redis().await, &settings, gate, reply).await;
+    let path = format!("/v1/chat/streams/{}", stream.stream_id());
+    let mut elsewhere = user.at(&there.base).stream(&path).await;
+    elsewhere.until_text("one").await;
+    drop(stream);
+    here.terminate();
+    let elsewhere = elsewhere.finish().await;
+    elsewhere.error("STREAM_INTERRUPTED");
+    let again = user.at(&there.base).stream(&path).await.finish().await;
+    assert_eq!(again.text_before_error(), "one");
+    assert!(here.exit().await.success());
 }

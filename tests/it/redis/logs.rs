@@ -64,6 +64,7 @@ fn name() -> LogName {
     LogName {
         user: user(),
         stream: StreamId::new(&Clock::system()),
+        recorded: true,
     }
 }
 
@@ -155,7 +156,7 @@ async fn readers_are_woken_and_nobody_else_finds_it() {
         ..log.name
     };
     assert_eq!(log.logs.read(stranger, 1).await.expect("a reply"), None);
-    log.logs.remove(log.name).await.expect("a reply");
+    log.logs.remove(&[log.name]).await.expect("a reply");
     assert_eq!(log.read(1).await, None);
     log.client.close().await;
 }

@@ -19,7 +19,7 @@ pub const MAX_HITS: u32 = 1_000;
 /// The newest messages of a user that have the words of a query and are looked at, to find among them those whose
 /// conversation is wanted and in which phrases stand as they should: past these too, what is older is not found. It
 /// bounds what a search can cost that looks for a common word in few conversations.
-pub const MAX_CANDIDATES: u32 = 4 * MAX_HITS;
+pub const MAX_CANDIDATES: u32 = 3 * MAX_HITS;
 
 /// Occurrences that are worth half of what any number of them is worth.
 const HALF_WORTH_OCCURRENCES: f64 = 1.2;

@@ -52,6 +52,8 @@ impl Places {
     pub(super) async fn take(self: &Arc<Self>, user: UserId, limit: usize) -> Option<Admission> {
         let mut admission = self.take_here(user, limit)?;
         if let Some(shared) = &self.shared {
+            // From here on it may be taken there, too, even if nobody waits for the reply any more.
+            admission.shared = true;
             // What Redis does not tell counts in this instance alone.
             let is_free = shared.take(admission.place, limit).await.unwrap_or(true);
             admission.shared = is_free;
@@ -89,6 +91,13 @@ impl Places {
         }
     }
 
+    fn is_taken(&self, place: Place) -> bool {
+        let taken = self.lock();
+        taken
+            .get(&place.user)
+            .is_some_and(|of_user| of_user.contains(&place.id))
+    }
+
     fn all(&self) -> Vec<Place> {
         let taken = self.lock();
         let places = taken
@@ -105,12 +114,16 @@ impl Places {
         let keep = async {
             let mut due = Instant::now() + shared::KEEP_INTERVAL;
             loop {
-                if tokio::time::timeout_at(due, shared.give_back_queued())
-                    .await
-                    .is_err()
-                {
-                    due = Instant::now() + shared::KEEP_INTERVAL;
-                    shared.keep(&self.all()).await;
+                if tokio::time::timeout_at(due, shared.queued()).await.is_ok() {
+                    shared.give_back_queued().await;
+                    continue;
+                }
+                due = Instant::now() + shared::KEEP_INTERVAL;
+                let places = self.all();
+                shared.keep(&places).await;
+                // What was given back meanwhile may have been taken again by this.
+                for place in places.into_iter().filter(|place| !self.is_taken(*place)) {
+                    shared.queue(place);
                 }
             }
         };

@@ -82,9 +82,13 @@ impl SharedPlaces {
         self.queued.notify_one();
     }
 
-    /// Gives back what was queued; waits until there is something.
-    pub(super) async fn give_back_queued(&self) {
+    /// Waits until something is queued.
+    pub(super) async fn queued(&self) {
         self.queued.notified().await;
+    }
+
+    /// Gives back what is queued.
+    pub(super) async fn give_back_queued(&self) {
         let dropped = std::mem::take(&mut *self.dropped.lock().unwrap_or_else(PoisonError::into_inner));
         for place in dropped {
             // What Redis does not take is free again after a while.

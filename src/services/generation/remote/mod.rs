@@ -30,7 +30,8 @@ use super::turn::TurnIds;
 use crate::models::ids::{StreamId, UserId};
 use crate::models::message::{Message, MessageStatus};
 use crate::services::conversations::{Relatives, StoreError};
-use crate::utils::errors::ApiError;
+use crate::services::redis::RedisFailure;
+use crate::utils::errors::{ApiError, ErrorCode};
 use crate::utils::sse::write_frame;
 
 /// How often the database is asked for more, where it is what is read.
@@ -41,6 +42,9 @@ const END_INTERVAL: Duration = Duration::from_secs(2);
 
 /// How often the log is looked into where nothing tells that it has grown.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long after that the end of the log is waited for, by who has read more of it than the database tells.
+const END_WITHIN: Duration = Duration::from_secs(5);
 
 /// How long the log of an answer that is recorded nowhere else may be away.
 const MAX_ABSENCE: Duration = Duration::from_secs(10);
@@ -56,16 +60,27 @@ pub struct RemoteReader {
     next: u64,
     /// When the database was asked.
     asked: Option<Instant>,
+    /// When it first said that the answer has ended.
+    ended: Option<Instant>,
     done: bool,
 }
 
-/// Whether there is a log of this answer in Redis.
-pub(super) async fn has_log(core: &EngineCore, user: UserId, stream: StreamId) -> bool {
+/// Whether there is this log in Redis. While Redis is down there is none; where it does not answer for once, nobody knows.
+///
+/// # Errors
+/// `STORE_UNAVAILABLE` if nobody knows.
+pub(super) async fn has_log(core: &EngineCore, name: LogName) -> Result<bool, ApiError> {
     let Some(sharing) = &core.sharing else {
-        return false;
+        return Ok(false);
     };
-    let page = sharing.logs.read(LogName { user, stream }, u64::MAX).await;
-    matches!(page, Ok(Some(_)))
+    match sharing.logs.read(name, u64::MAX).await {
+        Ok(page) => Ok(page.is_some()),
+        Err(RedisFailure::Down) => Ok(false),
+        Err(failure) => {
+            let message = "It is not known where this stream is just now.";
+            Err(ApiError::new(ErrorCode::StoreUnavailable, message).with_source(failure))
+        }
+    }
 }
 
 impl RemoteReader {
@@ -78,7 +93,11 @@ impl RemoteReader {
         after: u64,
     ) -> Self {
         core.metrics.stream_subscribers.inc();
-        let name = LogName { user, stream };
+        let name = LogName {
+            user,
+            stream,
+            recorded: record.is_some(),
+        };
         let sharing = core.sharing.as_ref();
         Self {
             tail: sharing.map(|sharing| Tail::new(&sharing.logs, name)),
@@ -88,6 +107,7 @@ impl RemoteReader {
             recorded: record.map(Recorded::new),
             next: after.saturating_add(1),
             asked: None,
+            ended: None,
             done: false,
         }
     }
@@ -176,7 +196,10 @@ impl RemoteReader {
                 recorded.record = record;
             }
             match status {
-                MessageStatus::Streaming => tokio::time::sleep(POLL_INTERVAL).await,
+                MessageStatus::Streaming => {
+                    self.say_that_it_is_read().await;
+                    tokio::time::sleep(POLL_INTERVAL).await;
+                }
                 MessageStatus::Completed | MessageStatus::Cancelled => break turn,
                 MessageStatus::Interrupted | MessageStatus::Failed => return Err(self.error()),
             }
@@ -184,6 +207,13 @@ impl RemoteReader {
         self.done = true;
         let message = self.stored_message(&turn).await?;
         message.map(|message| (turn, message)).ok_or_else(|| self.error())
+    }
+
+    /// Whoever produces the answer may stop it when nobody reads it any more.
+    async fn say_that_it_is_read(&mut self) {
+        if let Some(tail) = &mut self.tail {
+            tail.say_that_it_is_read().await;
+        }
     }
 
     /// What was recorded beyond what was shown.
@@ -206,6 +236,8 @@ impl RemoteReader {
             .as_ref()
             .is_some_and(|record| record.status == MessageStatus::Streaming);
         let mut out = BytesMut::new();
+        let has_ended = !is_running;
+        let expects_end = has_ended && self.expects_end_of_log();
         let Self { recorded, next, .. } = self;
         if let Some(recorded) = recorded {
             if let Some(record) = record {
@@ -220,11 +252,22 @@ impl RemoteReader {
                     recorded.end_with_message(&message, next, &mut out);
                     self.done = true;
                 }
-                None if is_running => {}
+                // The end comes into the log a little later than into the database.
+                None if is_running || expects_end => {}
                 None => self.end_with_error(&mut out),
             }
         }
         Ok(out.freeze())
+    }
+
+    /// Whether the log can still be read, and its end was not waited for long enough.
+    fn expects_end_of_log(&mut self) -> bool {
+        let is_there = self
+            .tail
+            .as_ref()
+            .is_some_and(|tail| tail.absent_since().is_none());
+        let ended = *self.ended.get_or_insert_with(Instant::now);
+        is_there && ended.elapsed() < END_WITHIN
     }
 
     /// Ends it if there is nothing that could go on.
@@ -257,7 +300,7 @@ impl RemoteReader {
     /// Why there is no more of it.
     fn error(&self) -> ApiError {
         let recorded = self.recorded.as_ref();
-        recorded.map_or_else(recorded::interrupted, Recorded::error)
+        recorded.map_or_else(|| frames::interrupted(None), Recorded::error)
     }
 
     fn end_with_error(&mut self, out: &mut BytesMut) {

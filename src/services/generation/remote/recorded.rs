@@ -5,7 +5,7 @@ use bytes::BytesMut;
 use crate::models::message::Message;
 use crate::services::generation::frames::{self, Naming, Stored};
 use crate::services::generation::records::{Checkpoint, GenerationRecord};
-use crate::utils::errors::{ApiError, ErrorCode};
+use crate::utils::errors::ApiError;
 use crate::utils::sse::write_frame;
 
 /// The record of an answer, and how far its checkpoints were read.
@@ -86,21 +86,9 @@ impl Recorded {
 
     /// Why there is no more of it.
     pub(super) fn error(&self) -> ApiError {
-        let interrupted = || {
-            let message = self.record.turn.message_id.to_string();
-            interrupted().with_detail("message_id", message)
-        };
-        self.record.error.clone().unwrap_or_else(interrupted)
+        let known = self.record.error.clone();
+        known.unwrap_or_else(|| frames::interrupted(Some(self.record.turn.message_id)))
     }
-}
-
-/// Why there is no more of an answer that is not recorded.
-pub(super) fn interrupted() -> ApiError {
-    ApiError::new(
-        ErrorCode::StreamInterrupted,
-        "The answer was interrupted. What was produced is stored.",
-    )
-    .with_detail("retry_after_ms", 1_000)
 }
 
 /// Takes so many bytes off the front; nothing, if they are not there or would cut a character.

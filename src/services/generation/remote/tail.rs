@@ -47,12 +47,10 @@ impl Tail {
     pub(super) async fn read(&mut self, next: u64) -> Found {
         // What is told from here on may be news.
         while self.wakes.try_next().is_some() {}
+        self.say_that_it_is_read().await;
         match self.logs.read(self.name, next).await {
             Ok(Some(page)) => {
                 self.absent_since = None;
-                if !page.newest.ended {
-                    self.say_that_it_is_read().await;
-                }
                 if page.events.is_empty() {
                     return Found::Nothing;
                 }
@@ -67,7 +65,7 @@ impl Tail {
     }
 
     /// Whoever produces the answer may stop it when nobody reads it any more.
-    async fn say_that_it_is_read(&mut self) {
+    pub(super) async fn say_that_it_is_read(&mut self) {
         if self.said.is_none_or(|said| said.elapsed() >= SAY_INTERVAL) {
             self.said = Some(Instant::now());
             // Said again soon.

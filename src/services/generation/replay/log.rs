@@ -9,7 +9,6 @@
 //! Invariants: ids start at 1 and have no gaps; nothing follows the last event; all logs together stay within
 //! the [`ReplayBudget`], because what is over it is trimmed from the oldest end.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
@@ -17,20 +16,18 @@ use tokio::sync::{Notify, watch};
 
 use super::budget::ReplayBudget;
 use super::copying::{CopyQueue, Uncopied};
+use super::packed::Packed;
 use crate::models::ids::StreamId;
 use crate::utils::sse::write_frame;
 
-/// Events are copied into blocks of this size, so that most of them need no allocation of their own.
-const BLOCK: usize = 4 * 1024;
+/// New events are written into blocks of this size, so that most of them need no allocation of their own.
+const BLOCK: usize = 1024;
 
 /// A reader that is behind is given this much at once.
 const MAX_READ: usize = 64 * 1024;
 
 /// Unread bytes in a passing log before its writer waits.
 const PASSING_HIGH_WATER: usize = 256 * 1024;
-
-/// What an event costs in memory beside its bytes.
-const EVENT_OVERHEAD: usize = size_of::<Bytes>();
 
 /// What a reader gets.
 #[derive(Debug)]
@@ -60,12 +57,13 @@ pub struct ReplayLog {
 
 #[derive(Debug)]
 struct Inner {
-    events: VecDeque<Bytes>,
-    /// The id of `events[0]`, or of the next event where there is none.
-    first: u64,
+    payloads: Packed,
+    /// The newest event as it goes over the wire, which most readers want next.
+    newest: Bytes,
+    /// The id of the next event.
+    next: u64,
     /// The id of the first event that readers do not see yet.
     shown: u64,
-    bytes: usize,
     ended: bool,
     block: BytesMut,
     copying: Copying,
@@ -83,29 +81,54 @@ struct Copying {
 }
 
 impl Inner {
-    fn next(&self) -> u64 {
-        self.first + self.events.len() as u64
+    /// The id of the oldest event that is held, or of the next where there is none.
+    fn first(&self) -> u64 {
+        self.payloads.first().unwrap_or(self.next)
     }
 
     /// Whether readers have come to the end when they have seen all that is shown.
-    fn is_over(&self) -> bool {
-        self.ended && self.shown == self.next()
+    const fn is_over(&self) -> bool {
+        self.ended && self.shown == self.next
     }
 
     /// The last event, where readers see that it is the last.
     fn last(&self) -> Option<&Bytes> {
-        self.events.back().filter(|_| self.is_over())
+        (self.is_over() && self.payloads.first().is_some()).then_some(&self.newest)
     }
 
-    fn pop(&mut self) -> usize {
-        let Some(event) = self.events.pop_front() else {
-            return 0;
-        };
-        self.first += 1;
-        self.shown = self.shown.max(self.first);
-        let size = event.len() + EVENT_OVERHEAD;
-        self.bytes -= size;
-        size
+    /// The events from `from` on and before `end`, one at least and no more than so many bytes; and how many they are.
+    fn gather(&self, from: u64, end: u64, max_bytes: usize) -> (Bytes, u64) {
+        if from + 1 == self.next {
+            return (self.newest.clone(), 1);
+        }
+        let (mut together, mut count) = (BytesMut::new(), 0);
+        self.payloads.read(from, |id, payload| {
+            let fits = count == 0 || together.len() + payload.len() <= max_bytes;
+            if id >= end || !fits {
+                return false;
+            }
+            write_frame(&mut together, id, payload);
+            count += 1;
+            true
+        });
+        (together.freeze(), count)
+    }
+
+    /// Forgets the oldest events up to this id, as far as they fill blocks; tells how many bytes that were.
+    fn forget_before(&mut self, id: u64) -> usize {
+        let mut freed = 0;
+        while self.payloads.end_of_oldest().is_some_and(|end| end <= id) {
+            freed += self.payloads.forget_block();
+        }
+        self.shown = self.shown.max(self.first());
+        freed
+    }
+
+    /// Forgets the oldest events, those of one block; tells how many bytes that were.
+    fn forget_block(&mut self) -> usize {
+        let freed = self.payloads.forget_block();
+        self.shown = self.shown.max(self.first());
+        freed
     }
 }
 
@@ -128,10 +151,10 @@ impl ReplayLog {
         budget: Arc<ReplayBudget>,
     ) -> Self {
         let inner = Inner {
-            events: VecDeque::new(),
-            first: 1,
+            payloads: Packed::default(),
+            newest: Bytes::new(),
+            next: 1,
             shown: 1,
-            bytes: 0,
             ended: false,
             block: BytesMut::new(),
             copying: Copying {
@@ -175,15 +198,14 @@ impl ReplayLog {
         if inner.ended {
             return;
         }
-        let id = inner.next();
+        let id = inner.next;
         if inner.block.capacity() < payload.len() + 64 {
             inner.block = BytesMut::with_capacity(BLOCK.max(payload.len() + 64));
         }
         write_frame(&mut inner.block, id, payload);
-        let event = inner.block.split().freeze();
-        let size = event.len() + EVENT_OVERHEAD;
-        inner.bytes += size;
-        inner.events.push_back(event);
+        inner.newest = inner.block.split().freeze();
+        let size = inner.payloads.push(id, payload);
+        inner.next = id + 1;
         inner.ended = last;
         if last {
             inner.block = BytesMut::new();
@@ -216,21 +238,24 @@ impl ReplayLog {
         let mut inner = self.lock();
         inner.copying.queued = false;
         let first = inner.copying.next;
-        if !inner.copying.on || first < inner.first {
+        if !inner.copying.on || first < inner.first() {
             return None;
         }
-        let start = usize::try_from(first - inner.first).unwrap_or(usize::MAX);
-        let mut bytes = 0;
-        let waiting = inner.events.iter().skip(start);
-        let events: Vec<_> = waiting
-            .take_while(|event| {
-                let fits = bytes == 0 || bytes + event.len() <= max_bytes;
-                bytes += event.len();
+        let (mut events, mut buffer, mut bytes) = (Vec::new(), BytesMut::new(), 0);
+        if first + 1 == inner.next {
+            events.push(inner.newest.clone());
+        } else {
+            inner.payloads.read(first, |id, payload| {
+                let fits = bytes == 0 || bytes + payload.len() <= max_bytes;
+                if fits {
+                    bytes += payload.len();
+                    write_frame(&mut buffer, id, payload);
+                    events.push(buffer.split().freeze());
+                }
                 fits
-            })
-            .cloned()
-            .collect();
-        let ends = inner.ended && start + events.len() >= inner.events.len();
+            });
+        }
+        let ends = inner.ended && first + events.len() as u64 >= inner.next;
         drop(inner);
         Some(Uncopied { first, events, ends })
     }
@@ -239,11 +264,11 @@ impl ReplayLog {
     pub fn has_copied(&self, next: u64) -> bool {
         let mut inner = self.lock();
         inner.copying.next = next;
-        let shown = next.min(inner.next());
+        let shown = next.min(inner.next);
         let is_new = shown > inner.shown;
         inner.shown = inner.shown.max(shown);
         let shown = inner.shown;
-        let has_more = next < inner.next();
+        let has_more = next < inner.next;
         drop(inner);
         if is_new {
             self.progress.send_replace(shown);
@@ -254,7 +279,7 @@ impl ReplayLog {
     /// Shows all that there is, copied or not.
     pub fn show_all(&self) {
         let mut inner = self.lock();
-        inner.shown = inner.next();
+        inner.shown = inner.next;
         let shown = inner.shown;
         drop(inner);
         self.progress.send_replace(shown);
@@ -280,6 +305,13 @@ impl ReplayLog {
         }
     }
 
+    /// The id of its last event, if that is there, whether or not readers see it.
+    #[must_use]
+    pub fn ends_at(&self) -> Option<u64> {
+        let inner = self.lock();
+        inner.ended.then(|| inner.next - 1)
+    }
+
     /// Whether it is copied.
     #[must_use]
     pub fn is_copied(&self) -> bool {
@@ -291,7 +323,7 @@ impl ReplayLog {
     pub fn read(&self, from: u64) -> Read {
         let mut inner = self.lock();
         let next = inner.shown;
-        if from < inner.first {
+        if from < inner.first() {
             return Read::Lost;
         }
         if from >= next {
@@ -302,47 +334,42 @@ impl ReplayLog {
                 _ => Read::Pending,
             };
         }
-        // Both are below the length of the queue.
-        let index = |id: u64| usize::try_from(id - inner.first).unwrap_or(usize::MAX);
-        let (start, end) = (index(from), index(next));
-        let (bytes, count) = gather(&inner.events, start, end);
+        let (bytes, count) = inner.gather(from, next, MAX_READ);
         if !self.keeps {
-            let mut freed = 0;
-            for _ in 0..start + count {
-                freed += inner.pop();
-            }
+            inner.forget_before(from + count);
             drop(inner);
-            self.release(freed);
             self.room.notify_one();
         }
-        Read::Events(bytes, from + count as u64)
+        Read::Events(bytes, from + count)
     }
 
     /// Waits until a passing log has room again; a kept one always has.
     pub async fn room(&self) {
-        while !self.keeps && self.lock().bytes > PASSING_HIGH_WATER {
+        while !self.keeps && self.lock().payloads.bytes() > PASSING_HIGH_WATER {
             self.room.notified().await;
         }
     }
 
-    /// Forgets the older half of the events, at least one.
+    /// Forgets the older half of the events, or a little less; one block of them at least.
     pub fn trim(&self) {
-        self.forget(|held| held.div_ceil(2));
+        let mut inner = self.lock();
+        let half = inner.first() + (inner.next - inner.first()) / 2;
+        let freed = inner.forget_block() + inner.forget_before(half);
+        drop(inner);
+        self.release(freed);
     }
 
     /// Forgets all events: whoever still reads has lost them.
     pub fn clear(&self) {
-        self.forget(|held| held);
-    }
-
-    fn forget(&self, how_many: impl FnOnce(usize) -> usize) {
         let mut inner = self.lock();
         let mut freed = 0;
-        for _ in 0..how_many(inner.events.len()) {
-            freed += inner.pop();
+        while inner.payloads.first().is_some() {
+            freed += inner.forget_block();
         }
+        let shown = inner.shown;
         drop(inner);
         self.release(freed);
+        self.progress.send_replace(shown);
     }
 
     /// Only what is kept counts: a passing log has a bound of its own.
@@ -355,7 +382,7 @@ impl ReplayLog {
     /// Bytes that it holds.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.lock().bytes
+        self.lock().payloads.bytes()
     }
 
     /// The last event, if the log has ended and still holds it.
@@ -367,7 +394,7 @@ impl ReplayLog {
     /// The id of the next event.
     #[must_use]
     pub fn next_id(&self) -> u64 {
-        self.lock().next()
+        self.lock().next
     }
 
     /// Where a reader begins who has seen the events up to `after`. Of an ended log everybody gets the last event
@@ -377,7 +404,7 @@ impl ReplayLog {
         let inner = self.lock();
         let from = after.saturating_add(1);
         if inner.is_over() {
-            from.min(inner.next() - 1)
+            from.min(inner.next - 1)
         } else {
             from
         }
@@ -398,31 +425,9 @@ impl ReplayLog {
 
 impl Drop for ReplayLog {
     fn drop(&mut self) {
-        let held = self.lock().bytes;
+        let held = self.lock().payloads.bytes();
         self.release(held);
     }
-}
-
-/// One event as it is, or several copied together up to [`MAX_READ`]; and how many they are.
-fn gather(events: &VecDeque<Bytes>, start: usize, end: usize) -> (Bytes, usize) {
-    let mut waiting = events.iter().take(end).skip(start);
-    let Some(first) = waiting.next() else {
-        return (Bytes::new(), 0);
-    };
-    if start + 1 == end {
-        return (first.clone(), 1);
-    }
-    let mut together = BytesMut::with_capacity(MAX_READ.min((end - start) * first.len()));
-    together.extend_from_slice(first);
-    let mut count = 1;
-    for event in waiting {
-        if together.len() + event.len() > MAX_READ {
-            break;
-        }
-        together.extend_from_slice(event);
-        count += 1;
-    }
-    (together.freeze(), count)
 }
 
 #[cfg(test)]
@@ -464,13 +469,13 @@ mod tests {
     #[test]
     fn gives_back_what_it_held() {
         let (log, budget) = log(true, 100);
-        for _ in 0..10 {
-            log.append(b"0123456789");
+        for n in 0..200 {
+            log.append(format!("{n}").as_bytes());
         }
         assert!(budget.is_exceeded());
         log.trim();
         assert!(matches!(log.read(1), Read::Lost));
-        assert!(text(log.read(10)).contains("id: 10"));
+        assert!(text(log.read(150)).contains("id: 150\ndata: 149\n"));
         drop(log);
         assert_eq!(budget.used(), 0);
     }

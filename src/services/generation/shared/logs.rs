@@ -12,7 +12,7 @@ use crate::models::ids::{StreamId, UserId};
 use crate::services::generation::replay::Uncopied;
 use crate::services::redis::{Availability, PREFIX, Redis, RedisFailure, Subscription};
 
-/// Bytes of events that are read at once, and one page of entries more.
+/// Bytes of events after which no more are read at once.
 const READ_BYTES: usize = 128 * 1024;
 
 /// Notices that wait for a reader: what they tell is that there is more.
@@ -28,12 +28,15 @@ pub struct LogName {
     pub user: UserId,
     /// The answer.
     pub stream: StreamId,
+    /// Whether it is recorded in the database, too: without its record, nobody finds the log of one that is.
+    pub recorded: bool,
 }
 
 impl LogName {
     /// The key of the log, and the channel on which it is told that the log has grown.
     fn key(self) -> String {
-        format!("{PREFIX}log:{}:{}", self.user, self.stream)
+        let kind = if self.recorded { "log" } else { "unrecorded" };
+        format!("{PREFIX}{kind}:{}:{}", self.user, self.stream)
     }
 }
 
@@ -168,12 +171,13 @@ impl SharedLogs {
         Ok(newest.into())
     }
 
-    /// Removes a log.
+    /// Removes logs.
     ///
     /// # Errors
     /// If Redis does not answer.
-    pub async fn remove(&self, name: LogName) -> Result<(), RedisFailure> {
-        self.0.redis.query(&redis::Cmd::del(name.key())).await
+    pub async fn remove(&self, names: &[LogName]) -> Result<(), RedisFailure> {
+        let keys: Vec<String> = names.iter().map(|name| name.key()).collect();
+        self.0.redis.query(&redis::Cmd::del(keys)).await
     }
 
     /// Tells when a log has grown.

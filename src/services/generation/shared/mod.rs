@@ -17,7 +17,7 @@ use std::sync::Arc;
 pub use logs::{Append, LogName, LogPage, Newest, SharedLogs};
 pub use requests::Request;
 pub(super) use requests::asked;
-pub(super) use writer::run;
+pub(super) use writer::{MIN_RETENTION, run};
 
 use super::replay::CopyQueue;
 

@@ -20,10 +20,13 @@ end
 
 local events, bytes, next = {}, 0, from
 while bytes < limit and next <= newest do
-    for _, found in ipairs(redis.call('XRANGE', key, next .. '-0', '+', 'COUNT', 32)) do
+    for _, found in ipairs(redis.call('XRANGE', key, next .. '-0', '+', 'COUNT', 8)) do
         events[#events + 1] = found[2][2]
         bytes = bytes + #found[2][2]
         next = next + 1
+        if bytes >= limit then
+            break
+        end
     end
 end
 return {ended and -newest or newest, next, table.concat(events)}

@@ -46,7 +46,7 @@ impl SharedLogs {
     /// # Errors
     /// If Redis does not answer.
     pub async fn ask(&self, request: Request, name: LogName) -> Result<(), RedisFailure> {
-        let mut payload = vec![request.tag()];
+        let mut payload = vec![request.tag(), u8::from(name.recorded)];
         payload.extend_from_slice(name.user.0.as_bytes());
         payload.extend_from_slice(name.stream.0.as_bytes());
         self.redis().publish(&channel(), &payload).await
@@ -61,11 +61,12 @@ impl SharedLogs {
 
 /// What a message asks about which answer; `None` if it is none of this service.
 pub(in crate::services::generation) fn asked(payload: &[u8]) -> Option<(Request, LogName)> {
-    let (tag, ids) = payload.split_first()?;
+    let ([tag, recorded], ids) = payload.split_first_chunk()?;
     let (user, stream) = ids.split_at_checked(16)?;
     let name = LogName {
         user: UserId(Uuid::from_slice(user).ok()?),
         stream: StreamId(Uuid::from_slice(stream).ok()?),
+        recorded: *recorded != 0,
     };
     Some((Request::of(*tag)?, name))
 }

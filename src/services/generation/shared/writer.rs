@@ -23,8 +23,17 @@ use crate::services::redis::RedisFailure;
 /// Logs in one exchange.
 const LOGS_AT_ONCE: usize = 256;
 
-/// Bytes of events in one exchange, and of each log in it.
+/// Bytes of events in one exchange.
 const BYTES_AT_ONCE: usize = 256 * 1024;
+
+/// Bytes of events of one log in an exchange: others have their turn, too.
+const BYTES_OF_ONE: usize = 64 * 1024;
+
+/// How long logs may wait for their turn while readers wait for the copy.
+const MAX_TURN: Duration = Duration::from_millis(100);
+
+/// How long an ended log is kept in Redis at least.
+pub(in crate::services::generation) const MIN_RETENTION: Duration = Duration::from_secs(10);
 
 /// A log with a larger event is not copied: Redis would have to be waited for.
 const MAX_EVENT: usize = 256 * 1024;
@@ -52,10 +61,9 @@ pub(in crate::services::generation) async fn run(engine: &EngineCore, stop: &Can
     };
     let writer = Writer { engine, sharing };
     stop.run_until_cancelled(writer.copy_for_ever()).await;
-    let last = writer.copy_all(sharing.queue.take_now().into());
+    let last = writer.copy_all(writer.copied_logs());
     // Who reads elsewhere learns of the end from the database.
     let _ = tokio::time::timeout(LAST_COPY, last).await;
-    writer.wait_for_nobody();
 }
 
 struct Writer<'a> {
@@ -63,10 +71,26 @@ struct Writer<'a> {
     sharing: &'a Sharing,
 }
 
+impl Drop for Writer<'_> {
+    /// Whatever becomes of the writer, readers do not wait for it.
+    fn drop(&mut self) {
+        self.wait_for_nobody();
+    }
+}
+
 /// What is sent of one log.
 struct Sent {
     generation: Arc<Generation>,
     events: Uncopied,
+}
+
+/// Why readers are not to wait for copies just now.
+#[derive(Debug, thiserror::Error)]
+enum Setback {
+    #[error(transparent)]
+    Failed(#[from] RedisFailure),
+    #[error("it takes too long until everything has its turn")]
+    Slow,
 }
 
 impl Writer<'_> {
@@ -78,12 +102,12 @@ impl Writer<'_> {
         let mut availability = self.logs().availability();
         // The sender lives as long as the logs.
         while availability.wait_for(|now| now.is_up()).await.is_ok() {
-            let failure = match self.copy_all(self.copied_logs()).await {
+            let setback = match self.copy_all(self.copied_logs()).await {
                 Ok(()) => self.copy_as_it_comes().await,
-                Err(failure) => failure,
+                Err(failure) => failure.into(),
             };
             self.wait_for_nobody();
-            tracing::debug!(%failure, "logs cannot be copied just now");
+            tracing::debug!(%setback, "readers do not wait for copies just now");
             self.engine
                 .metrics
                 .best_effort_failures
@@ -93,8 +117,8 @@ impl Writer<'_> {
         }
     }
 
-    /// Copies what is appended, before readers see it; returns why it cannot go on.
-    async fn copy_as_it_comes(&self) -> RedisFailure {
+    /// Copies what is appended, before readers see it; returns why that cannot go on.
+    async fn copy_as_it_comes(&self) -> Setback {
         self.sharing.queue.open();
         // What was appended between the copy before and now. Redis may have come back without what it had.
         for generation in self.engine.registry.all() {
@@ -103,9 +127,9 @@ impl Writer<'_> {
         let mut beat = Instant::now() + UNRECORDED_BEAT;
         loop {
             if let Ok(logs) = tokio::time::timeout_at(beat, self.sharing.queue.take()).await
-                && let Err(failure) = self.copy_all(logs.into()).await
+                && let Err(setback) = self.copy_in_turn(logs.into()).await
             {
-                return failure;
+                return setback;
             }
             if Instant::now() >= beat {
                 beat = Instant::now() + UNRECORDED_BEAT;
@@ -140,23 +164,54 @@ impl Writer<'_> {
     /// Copies all that these logs have.
     async fn copy_all(&self, mut logs: VecDeque<StreamId>) -> Result<(), RedisFailure> {
         while !logs.is_empty() {
-            let round = self.next_round(&mut logs).await;
-            let appends: Vec<_> = round.iter().map(|sent| self.append(sent)).collect();
-            if appends.is_empty() {
-                continue;
+            self.copy_some(&mut logs).await?;
+        }
+        Ok(())
+    }
+
+    /// Copies what these logs have, and those that are queued meanwhile, each in its turn. A log waits [`MAX_TURN`] at most,
+    /// and its readers with it.
+    async fn copy_in_turn(&self, mut logs: VecDeque<StreamId>) -> Result<(), Setback> {
+        let (mut began, mut in_this_turn) = (Instant::now(), logs.len());
+        while !logs.is_empty() {
+            let taken = self.copy_some(&mut logs).await?;
+            in_this_turn = in_this_turn.saturating_sub(taken);
+            logs.extend(self.sharing.queue.take_now());
+            if began.elapsed() > MAX_TURN {
+                return Err(Setback::Slow);
             }
-            let newest = self.logs().append(&appends).await?;
-            for (sent, newest) in round.iter().zip(newest) {
-                if self.note(sent, newest).await {
-                    logs.push_back(sent.generation.id);
-                }
+            if in_this_turn == 0 {
+                (began, in_this_turn) = (Instant::now(), logs.len());
             }
         }
         Ok(())
     }
 
+    /// Copies what the first of these logs have, in one exchange, and tells how many those were. Those that have more come
+    /// last then.
+    async fn copy_some(&self, logs: &mut VecDeque<StreamId>) -> Result<usize, RedisFailure> {
+        let (mut given_up, before) = (Vec::new(), logs.len());
+        let round = self.next_round(logs, &mut given_up);
+        let taken = before - logs.len();
+        if !round.is_empty() {
+            let appends: Vec<_> = round.iter().map(|sent| self.append(sent)).collect();
+            let newest = self.logs().append(&appends).await?;
+            for (sent, newest) in round.iter().zip(newest) {
+                if self.is_ended_by_another(sent, newest) {
+                    given_up.extend(give_up(&sent.generation));
+                } else if sent.generation.log.has_copied(newest.id + 1) {
+                    logs.push_back(sent.generation.id);
+                }
+            }
+        }
+        if !given_up.is_empty() {
+            self.logs().remove(&given_up).await?;
+        }
+        Ok(taken)
+    }
+
     /// Takes logs, and what they have, up to the bounds of an exchange.
-    async fn next_round(&self, logs: &mut VecDeque<StreamId>) -> Vec<Sent> {
+    fn next_round(&self, logs: &mut VecDeque<StreamId>, given_up: &mut Vec<LogName>) -> Vec<Sent> {
         let (mut round, mut bytes) = (Vec::new(), 0);
         while round.len() < LOGS_AT_ONCE && bytes < BYTES_AT_ONCE {
             let Some(id) = logs.pop_front() else { break };
@@ -164,7 +219,7 @@ impl Writer<'_> {
                 continue;
             };
             let is_too_large = generation.log.bytes() > MAX_LOG;
-            let events = generation.log.uncopied(BYTES_AT_ONCE).filter(|uncopied| {
+            let events = generation.log.uncopied(BYTES_OF_ONE).filter(|uncopied| {
                 !is_too_large && uncopied.events.iter().all(|event| event.len() <= MAX_EVENT)
             });
             match events {
@@ -172,7 +227,7 @@ impl Writer<'_> {
                     bytes += events.events.iter().map(bytes::Bytes::len).sum::<usize>();
                     round.push(Sent { generation, events });
                 }
-                None => self.give_up(&generation).await,
+                None => given_up.extend(give_up(&generation)),
             }
         }
         round
@@ -181,7 +236,8 @@ impl Writer<'_> {
     fn append<'a>(&self, sent: &'a Sent) -> Append<'a> {
         let settings = &self.engine.settings;
         let ttl = match sent.generation.kind {
-            _ if sent.events.ends => settings.stream_retention,
+            // Who reads it elsewhere needs a moment to read its end.
+            _ if sent.events.ends => settings.stream_retention.max(MIN_RETENTION),
             Kind::Conversation(_) => settings.stream_timeout + settings.stream_retention,
             Kind::Stateless { .. } => UNRECORDED_TTL,
         };
@@ -192,32 +248,25 @@ impl Writer<'_> {
         }
     }
 
-    /// Notes what Redis has; tells whether there is more to be sent.
-    async fn note(&self, sent: &Sent, newest: Newest) -> bool {
-        let log = &sent.generation.log;
-        let ended_here = sent.events.ends && newest.id + 1 == sent.events.next();
-        if newest.ended && !ended_here {
+    fn is_ended_by_another(&self, sent: &Sent, newest: Newest) -> bool {
+        let by_another = newest.ended && sent.generation.log.ends_at() != Some(newest.id);
+        if by_another {
             tracing::warn!(stream_id = %sent.generation.id, "another instance has ended the log of this answer");
-            self.give_up(&sent.generation).await;
-            return false;
         }
-        log.has_copied(newest.id + 1)
+        by_another
     }
+}
 
-    /// Removes a log from Redis, and copies nothing of it any more: its readers elsewhere read from the database then.
-    async fn give_up(&self, generation: &Generation) {
-        if !generation.log.stop_copying() {
-            return;
-        }
-        if let Err(failure) = self.logs().remove(name(generation)).await {
-            tracing::debug!(%failure, stream_id = %generation.id, "a log stays in Redis until its time is over");
-        }
-    }
+/// Copies nothing of a log any more. What there is of it in Redis is to be removed then, so that its readers elsewhere read
+/// from the database; nothing, if it was not copied before.
+fn give_up(generation: &Generation) -> Option<LogName> {
+    generation.log.stop_copying().then(|| name(generation))
 }
 
 const fn name(generation: &Generation) -> LogName {
     LogName {
         user: generation.user_id,
         stream: generation.id,
+        recorded: matches!(generation.kind, Kind::Conversation(_)),
     }
 }

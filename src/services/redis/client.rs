@@ -9,7 +9,7 @@ use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{Client, Cmd, FromRedisValue, IntoConnectionInfo, Pipeline, RedisResult, ScriptInvocation};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, error::Elapsed, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -45,6 +45,8 @@ pub(super) struct Shared {
     pub(super) quick_attempts: u32,
     pub(super) availability: watch::Sender<Availability>,
     pub(super) hub: Hub,
+    /// Wakes the keeper, so that it settles a doubt.
+    pub(super) doubts: Notify,
     metrics: Arc<Metrics>,
 }
 
@@ -60,6 +62,7 @@ impl Redis {
             quick_attempts: settings.redis_retry_attempts,
             availability: watch::Sender::new(Availability::default()),
             hub: Hub::default(),
+            doubts: Notify::new(),
             metrics,
         };
         shared.show(BreakerState::Open);
@@ -93,7 +96,8 @@ impl Redis {
     /// Runs a command.
     ///
     /// # Errors
-    /// If there is no reply within `REDIS_TIMEOUT_MS`, or none that is a `T`.
+    /// If there is no reply within `REDIS_TIMEOUT_MS`, or none that is a `T`. At once, if Redis is down or there is doubt
+    /// about it: another request had no reply in time, and no heartbeat came back since.
     pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, RedisFailure> {
         let mut call = self.call(&operation(command))?;
         let reply = timeout(self.shared.limit, command.query_async(&mut call.connection)).await;
@@ -178,7 +182,9 @@ impl Redis {
 
     fn call(&self, operation: &str) -> Result<Call<'_>, RedisFailure> {
         let link = self.shared.availability.borrow().link().cloned();
-        Ok(self.call_on(link.ok_or(RedisFailure::Down)?, self.lane, operation))
+        // One request has waited in vain; others, of the same caller perhaps, need not.
+        let trusted = link.filter(|link| !link.is_doubted());
+        Ok(self.call_on(trusted.ok_or(RedisFailure::Down)?, self.lane, operation))
     }
 
     fn call_on(&self, link: Arc<Link>, lane: Lane, operation: &str) -> Call<'_> {
@@ -252,6 +258,8 @@ impl Call<'_> {
 
     fn failed(&self, failure: &RedisFailure) {
         tracing::debug!(operation = self.operation, %failure, "Redis failed");
+        self.link.doubt(true);
+        self.shared.doubts.notify_one();
         let too_many = self.link.line(self.lane).failed();
         if too_many || matches!(failure, RedisFailure::Broken(_)) {
             self.shared.lose(&self.link, failure);

@@ -73,10 +73,14 @@ async fn watch(redis: &Redis, link: &Arc<Link>) {
         tokio::select! {
             _ = availability.wait_for(|now| !now.is_up()) => return,
             () = sleep(pause) => {}
+            () = redis.shared.doubts.notified() => {}
         }
         // A doubt is settled at once: so many failures in a row are needed.
         pause = match redis.beat(link).await {
-            Ok(()) => BEAT,
+            Ok(()) => {
+                link.doubt(false);
+                BEAT
+            }
             Err(_) => Duration::ZERO,
         };
     }

@@ -1,6 +1,6 @@
 //! The connections for commands, from the moment they work until they are given up together.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use redis::aio::MultiplexedConnection;
 use redis::{Client, RedisResult};
@@ -26,6 +26,8 @@ impl Lane {
 pub(super) struct Link {
     short: Line,
     bulk: Line,
+    /// A request had no reply in time, and no heartbeat since.
+    doubted: AtomicBool,
 }
 
 /// A connection, and how it has done of late.
@@ -39,7 +41,20 @@ impl Link {
     /// Opens the connections.
     pub(super) async fn open(server: &Client) -> RedisResult<Self> {
         let (short, bulk) = tokio::try_join!(Line::open(server), Line::open(server))?;
-        Ok(Self { short, bulk })
+        Ok(Self {
+            short,
+            bulk,
+            doubted: AtomicBool::new(false),
+        })
+    }
+
+    /// Whether nobody should be kept waiting by it until a heartbeat has come back.
+    pub(super) fn is_doubted(&self) -> bool {
+        self.doubted.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn doubt(&self, doubted: bool) {
+        self.doubted.store(doubted, Ordering::Relaxed);
     }
 
     pub(super) const fn line(&self, lane: Lane) -> &Line {

@@ -43,8 +43,9 @@ async fn redis_is_slow() {
 async fn redis_hangs_and_goes_on() {
     let (mut fleet, load) = busy(Fleet::with_redis(2).await).await;
     fleet.redis().pause();
-    let looks = load.next_looks(100).await;
-    assert!(looks[98] < P99, "{:?}", &looks[90..]);
+    let (looks, starts) = tokio::join!(load.next_looks(100), load.next_starts(100));
+    assert!(looks[98] < P99, "looks: {:?}", &looks[90..]);
+    assert!(starts[98] < P99, "starts: {:?}", &starts[90..]);
     fleet.redis().resume();
     load.more_answers(2 * USERS).await;
     assert_unnoticed(&fleet, load).await;

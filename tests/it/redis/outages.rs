@@ -24,7 +24,7 @@ async fn a_frozen_server_costs_the_time_limit_a_few_times_and_then_nothing() {
         }
         waited += 1;
     }
-    assert!((1..=5).contains(&waited), "{waited} requests waited");
+    assert_eq!(waited, 1, "the others need not wait, too");
     let started = Instant::now();
     for _ in 0..100 {
         let failure = client.redis.query::<()>(&Cmd::get("a")).await;
@@ -36,6 +36,7 @@ async fn a_frozen_server_costs_the_time_limit_a_few_times_and_then_nothing() {
         started.elapsed()
     );
 
+    client.is_down().await;
     server.resume();
     client.is_up().await;
     client.redis.query::<()>(&Cmd::get("a")).await.expect("an answer");

@@ -88,12 +88,15 @@ impl Chatter {
         }
         self.note(|user| user.sent.push(message.clone()));
         let request = self.request(Method::POST, "/v1/chat/completions").json(&body);
+        let asked = Instant::now();
         let mut stream = self.open(request).await?;
         let first = time::within("a first event", stream.try_next()).await;
         let Ok(Some(first)) = first else {
             self.connection_broke();
             return None;
         };
+        let took = asked.elapsed();
+        self.record.send_modify(|record| record.starts.push(took));
         let conversation = self.acknowledge(&first.json(), message);
         let seen = Seen {
             last_id: first.id,

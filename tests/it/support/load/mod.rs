@@ -73,12 +73,21 @@ impl Load {
 
     /// How long the next so many looks at a conversation take, the longest last.
     pub async fn next_looks(&self, count: usize) -> Vec<Duration> {
-        let first = self.record.borrow().looks.len();
-        self.until("looks", |record| record.looks.len() >= first + count)
-            .await;
-        let mut looks = self.record.borrow().looks[first..].to_vec();
-        looks.sort_unstable();
-        looks
+        self.next("looks", count, |record| &record.looks).await
+    }
+
+    /// How long the next so many answers take to begin, the longest last.
+    pub async fn next_starts(&self, count: usize) -> Vec<Duration> {
+        self.next("answers to begin", count, |record| &record.starts)
+            .await
+    }
+
+    async fn next(&self, what: &str, count: usize, of: fn(&Record) -> &Vec<Duration>) -> Vec<Duration> {
+        let first = of(&self.record.borrow()).len();
+        self.until(what, |record| of(record).len() >= first + count).await;
+        let mut taken = of(&self.record.borrow())[first..].to_vec();
+        taken.sort_unstable();
+        taken
     }
 
     async fn until(&self, what: &str, reached: impl Fn(&Record) -> bool) {

@@ -15,6 +15,8 @@ pub struct Record {
     pub broken_connections: usize,
     /// How long each look at a conversation took, the latest last.
     pub looks: Vec<Duration>,
+    /// How long each answer took to begin, whose model does not let anybody wait; the latest last.
+    pub starts: Vec<Duration>,
 }
 
 /// What one user was promised.

@@ -9,6 +9,8 @@ mod budget;
 mod copying;
 mod log;
 mod packed;
+#[cfg(test)]
+mod tests;
 
 pub use budget::ReplayBudget;
 pub use copying::{CopyQueue, Uncopied};

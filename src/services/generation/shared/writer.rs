@@ -38,7 +38,7 @@ pub(in crate::services::generation) const MIN_RETENTION: Duration = Duration::fr
 /// A log with a larger event is not copied: Redis would have to be waited for.
 const MAX_EVENT: usize = 256 * 1024;
 
-/// A log that holds more is not copied any more.
+/// A log of which more was written, in bytes, is not copied any more.
 const MAX_LOG: usize = 16 * 1024 * 1024;
 
 /// After a failure, before Redis is tried again.
@@ -218,7 +218,7 @@ impl Writer<'_> {
             let Some(generation) = self.engine.registry.held(id) else {
                 continue;
             };
-            let is_too_large = generation.log.bytes() > MAX_LOG;
+            let is_too_large = generation.log.written() > MAX_LOG;
             let events = generation.log.uncopied(BYTES_OF_ONE).filter(|uncopied| {
                 !is_too_large && uncopied.events.iter().all(|event| event.len() <= MAX_EVENT)
             });

@@ -52,7 +52,7 @@ impl SharedLogs {
         self.redis().publish(&channel(), &payload).await
     }
 
-    /// What is asked, for [`asked`] to read.
+    /// What is asked, as payloads of messages.
     #[must_use]
     pub fn requests(&self) -> Subscription {
         self.redis().subscribe(&channel(), CAPACITY)

@@ -99,6 +99,9 @@ pub struct RunningServer {
     serving: TaskTracker,
     background: TaskTracker,
     stop_background: CancellationToken,
+    /// Ends after the background work, which has something left to tell.
+    redis_work: TaskTracker,
+    stop_redis: CancellationToken,
     database: OpenDatabase,
     new_secret: Option<SecretBytes>,
     engine: Engine,
@@ -146,14 +149,16 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
         clock,
     };
     let (services, outbox) = wiring.services(lifecycle.clone())?;
-    let stop_background = CancellationToken::new();
-    let stop_unless_started = stop_background.clone().drop_guard();
+    let stop_redis = CancellationToken::new();
+    let stop_background = stop_redis.child_token();
+    let stop_unless_started = stop_redis.clone().drop_guard();
+    let redis_work = TaskTracker::new();
     for work in wiring
         .redis
         .iter()
-        .flat_map(|redis| redis.background(&stop_background))
+        .flat_map(|redis| redis.background(&stop_redis))
     {
-        background.spawn(work);
+        redis_work.spawn(work);
     }
     // What the last run left may have logs there, and what is asked first may be in the log of another instance.
     if let Some(redis) = &wiring.redis
@@ -195,6 +200,8 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
         serving: TaskTracker::new(),
         background,
         stop_background,
+        redis_work,
+        stop_redis,
         database,
         new_secret,
         engine,
@@ -269,6 +276,9 @@ impl RunningServer {
                 "background work did not end in time"
             );
         }
+        self.stop_redis.cancel();
+        self.redis_work.close();
+        self.redis_work.wait().await;
         // Last of all, since whoever waits for it begins at once.
         drop((self.lock, self.instance));
         tracing::info!("stopped");

@@ -120,8 +120,8 @@ async fn new_answers_are_refused_only_while_running_ones_fill_the_memory() {
     let gate = Gate::new();
     // One answer leaves room for the beginnings of a few others, before any of their text.
     let overhead = chunk::text("").len() + 100;
-    let large = (0..4).fold(Reply::stream(), |reply, number| {
-        reply.text(&block(number, BUDGET / 4 - overhead - 500))
+    let large = (0..125).fold(Reply::stream(), |reply, number| {
+        reply.text(&block(number, BUDGET / 128 - overhead))
     });
     let last = large.text("<end>").wait(&gate).end();
     server.upstream.script(MODEL, [last]);

@@ -100,9 +100,9 @@ impl EngineCore {
             if !self.budget.is_exceeded() {
                 break;
             }
-            match self.registry.largest() {
-                Some(largest) if largest.log.bytes() > 0 => largest.log.trim(),
-                _ => break,
+            let largest = self.registry.largest();
+            if !largest.is_some_and(|largest| largest.log.trim()) {
+                break;
             }
         }
     }

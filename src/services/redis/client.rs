@@ -96,8 +96,8 @@ impl Redis {
     /// Runs a command.
     ///
     /// # Errors
-    /// If there is no reply within `REDIS_TIMEOUT_MS`, or none that is a `T`. At once, if Redis is down or there is doubt
-    /// about it: another request had no reply in time, and no heartbeat came back since.
+    /// If there is no reply within `REDIS_TIMEOUT_MS`, or none that is a `T`. At once, if Redis is down, or doubted:
+    /// another request had no reply in time, and no heartbeat came back since.
     pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, RedisFailure> {
         let mut call = self.call(&operation(command))?;
         let reply = timeout(self.shared.limit, command.query_async(&mut call.connection)).await;
@@ -160,7 +160,7 @@ impl Redis {
             .is_ok()
     }
 
-    /// Tries each connection of a link. Something is written, since a server that has become a replica answers a PING
+    /// Tries each connection of a link, and trusts those that reply. Something is written, since a server that has become a replica answers a PING
     /// as if nothing were wrong; and a refusal is a sign of life, too.
     pub(super) async fn beat(&self, link: &Arc<Link>) -> Result<(), RedisFailure> {
         let mut command = redis::cmd("SET");
@@ -176,15 +176,19 @@ impl Redis {
                 true => Err(failure),
                 false => Ok(()),
             })?;
+            link.line(lane).trust();
         }
         Ok(())
     }
 
     fn call(&self, operation: &str) -> Result<Call<'_>, RedisFailure> {
         let link = self.shared.availability.borrow().link().cloned();
+        let link = link.ok_or(RedisFailure::Down)?;
         // One request has waited in vain; others, of the same caller perhaps, need not.
-        let trusted = link.filter(|link| !link.is_doubted());
-        Ok(self.call_on(trusted.ok_or(RedisFailure::Down)?, self.lane, operation))
+        if link.line(self.lane).is_doubted() {
+            return Err(RedisFailure::Doubted);
+        }
+        Ok(self.call_on(link, self.lane, operation))
     }
 
     fn call_on(&self, link: Arc<Link>, lane: Lane, operation: &str) -> Call<'_> {
@@ -258,7 +262,7 @@ impl Call<'_> {
 
     fn failed(&self, failure: &RedisFailure) {
         tracing::debug!(operation = self.operation, %failure, "Redis failed");
-        self.link.doubt(true);
+        self.link.doubt(self.lane);
         self.shared.doubts.notify_one();
         let too_many = self.link.line(self.lane).failed();
         if too_many || matches!(failure, RedisFailure::Broken(_)) {

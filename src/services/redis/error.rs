@@ -11,6 +11,9 @@ pub enum RedisFailure {
     /// It is known to be down, and was not asked.
     #[error("Redis is down")]
     Down,
+    /// Others had no reply in time, and it was not asked: whether it is there will be known in a moment.
+    #[error("Redis did not reply to others in time")]
+    Doubted,
     /// No reply within `REDIS_TIMEOUT_MS`. Whether it was done is unknown.
     #[error("Redis did not reply in time")]
     TimedOut,
@@ -33,7 +36,7 @@ impl RedisFailure {
     #[must_use]
     pub const fn is_outage(&self) -> bool {
         match self {
-            Self::Down | Self::TimedOut | Self::Broken(_) | Self::Unready(_) => true,
+            Self::Down | Self::Doubted | Self::TimedOut | Self::Broken(_) | Self::Unready(_) => true,
             Self::Refused(_) | Self::Unexpected => false,
         }
     }
@@ -42,7 +45,7 @@ impl RedisFailure {
     pub(super) const fn label(&self) -> &'static str {
         match self {
             Self::TimedOut => "timeout",
-            Self::Down | Self::Broken(_) | Self::Unready(_) => "unavailable",
+            Self::Down | Self::Doubted | Self::Broken(_) | Self::Unready(_) => "unavailable",
             Self::Refused(_) => "refused",
             Self::Unexpected => "unexpected",
         }

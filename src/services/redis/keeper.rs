@@ -77,10 +77,7 @@ async fn watch(redis: &Redis, link: &Arc<Link>) {
         }
         // A doubt is settled at once: so many failures in a row are needed.
         pause = match redis.beat(link).await {
-            Ok(()) => {
-                link.doubt(false);
-                BEAT
-            }
+            Ok(()) => BEAT,
             Err(_) => Duration::ZERO,
         };
     }

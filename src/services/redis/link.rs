@@ -26,8 +26,6 @@ impl Lane {
 pub(super) struct Link {
     short: Line,
     bulk: Line,
-    /// A request had no reply in time, and no heartbeat since.
-    doubted: AtomicBool,
 }
 
 /// A connection, and how it has done of late.
@@ -35,26 +33,24 @@ pub(super) struct Link {
 pub(super) struct Line {
     connection: MultiplexedConnection,
     failures_in_row: AtomicU32,
+    /// A request had no reply in time, and no heartbeat since.
+    doubted: AtomicBool,
 }
 
 impl Link {
     /// Opens the connections.
     pub(super) async fn open(server: &Client) -> RedisResult<Self> {
         let (short, bulk) = tokio::try_join!(Line::open(server), Line::open(server))?;
-        Ok(Self {
-            short,
-            bulk,
-            doubted: AtomicBool::new(false),
-        })
+        Ok(Self { short, bulk })
     }
 
-    /// Whether nobody should be kept waiting by it until a heartbeat has come back.
-    pub(super) fn is_doubted(&self) -> bool {
-        self.doubted.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn doubt(&self, doubted: bool) {
-        self.doubted.store(doubted, Ordering::Relaxed);
+    /// A request on this connection had no reply in time. One that is slow with logs may be quick with all else; one that
+    /// is slow with what is small is slow with everything.
+    pub(super) fn doubt(&self, lane: Lane) {
+        self.bulk.doubted.store(true, Ordering::Relaxed);
+        if lane == Lane::Short {
+            self.short.doubted.store(true, Ordering::Relaxed);
+        }
     }
 
     pub(super) const fn line(&self, lane: Lane) -> &Line {
@@ -77,11 +73,22 @@ impl Line {
         Ok(Self {
             connection,
             failures_in_row: AtomicU32::new(0),
+            doubted: AtomicBool::new(false),
         })
     }
 
     pub(super) fn connection(&self) -> MultiplexedConnection {
         self.connection.clone()
+    }
+
+    /// Whether nobody should be kept waiting by it until a heartbeat has come back.
+    pub(super) fn is_doubted(&self) -> bool {
+        self.doubted.load(Ordering::Relaxed)
+    }
+
+    /// A heartbeat has come back.
+    pub(super) fn trust(&self) {
+        self.doubted.store(false, Ordering::Relaxed);
     }
 
     pub(super) fn succeeded(&self) {

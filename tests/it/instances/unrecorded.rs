@@ -22,7 +22,11 @@ struct Stateless {
 impl Stateless {
     async fn new() -> Self {
         let machine = Machine::with_redis().await;
-        let (here, there) = tokio::join!(machine.instance("here"), machine.instance("there"));
+        let slow_to_despair = [("REDIS_TIMEOUT_MS", "500")];
+        let (here, there) = tokio::join!(
+            machine.instance("here"),
+            machine.instance_with("there", &slow_to_despair)
+        );
         let gate = Gate::new();
         let reply = Reply::stream().text("one").wait(&gate).text("two").end();
         machine.upstream.script(MODEL, [reply]);
@@ -81,6 +85,23 @@ async fn it_is_cancelled_at_another_instance() {
     let upstream = &stateless.machine.upstream;
     upstream.wait_for_hang_up(Duration::from_secs(5)).await;
     assert_eq!(stateless.stream.finish().await.text(), "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_told_that_it_is_not_there_while_that_is_in_doubt() {
+    let mut stateless = Stateless::new().await;
+    let user = stateless.user.at(&stateless.there.base);
+    let path = stateless.path();
+    stateless.machine.redis().pause();
+    // The first waits in vain, the others do not wait.
+    for _ in 0..3 {
+        user.get(&path).await.error(503, "STORE_UNAVAILABLE");
+    }
+    let cancelled = user.post(&format!("{path}/cancel"), &json!({})).await;
+    cancelled.error(503, "STORE_UNAVAILABLE");
+    stateless.machine.redis().resume();
+    let mut there = user.stream(&path).await;
+    there.until_text("one").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

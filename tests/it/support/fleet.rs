@@ -9,10 +9,12 @@ use super::slow_proxy::SlowProxy;
 use super::{PrivatePostgres, Upstream, token};
 
 /// Rate limits that nobody meets, and that every request asks about.
-const WIDE_LIMITS: [(&str, &str); 3] = [
+const WIDE_LIMITS: [(&str, &str); 5] = [
     ("RATE_LIMIT_ENABLED", "true"),
     ("USER_RATE_LIMIT_PER_MINUTE", "1000000"),
     ("USER_RATE_LIMIT_BURST", "1000000"),
+    ("RATE_LIMIT_PER_MINUTE", "1000000"),
+    ("RATE_LIMIT_BURST", "1000000"),
 ];
 
 /// Instances that can be ended and started again, each at its own address.

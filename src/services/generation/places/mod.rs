@@ -114,8 +114,12 @@ impl Places {
         let keep = async {
             let mut due = Instant::now() + shared::KEEP_INTERVAL;
             loop {
-                if tokio::time::timeout_at(due, shared.queued()).await.is_ok() {
+                let is_queued = tokio::time::timeout_at(due, shared.queued()).await.is_ok();
+                if is_queued {
                     shared.give_back_queued().await;
+                }
+                // However many are given back, those that are taken are kept in time.
+                if Instant::now() < due {
                     continue;
                 }
                 due = Instant::now() + shared::KEEP_INTERVAL;
@@ -151,7 +155,7 @@ impl Admission {
     pub(crate) async fn give_back(mut self) {
         if let Some(shared) = self.places.shared.as_ref().filter(|_| self.shared) {
             // What Redis does not take is free again after a while.
-            shared.give_back(self.place).await.ok();
+            shared.give_back(&[self.place]).await.ok();
             self.shared = false;
         }
     }

@@ -16,8 +16,8 @@ const TAKEN_FOR: Duration = Duration::from_secs(20);
 /// How often places are kept.
 pub(super) const KEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Places that are kept in one exchange.
-const KEPT_AT_ONCE: usize = 500;
+/// Places that are kept, or given back, in one exchange.
+const AT_ONCE: usize = 500;
 
 pub(super) struct SharedPlaces {
     redis: Redis,
@@ -51,7 +51,7 @@ impl SharedPlaces {
 
     /// Keeps places; those that Redis does not take are tried again the next time.
     pub(super) async fn keep(&self, places: &[Place]) {
-        for places in places.chunks(KEPT_AT_ONCE) {
+        for places in places.chunks(AT_ONCE) {
             let mut call = self.keep.prepare_invoke();
             call.arg(millis(TAKEN_FOR));
             for place in places {
@@ -64,14 +64,16 @@ impl SharedPlaces {
         }
     }
 
-    /// Gives a place back.
+    /// Gives places back.
     ///
     /// # Errors
-    /// If Redis does not answer; it is free again after a while.
-    pub(super) async fn give_back(&self, place: Place) -> Result<(), RedisFailure> {
-        let mut command = redis::cmd("ZREM");
-        command.arg(key(place.user)).arg(member(place));
-        self.redis.query(&command).await
+    /// If Redis does not answer; they are free again after a while.
+    pub(super) async fn give_back(&self, places: &[Place]) -> Result<(), RedisFailure> {
+        let mut removals = redis::Pipeline::with_capacity(places.len());
+        for place in places {
+            removals.zrem(key(place.user), member(*place)).ignore();
+        }
+        self.redis.query_all(&removals).await
     }
 
     /// Has a place given back soon.
@@ -90,9 +92,9 @@ impl SharedPlaces {
     /// Gives back what is queued.
     pub(super) async fn give_back_queued(&self) {
         let dropped = std::mem::take(&mut *self.dropped.lock().unwrap_or_else(PoisonError::into_inner));
-        for place in dropped {
+        for places in dropped.chunks(AT_ONCE) {
             // What Redis does not take is free again after a while.
-            self.give_back(place).await.ok();
+            self.give_back(places).await.ok();
         }
     }
 }

@@ -26,7 +26,7 @@ const BLOCK: usize = 2 * 1024;
 /// A reader that is behind is given this much at once.
 const MAX_READ: usize = 64 * 1024;
 
-/// Unread bytes in a passing log before its writer waits.
+/// Unread bytes in a passing log, as it holds them, before its writer waits.
 pub(super) const PASSING_HIGH_WATER: usize = 256 * 1024;
 
 /// What a reader gets.
@@ -116,21 +116,18 @@ impl Inner {
         (together.freeze(), count)
     }
 
-    /// Forgets the oldest events up to this id, as far as they fill blocks; tells how many bytes that were.
-    fn forget_before(&mut self, id: u64) -> usize {
-        let mut freed = 0;
+    /// Forgets the oldest events up to this id, as far as they fill blocks.
+    fn forget_before(&mut self, id: u64) {
         while self.payloads.end_of_oldest().is_some_and(|end| end <= id) {
-            freed += self.payloads.forget_block();
+            self.payloads.forget_block();
         }
         self.shown = self.shown.max(self.first());
-        freed
     }
 
-    /// Forgets the oldest events, those of one block; tells how many bytes that were.
-    fn forget_block(&mut self) -> usize {
-        let freed = self.payloads.forget_block();
-        self.shown = self.shown.max(self.first());
-        freed
+    /// Bytes of memory that it takes, roughly.
+    fn held(&self) -> usize {
+        let block = if self.ended { 0 } else { BLOCK };
+        size_of::<ReplayLog>() + block + self.newest.len() + self.payloads.bytes()
     }
 }
 
@@ -166,6 +163,9 @@ impl ReplayLog {
                 queued: false,
             },
         };
+        if keeps {
+            budget.change(0, inner.held());
+        }
         Self {
             inner: Mutex::new(inner),
             progress: watch::Sender::new(1),
@@ -202,22 +202,23 @@ impl ReplayLog {
             return;
         }
         let id = inner.next;
+        let before = inner.held();
         if inner.block.capacity() < payload.len() + 64 {
             inner.block = BytesMut::with_capacity(BLOCK.max(payload.len() + 64));
         }
         write_frame(&mut inner.block, id, payload);
         inner.newest = inner.block.split().freeze();
         inner.written += inner.newest.len();
-        let size = inner.payloads.push(id, payload);
+        inner.payloads.push(id, payload);
         inner.next = id + 1;
         inner.ended = last;
         if last {
+            // Of what stays, nothing holds more than it needs.
             inner.block = BytesMut::new();
+            inner.newest = Bytes::copy_from_slice(&inner.newest);
+            inner.payloads.finish();
         }
-        // Before anybody can read the event, and give its bytes back.
-        if self.keeps {
-            self.budget.add(size);
-        }
+        self.account(before, &inner);
         // Read under the lock: whoever closes the queue shows everything afterwards.
         let queue = self
             .copies
@@ -264,29 +265,45 @@ impl ReplayLog {
         Some(Uncopied { first, events, ends })
     }
 
-    /// Notes that there are copies of the events before `next`, and shows these. Tells whether there are more to copy.
-    pub fn has_copied(&self, next: u64) -> bool {
+    /// Notes that there are copies of the events before `next`, and shows these.
+    pub fn has_copied(&self, next: u64) {
         let mut inner = self.lock();
         inner.copying.next = next;
         let shown = next.min(inner.next);
         let is_new = shown > inner.shown;
         inner.shown = inner.shown.max(shown);
         let shown = inner.shown;
-        let has_more = next < inner.next;
         drop(inner);
         if is_new {
             self.progress.send_replace(shown);
         }
-        has_more
+    }
+
+    /// Whether there is more to copy, and it is not queued; it counts as queued from now on.
+    pub fn needs_turn(&self) -> bool {
+        let mut inner = self.lock();
+        let Copying { next, on, queued } = inner.copying;
+        let needs_turn = on && !queued && next < inner.next;
+        inner.copying.queued |= needs_turn;
+        needs_turn
+    }
+
+    /// The id of the first event that is not copied.
+    #[must_use]
+    pub fn copied_until(&self) -> u64 {
+        self.lock().copying.next
     }
 
     /// Shows all that there is, copied or not.
     pub fn show_all(&self) {
         let mut inner = self.lock();
+        let is_new = inner.shown < inner.next;
         inner.shown = inner.next;
         let shown = inner.shown;
         drop(inner);
-        self.progress.send_replace(shown);
+        if is_new {
+            self.progress.send_replace(shown);
+        }
     }
 
     /// Has nothing copied any more: readers wait for no copy. False if nothing was before.
@@ -360,39 +377,42 @@ impl ReplayLog {
         }
     }
 
-    /// Forgets the older half of the events, or a little less; one block of them at least.
-    pub fn trim(&self) {
+    /// Forgets the older half of the events, or a little less; one block of them at least, but never the newest. Tells
+    /// whether that has freed anything.
+    pub fn trim(&self) -> bool {
         let mut inner = self.lock();
+        let before = inner.held();
         let half = inner.first() + (inner.next - inner.first()) / 2;
-        let freed = inner.forget_block() + inner.forget_before(half);
-        drop(inner);
-        self.release(freed);
+        inner.payloads.forget_block_but_newest();
+        inner.forget_before(half);
+        self.account(before, &inner);
+        inner.held() < before
     }
 
     /// Forgets all events: whoever still reads has lost them.
     pub fn clear(&self) {
         let mut inner = self.lock();
-        let mut freed = 0;
-        while inner.payloads.first().is_some() {
-            freed += inner.forget_block();
-        }
+        let before = inner.held();
+        inner.payloads = Packed::default();
+        inner.newest = Bytes::new();
+        inner.shown = inner.next;
+        self.account(before, &inner);
         let shown = inner.shown;
         drop(inner);
-        self.release(freed);
         self.progress.send_replace(shown);
     }
 
-    /// Only what is kept counts: a passing log has a bound of its own.
-    fn release(&self, bytes: usize) {
+    /// Counts what it holds, where it held so much before. Only what is kept counts: a passing log has a bound of its own.
+    fn account(&self, before: usize, inner: &Inner) {
         if self.keeps {
-            self.budget.release(bytes);
+            self.budget.change(before, inner.held());
         }
     }
 
     /// Bytes that it holds.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.lock().payloads.bytes()
+        self.lock().held()
     }
 
     /// The last event, if the log has ended and still holds it.
@@ -435,7 +455,8 @@ impl ReplayLog {
 
 impl Drop for ReplayLog {
     fn drop(&mut self) {
-        let held = self.lock().payloads.bytes();
-        self.release(held);
+        if self.keeps {
+            self.budget.change(self.lock().held(), 0);
+        }
     }
 }

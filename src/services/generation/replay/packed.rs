@@ -12,6 +12,9 @@ const BLOCK_EVENTS: u32 = 64;
 /// A block that holds more bytes is not added to.
 const BLOCK_BYTES: usize = 8 * 1024;
 
+/// A block with payloads of more bytes is not added to: whoever reads from its middle goes through all that comes before.
+const BLOCK_READ: u32 = 256 * 1024;
+
 /// Bytes that are compared at once.
 const WIDE: usize = 16;
 
@@ -24,6 +27,7 @@ pub(super) struct Packed {
     blocks: VecDeque<Block>,
     /// The newest payload, which the next is compared with; empty where the next begins a block.
     newest: Vec<u8>,
+    /// Bytes of the blocks.
     bytes: usize,
 }
 
@@ -31,6 +35,8 @@ pub(super) struct Packed {
 struct Block {
     first: u64,
     count: u32,
+    /// Bytes of its payloads.
+    payload_bytes: u32,
     data: Vec<u8>,
 }
 
@@ -44,14 +50,13 @@ impl Block {
     }
 
     fn is_full(&self) -> bool {
-        self.count >= BLOCK_EVENTS || self.data.len() >= BLOCK_BYTES
+        self.count >= BLOCK_EVENTS || self.data.len() >= BLOCK_BYTES || self.payload_bytes >= BLOCK_READ
     }
 }
 
 impl Packed {
-    /// Adds the payload with this id, which follows the newest; tells how many bytes more it holds now.
-    pub(super) fn push(&mut self, id: u64, payload: &[u8]) -> usize {
-        let before = self.bytes;
+    /// Adds the payload with this id, which follows the newest.
+    pub(super) fn push(&mut self, id: u64, payload: &[u8]) {
         if self.blocks.back().is_none_or(Block::is_full) {
             if let Some(full) = self.blocks.back_mut() {
                 full.data.shrink_to_fit();
@@ -61,6 +66,7 @@ impl Packed {
             self.blocks.push_back(Block {
                 first: id,
                 count: 0,
+                payload_bytes: 0,
                 data: Vec::new(),
             });
         }
@@ -68,11 +74,20 @@ impl Packed {
             let length = block.data.len();
             write_difference(&mut block.data, &self.newest, payload);
             block.count += 1;
+            let more = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+            block.payload_bytes = block.payload_bytes.saturating_add(more);
             self.bytes += block.data.len() - length;
         }
         self.newest.clear();
         self.newest.extend_from_slice(payload);
-        self.bytes - before
+    }
+
+    /// Frees what only further payloads would need.
+    pub(super) fn finish(&mut self) {
+        self.newest = Vec::new();
+        if let Some(last) = self.blocks.back_mut() {
+            last.data.shrink_to_fit();
+        }
     }
 
     /// The id of the oldest payload, if there is one.
@@ -82,7 +97,7 @@ impl Packed {
 
     /// Bytes that it holds.
     pub(super) const fn bytes(&self) -> usize {
-        self.bytes
+        self.bytes + self.newest.len()
     }
 
     /// Hands out the payloads from this id on, in order, with their ids, for as long as `take` wants more.
@@ -101,16 +116,32 @@ impl Packed {
         }
     }
 
-    /// Forgets the oldest block; tells how many bytes less it holds now.
-    pub(super) fn forget_block(&mut self) -> usize {
-        let Some(block) = self.blocks.pop_front() else {
-            return 0;
-        };
+    /// Forgets the oldest block.
+    pub(super) fn forget_block(&mut self) {
+        if let Some(block) = self.blocks.pop_front() {
+            self.bytes -= block.size();
+        }
         if self.blocks.is_empty() {
             self.newest = Vec::new();
         }
-        self.bytes -= block.size();
-        block.size()
+    }
+
+    /// Forgets the oldest block, but for the newest payload if that is in it.
+    pub(super) fn forget_block_but_newest(&mut self) {
+        let Some(last) = self.blocks.front().map(|block| block.end() - 1) else {
+            return;
+        };
+        let mut newest = None;
+        if self.blocks.len() == 1 {
+            self.read(last, |_, payload| {
+                newest = Some(payload.to_vec());
+                false
+            });
+        }
+        self.forget_block();
+        if let Some(newest) = newest {
+            self.push(last, &newest);
+        }
     }
 
     /// The id that follows the oldest block, if nothing is added to that any more.
@@ -203,6 +234,7 @@ mod tests {
             packed.push(n, chunk(n).as_bytes());
         }
         assert!(packed.bytes() < 2_000 * 16, "{}", packed.bytes());
+        assert!(packed.newest.len() > 100, "the next is compared with it");
         assert_eq!(all(&packed, 1_234)[0].1, chunk(1_234).as_bytes());
     }
 
@@ -216,18 +248,24 @@ mod tests {
             ], 1..160),
             forget in 0_usize..6,
             from in 0_u64..160,
+            but_newest: bool,
         ) {
             let mut packed = Packed::default();
-            let mut held = 0;
             for (id, payload) in (1..).zip(&payloads) {
-                held += packed.push(id, payload);
-                prop_assert_eq!(held, packed.bytes());
+                packed.push(id, payload);
             }
+            packed.finish();
             for _ in 0..forget {
-                held -= packed.forget_block();
+                if but_newest {
+                    packed.forget_block_but_newest();
+                } else {
+                    packed.forget_block();
+                }
             }
-            prop_assert_eq!(held, packed.bytes());
+            let of_blocks: usize = packed.blocks.iter().map(Block::size).sum();
+            prop_assert_eq!(of_blocks + packed.newest.len(), packed.bytes());
             let first = packed.first().unwrap_or(u64::MAX);
+            prop_assert!(!but_newest || first <= payloads.len() as u64);
             let expected: Vec<_> = (1..).zip(payloads).filter(|(id, _)| *id >= from.max(first)).collect();
             prop_assert_eq!(all(&packed, from), expected);
         }

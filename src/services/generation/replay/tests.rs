@@ -46,11 +46,44 @@ fn gives_back_what_it_held() {
         log.append(format!("{n}").as_bytes());
     }
     assert!(budget.is_exceeded());
-    log.trim();
+    assert!(log.trim());
     assert!(matches!(log.read(1), Read::Lost));
     assert!(text(log.read(150)).contains("id: 150\ndata: 149\n"));
+    assert_eq!(budget.used(), log.bytes());
+    log.end(b"[DONE]");
+    assert_eq!(budget.used(), log.bytes());
+    log.clear();
+    assert_eq!(budget.used(), log.bytes());
+    assert!(matches!(log.read(200), Read::Lost));
     drop(log);
     assert_eq!(budget.used(), 0);
+}
+
+#[test]
+fn whoever_kept_up_loses_nothing() {
+    let (log, _) = log(true, 100);
+    log.append(b"a");
+    log.append(b"b");
+    assert!(log.trim());
+    assert!(matches!(log.read(1), Read::Lost));
+    assert_eq!(text(log.read(2)), "id: 2\ndata: b\n\n");
+    assert!(!log.trim(), "the newest stays");
+    log.append(b"c");
+    assert_eq!(text(log.read(2)), "id: 2\ndata: b\n\nid: 3\ndata: c\n\n");
+}
+
+#[test]
+fn an_event_counts_with_all_that_it_takes() {
+    let (log, budget) = log(true, 1 << 30);
+    let before = budget.used();
+    log.append(&[b'x'; 100_000]);
+    assert!(
+        budget.used() - before > 300_000,
+        "packed, as the newest, and to be compared with the next: {}",
+        budget.used()
+    );
+    log.end(b"[DONE]");
+    assert!(budget.used() - before < 101_000, "{}", budget.used());
 }
 
 #[tokio::test]
@@ -83,14 +116,33 @@ fn readers_see_what_is_copied() {
     assert_eq!((first.first, first.events.len(), first.ends), (1, 1, false));
     log.end(b"[DONE]");
     assert_eq!(queue.take_now().len(), 1, "there is more since");
-    assert!(log.has_copied(first.next()));
+    log.has_copied(first.next());
+    assert!(!log.needs_turn(), "it has one");
     assert_eq!(text(log.read(1)), "id: 1\ndata: a\n\n");
     assert!(!log.has_ended());
     let rest = log.uncopied(1 << 20).expect("it is copied");
     assert_eq!((rest.first, rest.events.len(), rest.ends), (2, 2, true));
-    assert!(!log.has_copied(rest.next()));
+    log.has_copied(rest.next());
+    assert!(!log.needs_turn(), "there is no more");
     assert!(log.has_ended());
     assert!(text(log.read(2)).ends_with("data: [DONE]\n\n"));
+}
+
+#[test]
+fn a_log_with_more_than_an_exchange_takes_has_one_more_turn() {
+    let queue = Arc::new(CopyQueue::default());
+    queue.open();
+    let log = copied(&queue);
+    for _ in 0..8 {
+        log.append(b"a");
+    }
+    assert_eq!(queue.take_now().len(), 1);
+    let first = log.uncopied(1).expect("it is copied");
+    log.has_copied(first.next());
+    assert!(log.needs_turn(), "seven are left");
+    assert!(!log.needs_turn(), "it has one");
+    log.append(b"a");
+    assert_eq!(queue.take_now(), [], "and no other");
 }
 
 #[test]
@@ -117,12 +169,13 @@ fn a_copy_that_lost_events_is_made_again() {
     for _ in 0..4 {
         log.append(b"a");
     }
-    log.has_copied(5);
-    assert!(log.has_copied(1), "the copy is empty");
+    log.has_copied(log.uncopied(1 << 20).expect("it is copied").next());
+    log.has_copied(1);
+    assert!(log.needs_turn(), "the copy is empty");
     assert_eq!(log.uncopied(1 << 20).expect("all of it").events.len(), 4);
     assert!(matches!(log.read(5), Read::Pending), "what was shown stays so");
     log.has_copied(1);
-    log.trim();
+    assert!(log.trim());
     assert_eq!(
         log.uncopied(1 << 20),
         None,

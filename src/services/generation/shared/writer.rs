@@ -4,7 +4,7 @@
 //! few exchanges where there is much. While Redis does not answer, nothing waits for it: readers see what there is, and
 //! what is missing in Redis is copied when it is back.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,6 +51,9 @@ const UNRECORDED_TTL: Duration = Duration::from_secs(15);
 /// How often such answers are heard of.
 const UNRECORDED_BEAT: Duration = Duration::from_secs(5);
 
+/// Between attempts to copy the last events.
+const LAST_PAUSE: Duration = Duration::from_millis(50);
+
 /// How long the last events may take to be copied when the process ends.
 const LAST_COPY: Duration = Duration::from_secs(1);
 
@@ -59,16 +62,21 @@ pub(in crate::services::generation) async fn run(engine: &EngineCore, stop: &Can
     let Some(sharing) = &engine.sharing else {
         return;
     };
-    let writer = Writer { engine, sharing };
+    let mut writer = Writer {
+        engine,
+        sharing,
+        given_up: Vec::new(),
+    };
     stop.run_until_cancelled(writer.copy_for_ever()).await;
-    let last = writer.copy_all(writer.copied_logs());
-    // Who reads elsewhere learns of the end from the database.
-    let _ = tokio::time::timeout(LAST_COPY, last).await;
+    // Who reads elsewhere learns of the end from the database, if it is not told here.
+    let _ = tokio::time::timeout(LAST_COPY, writer.copy_the_last()).await;
 }
 
 struct Writer<'a> {
     engine: &'a EngineCore,
     sharing: &'a Sharing,
+    /// Logs that are not copied any more, and are to be removed in Redis.
+    given_up: Vec<LogName>,
 }
 
 impl Drop for Writer<'_> {
@@ -98,11 +106,11 @@ impl Writer<'_> {
         &self.sharing.logs
     }
 
-    async fn copy_for_ever(&self) {
+    async fn copy_for_ever(&mut self) {
         let mut availability = self.logs().availability();
         // The sender lives as long as the logs.
         while availability.wait_for(|now| now.is_up()).await.is_ok() {
-            let setback = match self.copy_all(self.copied_logs()).await {
+            let setback = match self.copy_all().await {
                 Ok(()) => self.copy_as_it_comes().await,
                 Err(failure) => failure.into(),
             };
@@ -118,7 +126,7 @@ impl Writer<'_> {
     }
 
     /// Copies what is appended, before readers see it; returns why that cannot go on.
-    async fn copy_as_it_comes(&self) -> Setback {
+    async fn copy_as_it_comes(&mut self) -> Setback {
         self.sharing.queue.open();
         // What was appended between the copy before and now. Redis may have come back without what it had.
         for generation in self.engine.registry.all() {
@@ -138,11 +146,11 @@ impl Writer<'_> {
         }
     }
 
-    fn copied_logs(&self) -> VecDeque<StreamId> {
-        let held = self.engine.registry.all().into_iter();
-        held.filter(|generation| generation.log.is_copied())
-            .map(|generation| generation.id)
-            .collect()
+    /// Copies what is left when nothing more is written here, as soon as Redis takes it.
+    async fn copy_the_last(&mut self) {
+        while self.copy_all().await.is_err() {
+            tokio::time::sleep(LAST_PAUSE).await;
+        }
     }
 
     fn queue_unrecorded(&self) {
@@ -161,21 +169,38 @@ impl Writer<'_> {
         }
     }
 
-    /// Copies all that these logs have.
-    async fn copy_all(&self, mut logs: VecDeque<StreamId>) -> Result<(), RedisFailure> {
+    /// Copies what all logs have now, but not what they gain meanwhile: that may never end.
+    async fn copy_all(&mut self) -> Result<(), RedisFailure> {
+        self.remove_given_up().await?;
+        let copied = self.engine.registry.all().into_iter();
+        let mut ends: HashMap<_, _> = copied
+            .filter(|generation| generation.log.is_copied())
+            .map(|generation| (generation.id, generation.log.next_id()))
+            .collect();
+        let mut logs: VecDeque<_> = ends.keys().copied().collect();
         while !logs.is_empty() {
-            self.copy_some(&mut logs).await?;
+            for generation in self.copy_some(&mut logs).await? {
+                let has_more = |end: &u64| generation.log.copied_until() < *end;
+                if ends.get(&generation.id).is_some_and(has_more) {
+                    logs.push_back(generation.id);
+                } else {
+                    ends.remove(&generation.id);
+                }
+            }
         }
         Ok(())
     }
 
     /// Copies what these logs have, and those that are queued meanwhile, each in its turn. A log waits [`MAX_TURN`] at most,
     /// and its readers with it.
-    async fn copy_in_turn(&self, mut logs: VecDeque<StreamId>) -> Result<(), Setback> {
+    async fn copy_in_turn(&mut self, mut logs: VecDeque<StreamId>) -> Result<(), Setback> {
         let (mut began, mut in_this_turn) = (Instant::now(), logs.len());
         while !logs.is_empty() {
-            let taken = self.copy_some(&mut logs).await?;
-            in_this_turn = in_this_turn.saturating_sub(taken);
+            let before = logs.len();
+            let copied = self.copy_some(&mut logs).await?;
+            in_this_turn = in_this_turn.saturating_sub(before - logs.len());
+            let have_more = copied.iter().filter(|generation| generation.log.needs_turn());
+            logs.extend(have_more.map(|generation| generation.id));
             logs.extend(self.sharing.queue.take_now());
             if began.elapsed() > MAX_TURN {
                 return Err(Setback::Slow);
@@ -187,31 +212,31 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Copies what the first of these logs have, in one exchange, and tells how many those were. Those that have more come
-    /// last then.
-    async fn copy_some(&self, logs: &mut VecDeque<StreamId>) -> Result<usize, RedisFailure> {
-        let (mut given_up, before) = (Vec::new(), logs.len());
-        let round = self.next_round(logs, &mut given_up);
-        let taken = before - logs.len();
+    /// Takes the first of these logs, and copies what they have, in one exchange. Returns those that may have more.
+    async fn copy_some(
+        &mut self,
+        logs: &mut VecDeque<StreamId>,
+    ) -> Result<Vec<Arc<Generation>>, RedisFailure> {
+        let round = self.next_round(logs);
+        let mut copied = Vec::with_capacity(round.len());
         if !round.is_empty() {
             let appends: Vec<_> = round.iter().map(|sent| self.append(sent)).collect();
             let newest = self.logs().append(&appends).await?;
-            for (sent, newest) in round.iter().zip(newest) {
-                if self.is_ended_by_another(sent, newest) {
-                    given_up.extend(give_up(&sent.generation));
-                } else if sent.generation.log.has_copied(newest.id + 1) {
-                    logs.push_back(sent.generation.id);
+            for (sent, newest) in round.into_iter().zip(newest) {
+                if is_ended_by_another(&sent, newest) {
+                    self.give_up(&sent.generation);
+                } else {
+                    sent.generation.log.has_copied(newest.id + 1);
+                    copied.push(sent.generation);
                 }
             }
         }
-        if !given_up.is_empty() {
-            self.logs().remove(&given_up).await?;
-        }
-        Ok(taken)
+        self.remove_given_up().await?;
+        Ok(copied)
     }
 
     /// Takes logs, and what they have, up to the bounds of an exchange.
-    fn next_round(&self, logs: &mut VecDeque<StreamId>, given_up: &mut Vec<LogName>) -> Vec<Sent> {
+    fn next_round(&mut self, logs: &mut VecDeque<StreamId>) -> Vec<Sent> {
         let (mut round, mut bytes) = (Vec::new(), 0);
         while round.len() < LOGS_AT_ONCE && bytes < BYTES_AT_ONCE {
             let Some(id) = logs.pop_front() else { break };
@@ -227,7 +252,7 @@ impl Writer<'_> {
                     bytes += events.events.iter().map(bytes::Bytes::len).sum::<usize>();
                     round.push(Sent { generation, events });
                 }
-                None => given_up.extend(give_up(&generation)),
+                None => self.give_up(&generation),
             }
         }
         round
@@ -248,19 +273,29 @@ impl Writer<'_> {
         }
     }
 
-    fn is_ended_by_another(&self, sent: &Sent, newest: Newest) -> bool {
-        let by_another = newest.ended && sent.generation.log.ends_at() != Some(newest.id);
-        if by_another {
-            tracing::warn!(stream_id = %sent.generation.id, "another instance has ended the log of this answer");
+    /// Copies nothing of a log any more. What there is of it in Redis is to be removed, so that its readers elsewhere read
+    /// from the database.
+    fn give_up(&mut self, generation: &Generation) {
+        if generation.log.stop_copying() {
+            self.given_up.push(name(generation));
         }
-        by_another
+    }
+
+    async fn remove_given_up(&mut self) -> Result<(), RedisFailure> {
+        if !self.given_up.is_empty() {
+            self.logs().remove(&self.given_up).await?;
+            self.given_up.clear();
+        }
+        Ok(())
     }
 }
 
-/// Copies nothing of a log any more. What there is of it in Redis is to be removed then, so that its readers elsewhere read
-/// from the database; nothing, if it was not copied before.
-fn give_up(generation: &Generation) -> Option<LogName> {
-    generation.log.stop_copying().then(|| name(generation))
+fn is_ended_by_another(sent: &Sent, newest: Newest) -> bool {
+    let by_another = newest.ended && sent.generation.log.ends_at() != Some(newest.id);
+    if by_another {
+        tracing::warn!(stream_id = %sent.generation.id, "another instance has ended the log of this answer");
+    }
+    by_another
 }
 
 const fn name(generation: &Generation) -> LogName {

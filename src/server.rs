@@ -5,6 +5,8 @@
 //! clients hear why they are refused; when serving stops, each connection finishes the request it is on, within
 //! a bound, and is then dropped.
 
+use std::convert::Infallible;
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,10 +15,14 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ConnectInfo;
+use axum::routing::future::RouteFuture;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use hyper::Request;
 use hyper::body::Incoming;
+use hyper::server::conn::http1;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -43,6 +49,9 @@ const MAX_HTTP2_STREAMS: u32 = 250;
 /// How often an HTTP/2 peer is asked whether it is still there, and how long it may take to say so.
 const HTTP2_KEEP_ALIVE: Duration = Duration::from_secs(20);
 
+/// What an HTTP/2 connection begins with ([RFC 9113, section 3.4](https://www.rfc-editor.org/rfc/rfc9113#section-3.4)).
+const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
 /// How long connections may take to close once serving stops.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
@@ -68,11 +77,12 @@ pub async fn serve_connections(
 
 struct Server {
     router: Router,
-    builder: Builder<TokioExecutor>,
+    protocols: Protocols,
     head_within: Duration,
     room: Arc<Semaphore>,
     connections: TaskTracker,
     graceful: GracefulShutdown,
+    closing: CancellationToken,
     dropped: CancellationToken,
 }
 
@@ -85,11 +95,12 @@ impl Server {
             .min(Semaphore::MAX_PERMITS);
         Self {
             router,
-            builder: protocol(settings.header_read_timeout),
+            protocols: Protocols::new(settings.header_read_timeout),
             head_within: settings.header_read_timeout,
             room: Arc::new(Semaphore::new(room)),
             connections: TaskTracker::new(),
             graceful: GracefulShutdown::new(),
+            closing: CancellationToken::new(),
             dropped: CancellationToken::new(),
         }
     }
@@ -119,9 +130,9 @@ impl Server {
 
     /// One connection, from its first byte to its end.
     fn connection(&self, stream: TcpStream, peer: SocketAddr) -> impl Future<Output = ()> + use<> {
-        let (builder, router) = (self.builder.clone(), self.router.clone());
-        let (watcher, dropped, head_within) =
-            (self.graceful.watcher(), self.dropped.clone(), self.head_within);
+        let (protocols, router) = (self.protocols.clone(), self.router.clone());
+        let (closing, dropped) = (self.closing.clone(), self.dropped.clone());
+        let (watcher, head_within) = (self.graceful.watcher(), self.head_within);
         async move {
             // A streamed token is a small packet that must not wait for the next one.
             if let Err(error) = stream.set_nodelay(true) {
@@ -129,7 +140,17 @@ impl Server {
                 return;
             }
             let spoke = Arc::new(AtomicBool::new(false));
-            let served = serve(&builder, router, stream, peer, watcher, Arc::clone(&spoke));
+            let served = async {
+                let begun = closing.run_until_cancelled(begins_like_http2(&stream)).await;
+                if let Some(Ok(is_http2)) = begun {
+                    let service = Serving {
+                        router,
+                        peer,
+                        spoke: Arc::clone(&spoke),
+                    };
+                    protocols.serve(is_http2, stream, service, watcher).await;
+                }
+            };
             tokio::select! {
                 () = served => {}
                 () = silence(&spoke, head_within) => {}
@@ -141,6 +162,7 @@ impl Server {
     /// Lets each connection finish what it is on, within a bound, and drops the rest.
     async fn close(self) {
         self.connections.close();
+        self.closing.cancel();
         if timeout(CLOSE_WITHIN, self.graceful.shutdown()).await.is_err() {
             tracing::warn!(connections = self.connections.len(), "connections are dropped");
         }
@@ -149,40 +171,87 @@ impl Server {
     }
 }
 
-fn protocol(head_within: Duration) -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(head_within)
-        .max_buf_size(MAX_HEAD_BYTES);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(MAX_HTTP2_STREAMS)
-        .keep_alive_interval(HTTP2_KEEP_ALIVE)
-        .keep_alive_timeout(HTTP2_KEEP_ALIVE);
-    builder
+/// Whether a connection begins as HTTP/2 does, so far as its first bytes tell.
+async fn begins_like_http2(stream: &TcpStream) -> io::Result<bool> {
+    let mut first = [0; HTTP2_PREFACE.len()];
+    let length = stream.peek(&mut first).await?;
+    Ok(HTTP2_PREFACE.starts_with(&first[..length]))
 }
 
-async fn serve(
-    builder: &Builder<TokioExecutor>,
-    router: Router,
-    stream: TcpStream,
-    peer: SocketAddr,
-    watcher: Watcher,
-    spoke: Arc<AtomicBool>,
-) {
-    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-        spoke.store(true, Ordering::Relaxed);
-        request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().call(request)
-    });
-    let connection = builder
-        .serve_connection(TokioIo::new(stream), service)
-        .into_owned();
-    if let Err(error) = watcher.watch(connection).await {
+/// How connections are served. Which protocol it is, hyper could find out alone; but then it reads the first request in two
+/// steps, for which it needs twice the buffer, and for as long as the connection lasts.
+#[derive(Clone)]
+struct Protocols {
+    http1: http1::Builder,
+    /// For what may be HTTP/2.
+    either: auto::Builder<TokioExecutor>,
+}
+
+impl Protocols {
+    fn new(head_within: Duration) -> Self {
+        let mut http1 = http1::Builder::new();
+        http1
+            .timer(TokioTimer::new())
+            .header_read_timeout(head_within)
+            .max_buf_size(MAX_HEAD_BYTES);
+        let mut either = auto::Builder::new(TokioExecutor::new());
+        either
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(head_within)
+            .max_buf_size(MAX_HEAD_BYTES);
+        either
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(MAX_HTTP2_STREAMS)
+            .keep_alive_interval(HTTP2_KEEP_ALIVE)
+            .keep_alive_timeout(HTTP2_KEEP_ALIVE);
+        Self { http1, either }
+    }
+
+    /// Serves a connection to its end. Boxed: most connections need much less than those of HTTP/2.
+    fn serve(
+        &self,
+        is_http2: bool,
+        stream: TcpStream,
+        service: Serving,
+        watcher: Watcher,
+    ) -> BoxFuture<'static, ()> {
+        let stream = TokioIo::new(stream);
+        if is_http2 {
+            let connection = self.either.serve_connection(stream, service).into_owned();
+            Box::pin(watcher.watch(connection).map(note_end))
+        } else {
+            let connection = self.http1.serve_connection(stream, service);
+            Box::pin(watcher.watch(connection).map(note_end))
+        }
+    }
+}
+
+fn note_end<E: fmt::Display>(end: Result<(), E>) {
+    if let Err(error) = end {
         tracing::debug!(%error, "connection ended");
+    }
+}
+
+/// What serves the requests of one connection.
+#[derive(Clone)]
+struct Serving {
+    router: Router,
+    peer: SocketAddr,
+    /// A request has come.
+    spoke: Arc<AtomicBool>,
+}
+
+impl hyper::service::Service<Request<Incoming>> for Serving {
+    type Response = axum::response::Response;
+    type Error = Infallible;
+    type Future = RouteFuture<Infallible>;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        self.spoke.store(true, Ordering::Relaxed);
+        request.extensions_mut().insert(ConnectInfo(self.peer));
+        self.router.clone().call(request)
     }
 }
 

@@ -21,7 +21,7 @@ use crate::models::ids::StreamId;
 use crate::utils::sse::write_frame;
 
 /// New events are written into blocks of this size, so that most of them need no allocation of their own.
-const BLOCK: usize = 2 * 1024;
+const BLOCK: usize = 1024;
 
 /// A reader that is behind is given this much at once.
 const MAX_READ: usize = 64 * 1024;

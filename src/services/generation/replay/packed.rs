@@ -15,6 +15,12 @@ const BLOCK_BYTES: usize = 8 * 1024;
 /// A block with payloads of more bytes is not added to: whoever reads from its middle goes through all that comes before.
 const BLOCK_READ: u32 = 256 * 1024;
 
+/// Bytes by which a block grows: there are thousands of them, and doubling would leave a quarter unused.
+const GROWTH: usize = 256;
+
+/// Bytes that three numbers take at most.
+const NUMBERS: usize = 30;
+
 /// Bytes that are compared at once.
 const WIDE: usize = 16;
 
@@ -170,6 +176,10 @@ fn write_difference(out: &mut Vec<u8>, before: &[u8], payload: &[u8]) {
         .take_while(alike)
         .count();
     let middle = &rest[..rest.len() - suffix];
+    let needed = NUMBERS + middle.len();
+    if out.capacity() - out.len() < needed {
+        out.reserve_exact(needed.max(GROWTH));
+    }
     for number in [prefix, suffix, middle.len()] {
         write_number(out, number);
     }

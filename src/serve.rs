@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, lookup_host};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -183,6 +184,8 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
     if let Some(work) = services.cache.background(&stop_background) {
         background.spawn(work);
     }
+    let forgetting = forget_at_deaths(services.engine.deaths(), services.cache.clone());
+    background.spawn(stop_background.clone().run_until_cancelled_owned(forgetting));
     let gauges = Gauges {
         database: database.clone(),
         authenticator: services.authenticator.clone(),
@@ -288,6 +291,13 @@ impl RunningServer {
         let (settings, lifecycle) = (settings.clone(), self.lifecycle.clone());
         self.serving
             .spawn(async move { serve_connections(listener, router, &settings.load, &lifecycle).await });
+    }
+}
+
+/// Forgets what is cached whenever another instance has died: it may have changed something and not said so.
+async fn forget_at_deaths(mut deaths: watch::Receiver<u64>, cache: Cache) {
+    while deaths.changed().await.is_ok() {
+        cache.invalidate_all();
     }
 }
 

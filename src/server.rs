@@ -1,5 +1,5 @@
-//! The accept loop. The server owns it so that `TCP_NODELAY`, the time limit for request heads and the bound on
-//! connections are set in one place.
+//! The accept loop. The server owns it so that `TCP_NODELAY`, the time limits for request heads and for taking responses,
+//! and the bound on connections are set in one place.
 //!
 //! A connection is one task. While the process drains, connections are still accepted, so that probes and
 //! clients hear why they are refused; when serving stops, each connection finishes the request it is on, within
@@ -9,6 +9,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -27,6 +28,7 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
+use tokio_io_timeout::TimeoutWriter;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
@@ -79,6 +81,7 @@ struct Server {
     router: Router,
     protocols: Protocols,
     head_within: Duration,
+    taken_within: Duration,
     room: Arc<Semaphore>,
     connections: TaskTracker,
     graceful: GracefulShutdown,
@@ -97,6 +100,7 @@ impl Server {
             router,
             protocols: Protocols::new(settings.header_read_timeout),
             head_within: settings.header_read_timeout,
+            taken_within: settings.write_timeout,
             room: Arc::new(Semaphore::new(room)),
             connections: TaskTracker::new(),
             graceful: GracefulShutdown::new(),
@@ -132,7 +136,8 @@ impl Server {
     fn connection(&self, stream: TcpStream, peer: SocketAddr) -> impl Future<Output = ()> + use<> {
         let (protocols, router) = (self.protocols.clone(), self.router.clone());
         let (closing, dropped) = (self.closing.clone(), self.dropped.clone());
-        let (watcher, head_within) = (self.graceful.watcher(), self.head_within);
+        let watcher = self.graceful.watcher();
+        let (head_within, taken_within) = (self.head_within, self.taken_within);
         async move {
             // A streamed token is a small packet that must not wait for the next one.
             if let Err(error) = stream.set_nodelay(true) {
@@ -148,7 +153,12 @@ impl Server {
                         peer,
                         spoke: Arc::clone(&spoke),
                     };
-                    protocols.serve(is_http2, stream, service, watcher).await;
+                    // A reader that does not read must not hold for ever what its response holds.
+                    let mut stream = TimeoutWriter::new(stream);
+                    stream.set_timeout(Some(taken_within));
+                    protocols
+                        .serve(is_http2, Box::pin(stream), service, watcher)
+                        .await;
                 }
             };
             tokio::select! {
@@ -213,7 +223,7 @@ impl Protocols {
     fn serve(
         &self,
         is_http2: bool,
-        stream: TcpStream,
+        stream: Pin<Box<TimeoutWriter<TcpStream>>>,
         service: Serving,
         watcher: Watcher,
     ) -> BoxFuture<'static, ()> {

@@ -299,6 +299,8 @@ pub struct LoadSettings {
     pub request_timeout: Duration,
     /// `HEADER_READ_TIMEOUT`.
     pub header_read_timeout: Duration,
+    /// `WRITE_TIMEOUT`.
+    pub write_timeout: Duration,
     /// `STREAM_TIMEOUT`: the longest answer.
     pub stream_timeout: Duration,
     /// `SSE_KEEPALIVE_SECONDS`.

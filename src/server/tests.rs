@@ -2,6 +2,7 @@ use axum::body::Body;
 use axum::routing::get;
 use futures_util::stream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -13,12 +14,16 @@ struct Running {
     address: SocketAddr,
     lifecycle: Lifecycle,
     serving: JoinHandle<()>,
+    /// Told when the body of `/flood` is dropped.
+    dammed: Arc<Notify>,
 }
 
 impl Running {
     async fn start(change: impl FnOnce(&mut LoadSettings)) -> Self {
         let mut settings = testing::settings().load;
         change(&mut settings);
+        let dammed = Arc::new(Notify::new());
+        let told_by_flood = dammed.clone();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let router = Router::new()
@@ -27,7 +32,8 @@ impl Running {
                 get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.to_string() }),
             )
             .route("/slow", get(|| sleep(Duration::from_millis(300))))
-            .route("/endless", get(endless));
+            .route("/endless", get(endless))
+            .route("/flood", get(move || async { flood(told_by_flood) }));
         let lifecycle = Lifecycle::new();
         let told = lifecycle.clone();
         let serving =
@@ -36,6 +42,7 @@ impl Running {
             address,
             lifecycle,
             serving,
+            dammed,
         }
     }
 
@@ -60,6 +67,23 @@ async fn endless() -> Body {
     Body::from_stream(stream::unfold((), |()| async {
         sleep(Duration::from_millis(10)).await;
         Some((Ok::<_, io::Error>("more"), ()))
+    }))
+}
+
+struct TellsWhenDropped(Arc<Notify>);
+
+impl Drop for TellsWhenDropped {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
+/// As much as anybody takes.
+fn flood(dammed: Arc<Notify>) -> Body {
+    let told = TellsWhenDropped(dammed);
+    Body::from_stream(stream::repeat_with(move || {
+        let _ = &told;
+        Ok::<_, io::Error>(vec![0; 64 * 1024])
     }))
 }
 
@@ -132,6 +156,20 @@ async fn a_stream_without_end_is_dropped_in_time() {
         "{:?}",
         reading.1
     );
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_is_dropped() {
+    let server = Running::start(|settings| settings.write_timeout = Duration::from_millis(200)).await;
+    let mut stalled = server.connect().await;
+    stalled
+        .write_all(b"GET /flood HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await
+        .expect("sent");
+    timeout(Duration::from_secs(10), server.dammed.notified())
+        .await
+        .expect("the end of the body");
+    server.stop().await;
 }
 
 #[tokio::test]

@@ -17,6 +17,8 @@ settings! {
         "seconds for a request, other than chat, streams, imports and the body of an export";
     HEADER_READ_TIMEOUT: Seconds = Seconds::new(0.05, 300.0), is("10"),
         "seconds for a client to send its headers";
+    WRITE_TIMEOUT: Seconds = Seconds::new(0.05, 3600.0), is("60"),
+        "seconds for a client to take something of what waits for it, before its connection is closed";
     STREAM_TIMEOUT: Seconds = Seconds::new(0.05, 86_400.0), is("600"),
         "seconds for the longest answer";
     SSE_KEEPALIVE_SECONDS: Seconds = Seconds::new(0.05, 300.0), is("15"),
@@ -53,6 +55,7 @@ pub fn read(reader: &mut Reader) -> LoadSettings {
         max_streams_per_user: reader.value(&MAX_CONCURRENT_STREAMS_PER_USER),
         request_timeout: reader.value(&REQUEST_TIMEOUT),
         header_read_timeout: reader.value(&HEADER_READ_TIMEOUT),
+        write_timeout: reader.value(&WRITE_TIMEOUT),
         stream_timeout: reader.value(&STREAM_TIMEOUT),
         sse_keepalive: reader.value(&SSE_KEEPALIVE_SECONDS),
         stream_retention: reader.value(&STREAM_RETENTION_SECONDS),

@@ -1,8 +1,8 @@
 //! Whether Redis may be served from, and what other instances have invalidated.
 //!
 //! Redis may have lost invalidations: those that could not be sent to it, and those that it forgot by a restart or a
-//! failover. So at start, after every loss of the connection and after every invalidation that failed, an instance
-//! renews the epoch, which hides all entries from all instances. It then waits for a while, since others may have been
+//! failover. So at start, after every loss of the connection, after every invalidation that failed and for every instance
+//! that died, an instance renews the epoch, which hides all entries from all instances. It then waits for a while, since others may have been
 //! cut off longer and have invalidations that they could not send. Until then it serves nothing from Redis.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -35,7 +35,7 @@ pub(super) struct Follower {
     availability: watch::Receiver<Availability>,
     serving: Mutex<Option<Serving>>,
     next_session: AtomicU64,
-    /// An invalidation could not be sent.
+    /// An invalidation may not have been sent.
     unsent: AtomicBool,
     unsent_changed: Notify,
 }
@@ -86,7 +86,7 @@ impl Follower {
         })
     }
 
-    /// Says that an invalidation did not reach Redis: it is not served from until everything in it is hidden.
+    /// Says that an invalidation may not have reached Redis: it is not served from until everything in it is hidden.
     pub(super) fn unsent(&self) {
         self.unsent.store(true, Ordering::Release);
         self.unsent_changed.notify_one();
@@ -124,11 +124,11 @@ impl Follower {
             let losses = up.map_or(0, |now| now.losses());
             // Before renewing: an invalidation that fails meanwhile may be one for the new epoch.
             self.unsent.store(false, Ordering::Release);
-            if self.remote.renew_epoch().await.is_ok() {
-                sleep(CAUTION).await;
+            if self.remote.renew_epoch().await.is_err() {
+                sleep(RETRY).await;
+            } else if timeout(CAUTION, self.unsent_changed.notified()).await.is_err() {
                 return losses;
             }
-            sleep(RETRY).await;
         }
     }
 

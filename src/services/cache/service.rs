@@ -148,6 +148,14 @@ impl Cache {
         unfinished.done();
     }
 
+    /// Makes unreachable what is kept of everybody, in all instances: somebody has changed something and may not have said
+    /// so. Takes effect in the background.
+    pub fn invalidate_all(&self) {
+        if let Some(follower) = &self.0.follower {
+            follower.unsent();
+        }
+    }
+
     /// Entries in this process.
     #[must_use]
     pub fn entries(&self) -> u64 {

@@ -66,6 +66,8 @@ pub(super) struct EngineCore {
     pub(super) making_room: Mutex<()>,
     /// Since when the lease was renewed whenever it was due.
     pub(super) leased: watch::Sender<Option<Instant>>,
+    /// Other instances that this one has found dead.
+    pub(super) deaths: watch::Sender<u64>,
 }
 
 /// One answer, for the metrics and the log.

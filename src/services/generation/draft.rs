@@ -118,12 +118,12 @@ impl Draft {
             .iter()
             .rev()
             .find_map(|checkpoint| checkpoint.tool_calls.as_deref());
-        // What was written by `tool_calls`.
-        let calls: Vec<ToolCall> = calls
+        // What was written by `checkpointed_tool_calls`.
+        let calls: Vec<(u64, ToolCall)> = calls
             .and_then(|calls| serde_json::from_str(calls).ok())
             .unwrap_or_default();
-        draft.tool_calls = (0..)
-            .zip(calls)
+        draft.tool_calls = calls
+            .into_iter()
             .map(|(index, call)| ToolCall { index, ..call })
             .collect();
         draft
@@ -244,6 +244,16 @@ impl Draft {
         to_raw_value(&self.tool_calls).ok()
     }
 
+    /// The tool calls, if there are any, with the numbers by which the model goes on with them: these may have gaps.
+    fn checkpointed_tool_calls(&self) -> Option<String> {
+        if self.tool_calls.is_empty() {
+            return None;
+        }
+        let calls: Vec<_> = self.tool_calls.iter().map(|call| (call.index, call)).collect();
+        // Numbers, texts and lists of them are always JSON.
+        serde_json::to_string(&calls).ok()
+    }
+
     /// Bytes that the model wrote, over all choices: what tokens are estimated from.
     pub(super) fn written_bytes(&self) -> usize {
         self.content.len() + self.reasoning.len() + self.other_bytes + self.tool_call_bytes
@@ -276,9 +286,8 @@ impl Draft {
             marks: unsaved.marks.clone(),
             tool_calls: unsaved
                 .tool_calls
-                .then(|| self.tool_calls())
-                .flatten()
-                .map(|calls| calls.get().to_owned()),
+                .then(|| self.checkpointed_tool_calls())
+                .flatten(),
         })
     }
 
@@ -370,6 +379,29 @@ mod tests {
         );
         draft.saved(&second);
         assert_eq!(draft.unsaved(stream), None);
+    }
+
+    #[test]
+    fn what_is_recovered_goes_on_with_the_calls_of_its_checkpoints() {
+        let delta = |rest: &str| format!(r#"{{"choices":[{{"delta":{{"tool_calls":[{rest}]}}}}]}}"#);
+        let mut draft = Draft::new(true);
+        add(
+            &mut draft,
+            &delta(r#"{"index":3,"id":"t","function":{"name":"f","arguments":"{"}}"#),
+        );
+        let checkpoint = draft.unsaved(StreamId(Uuid::nil())).expect("one event");
+        let mut recovered = Draft::of_checkpoints(&[checkpoint]);
+        add(
+            &mut recovered,
+            &delta(r#"{"index":3,"function":{"arguments":"}"}}"#),
+        );
+        assert_eq!(
+            recovered
+                .tool_calls()
+                .map(|calls| calls.get().to_owned())
+                .as_deref(),
+            Some(r#"[{"id":"t","type":"function","function":{"name":"f","arguments":"{}"}}]"#)
+        );
     }
 
     #[test]

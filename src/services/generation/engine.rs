@@ -119,6 +119,7 @@ impl Engine {
             }),
             making_room: Mutex::default(),
             leased: watch::Sender::new(None),
+            deaths: watch::Sender::new(0),
         }))
     }
 
@@ -366,6 +367,12 @@ impl Engine {
     /// A failing database.
     pub async fn recover(&self, waiting: &HashSet<StreamId>) -> Result<(), ApiError> {
         lease::begin(&self.0, waiting).await
+    }
+
+    /// How many other instances this one has found dead: whatever they had still to say, they never will.
+    #[must_use]
+    pub fn deaths(&self) -> watch::Receiver<u64> {
+        self.0.deaths.subscribe()
     }
 
     /// Gives up the lease of this instance, which produces nothing any more.

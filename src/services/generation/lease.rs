@@ -72,6 +72,14 @@ pub(super) async fn close_abandoned(engine: &EngineCore) {
     if since.is_none_or(|since| since.elapsed() < LEASE + RENEW_INTERVAL) {
         return;
     }
+    match engine.records.forget_silent(LEASE).await {
+        Ok(0) => {}
+        Ok(died) => {
+            tracing::warn!(instances = died, "other instances are gone without a word");
+            engine.deaths.send_modify(|deaths| *deaths += died);
+        }
+        Err(error) => return best_effort(engine, "silent instances cannot be looked for", &error),
+    }
     loop {
         let abandoned = match engine.records.abandoned(LEASE).await {
             Ok(abandoned) => abandoned,

@@ -98,6 +98,13 @@ pub trait GenerationRecords: Send + Sync + 'static {
     /// A failing database.
     async fn end_lease(&self) -> Result<(), DatabaseError>;
 
+    /// Forgets the instances that said nothing for so long, and tells how many those were. Of several that ask at once, one
+    /// is told.
+    ///
+    /// # Errors
+    /// A failing database.
+    async fn forget_silent(&self, silence: Duration) -> Result<u64, DatabaseError>;
+
     /// Answers that are recorded as running in this instance, begun before then or whenever, but for those that are `known`.
     /// What waits in the outbox is not among them, unless it is dead there.
     ///

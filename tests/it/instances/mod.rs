@@ -1,5 +1,6 @@
 //! Several instances on one PostgreSQL database, and what one does about the answers of another. With the real binary.
 
+mod changes;
 mod database;
 mod places;
 mod shared_logs;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use sqlx::PgConnection;
 use tempfile::TempDir;
 
 use super::process::Process;
@@ -47,6 +48,12 @@ impl Machine {
     /// The Redis of a machine that was made with one.
     pub fn redis(&mut self) -> &mut RedisServer {
         self.redis.as_mut().expect("a machine with Redis")
+    }
+
+    /// A connection to the database of a machine with PostgreSQL.
+    pub async fn database(&self) -> PgConnection {
+        let postgres = self.postgres.as_ref().expect("a machine with PostgreSQL");
+        postgres.connect().await
     }
 
     /// Starts the service and waits until it is ready.

@@ -1,7 +1,7 @@
 //! The real binary as a process: what only signals, exit codes and output can show.
 
 use std::fs::{self, File};
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -148,8 +148,18 @@ pub async fn run(arguments: &[&str], settings: &[(&str, &str)]) -> Output {
     }
 }
 
-/// A port that nobody listens on.
+/// A port that nobody listens on, and that no other test is given as long as this process lives. It is none of those that
+/// the system takes for outgoing connections.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address").port()
+    loop {
+        let port = rand::random_range(20_000..32_000);
+        // Datagrams have ports of their own, which nobody here needs: whoever has that one has the port.
+        let Ok(claim) = UdpSocket::bind(("127.0.0.1", port)) else {
+            continue;
+        };
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            std::mem::forget(claim);
+            return port;
+        }
+    }
 }

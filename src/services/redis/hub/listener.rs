@@ -28,11 +28,19 @@ pub(in crate::services::redis) async fn run(redis: Redis, stop: CancellationToke
     let listen = async {
         let mut attempt = 0;
         // The sender lives as long as `redis`.
-        while availability.wait_for(|now| now.is_up()).await.is_ok() {
+        while let Ok(losses) = availability
+            .wait_for(|now| now.is_up())
+            .await
+            .map(|now| now.losses())
+        {
             match connect(&redis).await {
                 Ok(connection) => {
                     attempt = 0;
-                    let failure = Listener::new(&redis, connection).listen().await;
+                    let failure = tokio::select! {
+                        failure = Listener::new(&redis, connection).listen() => failure,
+                        // Commands may go to another server from now on: messages have to come from that one, too.
+                        _ = availability.wait_for(|now| now.losses() != losses) => RedisFailure::Down,
+                    };
                     tracing::warn!(%failure, "publish/subscribe is interrupted");
                 }
                 Err(failure) => tracing::debug!(%failure, "publish/subscribe cannot be connected"),

@@ -43,23 +43,37 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Channels {
     /// Those with at least one subscription.
-    wanted: HashMap<Arc<str>, broadcast::Sender<Notice>>,
+    wanted: HashMap<Arc<str>, Wanted>,
     /// Those that the listener has to look at.
     changed: HashSet<Arc<str>>,
+}
+
+#[derive(Debug)]
+struct Wanted {
+    notices: broadcast::Sender<Notice>,
+    /// Counted here: receivers end a little later than the subscriptions that have them.
+    subscriptions: usize,
 }
 
 impl Hub {
     pub(super) fn subscribe(&self, channel: &str, capacity: usize) -> Subscription {
         let mut channels = self.lock();
-        let (channel, notices) = match channels.wanted.get_key_value(channel) {
-            Some((channel, sender)) => (channel.clone(), sender.subscribe()),
+        let channel = Arc::<str>::from(channel);
+        let notices = match channels.wanted.get_mut(&channel) {
+            Some(wanted) => {
+                wanted.subscriptions += 1;
+                wanted.notices.subscribe()
+            }
             None => {
-                let channel = Arc::<str>::from(channel);
                 let (sender, notices) = broadcast::channel(capacity.max(1));
-                channels.wanted.insert(channel.clone(), sender);
+                let wanted = Wanted {
+                    notices: sender,
+                    subscriptions: 1,
+                };
+                channels.wanted.insert(channel.clone(), wanted);
                 channels.changed.insert(channel.clone());
                 self.0.changed.notify_one();
-                (channel, notices)
+                notices
             }
         };
         drop(channels);
@@ -77,11 +91,11 @@ impl Hub {
     fn unsubscribe(&self, subscription: &Subscription) {
         let mut channels = self.lock();
         let channel = &subscription.channel;
-        let others = channels
-            .wanted
-            .get(channel)
-            .is_some_and(|sender| sender.receiver_count() > 1);
-        if !others {
+        let others = channels.wanted.get_mut(channel).map_or(0, |wanted| {
+            wanted.subscriptions -= 1;
+            wanted.subscriptions
+        });
+        if others == 0 {
             channels.wanted.remove(channel);
             channels.changed.insert(channel.clone());
             self.0.changed.notify_one();
@@ -90,9 +104,9 @@ impl Hub {
 
     /// Tells all subscriptions of a channel.
     fn tell(&self, channel: &str, notice: Notice) {
-        if let Some(sender) = self.lock().wanted.get(channel) {
+        if let Some(wanted) = self.lock().wanted.get(channel) {
             // Fails only if the last subscription ends right now.
-            sender.send(notice).ok();
+            wanted.notices.send(notice).ok();
         }
     }
 
@@ -184,6 +198,25 @@ mod tests {
         drop(again);
         let (join, leave) = hub.lock().take_changes(&joined);
         assert_eq!((names(&join), names(&leave)), (vec![], vec!["a"]));
+    }
+
+    #[test]
+    fn subscriptions_that_end_at_once_leave_nothing() {
+        let hub = Hub::default();
+        for _ in 0..200 {
+            let subscriptions = [hub.subscribe("a", 1), hub.subscribe("a", 1)];
+            let start = std::sync::Barrier::new(2);
+            std::thread::scope(|scope| {
+                for subscription in subscriptions {
+                    scope.spawn(|| {
+                        let ends = subscription;
+                        start.wait();
+                        drop(ends);
+                    });
+                }
+            });
+            assert!(hub.lock().wanted.is_empty());
+        }
     }
 
     #[tokio::test]

@@ -65,8 +65,10 @@ const ABANDONED: &str = unfinished!(
 const RENEW: &str = "INSERT INTO instances (id, heard_at) VALUES ($1, now())
      ON CONFLICT (id) DO UPDATE SET heard_at = excluded.heard_at";
 
-/// Instances that left without a word are forgotten on the way, long after their answers were closed.
-const END: &str = "DELETE FROM instances WHERE id = $1 OR heard_at < now() - interval '1 day'";
+const END: &str = "DELETE FROM instances WHERE id = $1";
+
+const FORGET_SILENT: &str =
+    "DELETE FROM instances WHERE id <> $1 AND heard_at <= now() - make_interval(secs => $2)";
 
 const REQUEST_CANCEL: &str =
     "UPDATE generations SET cancelled = true WHERE id = $1 AND user_id = $2 AND status = 'streaming'";
@@ -130,6 +132,15 @@ impl GenerationRecords for PostgresDatabase {
     async fn end_lease(&self) -> Result<(), DatabaseError> {
         sqlx::query(END).bind(self.instance).execute(&self.pool).await?;
         Ok(())
+    }
+
+    async fn forget_silent(&self, silence: Duration) -> Result<u64, DatabaseError> {
+        let forgotten = sqlx::query(FORGET_SILENT)
+            .bind(self.instance)
+            .bind(silence.as_secs_f64())
+            .execute(&self.pool)
+            .await?;
+        Ok(forgotten.rows_affected())
     }
 
     async fn unfinished_here(

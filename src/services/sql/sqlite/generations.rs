@@ -56,6 +56,10 @@ impl GenerationRecords for SqliteDatabase {
         Ok(())
     }
 
+    async fn forget_silent(&self, _silence: Duration) -> Result<u64, DatabaseError> {
+        Ok(0)
+    }
+
     /// Whoever it was that began them: they are all of earlier processes.
     async fn unfinished_here(
         &self,

@@ -46,6 +46,7 @@ fn load() -> LoadSettings {
         max_streams_per_user: 10,
         request_timeout: second,
         header_read_timeout: second,
+        write_timeout: second,
         stream_timeout: second,
         sse_keepalive: second,
         stream_retention: second,

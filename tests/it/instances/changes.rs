@@ -1,0 +1,50 @@
+//! What one instance changes and another has cached.
+
+use serde_json::json;
+use sqlx::PgConnection;
+
+use super::TAKEN_OVER_WITHIN;
+use crate::support::client::text;
+use crate::support::time::{eventually, pass, within_limit};
+use crate::support::{Client, Machine};
+
+/// Changes a title as an instance does that dies before it can tell.
+async fn rename_untold(database: &mut PgConnection, title: &str) {
+    sqlx::query("UPDATE conversations SET title = $1")
+        .bind(title)
+        .execute(database)
+        .await
+        .expect("a changed row");
+}
+
+async fn title(user: &Client, path: &str) -> String {
+    text(&user.get(path).await.data(200)["title"])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_dead_instance_changed_and_did_not_tell_is_seen() {
+    let machine = Machine::with_redis().await;
+    let (mut here, there) = tokio::join!(machine.instance("here"), machine.instance("there"));
+    let user = there.user();
+    let conversation = user.post("/v1/conversations", &json!({"title": "0"})).await;
+    let path = format!("/v1/conversations/{}", text(&conversation.data(201)["id"]));
+    let mut database = machine.database().await;
+    // Until it is served from the cache.
+    let mut changes = 0;
+    let last = eventually("a title that is not the newest", async || {
+        title(&user, &path).await;
+        changes += 1;
+        let newest = changes.to_string();
+        rename_untold(&mut database, &newest).await;
+        (title(&user, &path).await != newest).then_some(newest)
+    })
+    .await;
+
+    here.kill();
+    let seen = async {
+        while title(&user, &path).await != last {
+            pass(std::time::Duration::from_millis(100)).await;
+        }
+    };
+    within_limit(TAKEN_OVER_WITHIN, "the newest title", seen).await;
+}

@@ -2,8 +2,9 @@
 //!
 //! `main` and the tests start it through the same function. Start: folder, lock, port, database, what a stopped
 //! process left behind; then connections are accepted. Stop: new work is refused, answers go on for `SHUTDOWN_TIMEOUT`, what is
-//! left is stored as interrupted, connections are closed, the database is closed last.
+//! left is stored as interrupted, connections are closed, then the database, and Redis last.
 
+use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::app;
 use crate::config::{SecretBytes, Settings};
+use crate::models::ids::InstanceId;
 use crate::server::serve_connections;
 use crate::services::auth::{Authenticator, DevelopmentSecret, FailedAttempts, SecretFileError};
 use crate::services::cache::{Cache, CacheParts};
@@ -184,7 +186,7 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
     if let Some(work) = services.cache.background(&stop_background) {
         background.spawn(work);
     }
-    let forgetting = forget_at_deaths(services.engine.deaths(), services.cache.clone());
+    let forgetting = forget_at_deaths(services.engine.silent(), services.cache.clone());
     background.spawn(stop_background.clone().run_until_cancelled_owned(forgetting));
     let gauges = Gauges {
         database: database.clone(),
@@ -295,8 +297,8 @@ impl RunningServer {
 }
 
 /// Forgets what is cached whenever another instance has died: it may have changed something and not said so.
-async fn forget_at_deaths(mut deaths: watch::Receiver<u64>, cache: Cache) {
-    while deaths.changed().await.is_ok() {
+async fn forget_at_deaths(mut silent: watch::Receiver<HashSet<InstanceId>>, cache: Cache) {
+    while silent.changed().await.is_ok() {
         cache.invalidate_all();
     }
 }

@@ -131,7 +131,9 @@ async fn a_request_under_way_is_finished_and_idle_connections_are_closed() {
         .await
         .expect("sent");
     sleep(Duration::from_millis(50)).await;
+    let started = Instant::now();
     let stopped = tokio::join!(server.stop(), read_to_end(&mut busy), read_to_end(&mut idle));
+    assert!(started.elapsed() < CLOSE_WITHIN, "{:?}", started.elapsed());
     assert!(stopped.1.starts_with("HTTP/1.1 200 OK"), "{}", stopped.1);
     assert_eq!(stopped.2, "");
 }

@@ -1,6 +1,7 @@
 //! What the parts of the engine share: the services it works with, the answers it holds, and what is done with
 //! them from more than one place.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use super::records::{Checkpoint, GenerationRecords};
 use super::registry::Registry;
 use super::replay::{ReplayBudget, ReplayLog};
 use super::shared::Sharing;
-use crate::models::ids::{ConversationId, StreamId, UserId};
+use crate::models::ids::{ConversationId, InstanceId, StreamId, UserId};
 use crate::models::message::MessageStatus;
 use crate::services::conversations::{AnswerUsage, ConversationStore, KEYS_KEPT, StoreError};
 use crate::services::lifecycle::Lifecycle;
@@ -66,8 +67,8 @@ pub(super) struct EngineCore {
     pub(super) making_room: Mutex<()>,
     /// Since when the lease was renewed whenever it was due.
     pub(super) leased: watch::Sender<Option<Instant>>,
-    /// Other instances that this one has found dead.
-    pub(super) deaths: watch::Sender<u64>,
+    /// Other instances that said nothing for a lease's time.
+    pub(super) silent: watch::Sender<HashSet<InstanceId>>,
 }
 
 /// One answer, for the metrics and the log.

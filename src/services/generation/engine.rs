@@ -23,7 +23,7 @@ use super::shared::{self, LogName, SharedLogs, Sharing};
 use super::task::{self, ModelJob};
 use super::turn::Kind;
 use super::{checkpointer, lease, stop};
-use crate::models::ids::{ConversationId, MessageId, StreamId, UserId};
+use crate::models::ids::{ConversationId, InstanceId, MessageId, StreamId, UserId};
 use crate::models::message::MessageStatus;
 use crate::services::conversations::ConversationStore;
 use crate::services::lifecycle::Lifecycle;
@@ -119,7 +119,7 @@ impl Engine {
             }),
             making_room: Mutex::default(),
             leased: watch::Sender::new(None),
-            deaths: watch::Sender::new(0),
+            silent: watch::Sender::default(),
         }))
     }
 
@@ -369,10 +369,11 @@ impl Engine {
         lease::begin(&self.0, waiting).await
     }
 
-    /// How many other instances this one has found dead: whatever they had still to say, they never will.
+    /// Other instances whose lease has run out: whatever they had still to say, they never will. Changes when there is one
+    /// more.
     #[must_use]
-    pub fn deaths(&self) -> watch::Receiver<u64> {
-        self.0.deaths.subscribe()
+    pub fn silent(&self) -> watch::Receiver<HashSet<InstanceId>> {
+        self.0.silent.subscribe()
     }
 
     /// Gives up the lease of this instance, which produces nothing any more.

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::core::{EngineCore, unavailable};
 use super::records::{ABANDONED_BATCH, UnfinishedGeneration};
 use super::recovery;
-use crate::models::ids::StreamId;
+use crate::models::ids::{InstanceId, StreamId};
 use crate::utils::database::DatabaseError;
 use crate::utils::errors::ApiError;
 
@@ -72,12 +72,8 @@ pub(super) async fn close_abandoned(engine: &EngineCore) {
     if since.is_none_or(|since| since.elapsed() < LEASE + RENEW_INTERVAL) {
         return;
     }
-    match engine.records.forget_silent(LEASE).await {
-        Ok(0) => {}
-        Ok(died) => {
-            tracing::warn!(instances = died, "other instances are gone without a word");
-            engine.deaths.send_modify(|deaths| *deaths += died);
-        }
+    match engine.records.silent(LEASE).await {
+        Ok(silent) => note_silent(engine, silent.into_iter().collect()),
         Err(error) => return best_effort(engine, "silent instances cannot be looked for", &error),
     }
     loop {
@@ -95,6 +91,22 @@ pub(super) async fn close_abandoned(engine: &EngineCore) {
             Err(error) => return best_effort(engine, "an abandoned answer cannot be closed", &error),
         }
     }
+}
+
+/// Tells whoever wants to know of instances that are silent now and were not before. Each instance notes that for itself:
+/// one that did it for others might die on the way.
+fn note_silent(engine: &EngineCore, silent: HashSet<InstanceId>) {
+    engine.silent.send_if_modified(|before| {
+        let has_died = !silent.is_subset(before);
+        if has_died {
+            tracing::warn!(
+                instances = silent.len(),
+                "other instances are gone without a word"
+            );
+        }
+        *before = silent;
+        has_died
+    });
 }
 
 /// Closes what this instance is recorded to be producing, and is not: the database had begun the turn, but its reply was

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::turn::TurnIds;
-use crate::models::ids::{ConversationId, StreamId, UserId};
+use crate::models::ids::{ConversationId, InstanceId, StreamId, UserId};
 use crate::models::message::MessageStatus;
 use crate::services::conversations::FinishedAnswer;
 use crate::utils::database::DatabaseError;
@@ -28,7 +28,7 @@ pub struct Checkpoint {
     pub reasoning: String,
     /// For each event, how many bytes of `content` and of `reasoning` it brought.
     pub marks: Vec<(u32, u32)>,
-    /// The tool calls so far, whole, as a JSON array; `None` where they did not change.
+    /// The tool calls so far, whole, with their numbers: a JSON array of pairs. `None` where they did not change.
     pub tool_calls: Option<String>,
 }
 
@@ -98,12 +98,11 @@ pub trait GenerationRecords: Send + Sync + 'static {
     /// A failing database.
     async fn end_lease(&self) -> Result<(), DatabaseError>;
 
-    /// Forgets the instances that said nothing for so long, and tells how many those were. Of several that ask at once, one
-    /// is told.
+    /// The other instances that said nothing for so long, and did not give up their lease. They are known for a day.
     ///
     /// # Errors
     /// A failing database.
-    async fn forget_silent(&self, silence: Duration) -> Result<u64, DatabaseError>;
+    async fn silent(&self, silence: Duration) -> Result<Vec<InstanceId>, DatabaseError>;
 
     /// Answers that are recorded as running in this instance, begun before then or whenever, but for those that are `known`.
     /// What waits in the outbox is not among them, unless it is dead there.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, stream};
+use tokio::time::Instant;
 
 use super::core::{EngineCore, unavailable};
 use super::draft::Draft;
@@ -25,10 +26,10 @@ use crate::utils::sse::{SseParser, write_frame};
 /// Answers that are closed at once.
 const AT_ONCE: usize = 8;
 
-/// How often a log is asked for, while Redis is up and does not answer in time.
-const READ_ATTEMPTS: u32 = 5;
+/// How long Redis may take to come back, all in all, before answers are closed without their logs.
+const LOGS_WITHIN: Duration = Duration::from_secs(3);
 
-/// Between these.
+/// Between attempts to read a log.
 const READ_PAUSE: Duration = Duration::from_millis(100);
 
 /// Closes answers, and tells how many that was. One that cannot be closed does not keep others from it.
@@ -39,7 +40,8 @@ pub(super) async fn close(
     engine: &EngineCore,
     unfinished: impl Iterator<Item = UnfinishedGeneration> + Send,
 ) -> Result<usize, ApiError> {
-    let closing = unfinished.map(async |generation| close_one(engine, &generation).await);
+    let deadline = Instant::now() + LOGS_WITHIN;
+    let closing = unfinished.map(async |generation| close_one(engine, &generation, deadline).await);
     let mut closing = stream::iter(closing).buffer_unordered(AT_ONCE);
     let (mut closed, mut failure) = (0, None);
     while let Some(outcome) = closing.next().await {
@@ -53,7 +55,11 @@ pub(super) async fn close(
     failure.map_or(Ok(closed), Err)
 }
 
-async fn close_one(engine: &EngineCore, generation: &UnfinishedGeneration) -> Result<bool, ApiError> {
+async fn close_one(
+    engine: &EngineCore,
+    generation: &UnfinishedGeneration,
+    deadline: Instant,
+) -> Result<bool, ApiError> {
     let stream_id = generation.answer.stream_id;
     // One answer that cannot be read must not keep the service from starting.
     let checkpoints = match engine.records.checkpoints(stream_id, 1).await {
@@ -67,7 +73,14 @@ async fn close_one(engine: &EngineCore, generation: &UnfinishedGeneration) -> Re
     let mut draft = Draft::of_checkpoints(&checkpoints);
     let covered = checkpoints.last().map_or(1, Checkpoint::end);
     let log = match &engine.sharing {
-        Some(sharing) => Some((sharing, add_log(sharing, generation, covered, &mut draft).await)),
+        Some(sharing) => {
+            let log = Log {
+                sharing,
+                name: name(&generation.answer),
+                deadline,
+            };
+            Some((sharing, log.add_to(&mut draft, covered).await))
+        }
         None => None,
     };
     let answer = Arc::new(answer(generation, draft));
@@ -95,51 +108,52 @@ async fn close_one(engine: &EngineCore, generation: &UnfinishedGeneration) -> Re
     Ok(true)
 }
 
-/// Adds what the log in Redis has from the event `next` on. Tells how far it goes, as far as that is known.
-async fn add_log(
-    sharing: &Sharing,
-    generation: &UnfinishedGeneration,
-    mut next: u64,
-    draft: &mut Draft,
-) -> Newest {
-    let name = name(&generation.answer);
-    let mut parser = SseParser::new();
-    let mut newest = Newest { id: 0, ended: false };
-    loop {
-        match read(sharing, name, next).await {
-            Ok(Some(page)) => {
-                newest = page.newest;
-                parser.push(&page.events);
-                while let Ok(Some(payload)) = parser.next_event() {
-                    // Errors and the end of the stream bring no text.
-                    if let Ok(chunk) = Chunk::parse(&payload) {
-                        draft.add(&chunk);
+/// The log of an answer that is closed.
+struct Log<'a> {
+    sharing: &'a Sharing,
+    name: LogName,
+    /// Until then Redis is waited for: what is not found now is not asked for again.
+    deadline: Instant,
+}
+
+impl Log<'_> {
+    /// Adds what it has from the event `next` on. Tells how far it goes, as far as that is known.
+    async fn add_to(&self, draft: &mut Draft, mut next: u64) -> Newest {
+        let mut parser = SseParser::new();
+        let mut newest = Newest { id: 0, ended: false };
+        loop {
+            match self.read(next).await {
+                Ok(Some(page)) => {
+                    newest = page.newest;
+                    parser.push(&page.events);
+                    while let Ok(Some(payload)) = parser.next_event() {
+                        // Errors and the end of the stream bring no text.
+                        if let Ok(chunk) = Chunk::parse(&payload) {
+                            draft.add(&chunk);
+                        }
                     }
+                    if page.next > newest.id || page.events.is_empty() {
+                        return newest;
+                    }
+                    next = page.next;
                 }
-                if page.next > newest.id || page.events.is_empty() {
+                Ok(None) => return newest,
+                Err(failure) => {
+                    tracing::warn!(%failure, stream_id = %self.name.stream, "an unfinished answer is closed without its log");
                     return newest;
                 }
-                next = page.next;
-            }
-            Ok(None) => return newest,
-            Err(failure) => {
-                tracing::warn!(%failure, stream_id = %name.stream, "an unfinished answer is closed without its log");
-                return newest;
             }
         }
     }
-}
 
-/// Reads from a log, several times if need be: what is not found now is not asked for again.
-async fn read(sharing: &Sharing, name: LogName, from: u64) -> Result<Option<LogPage>, RedisFailure> {
-    let mut attempts = 1;
-    loop {
-        match sharing.logs.read(name, from).await {
-            Err(failure) if failure != RedisFailure::Down && attempts < READ_ATTEMPTS => {
-                attempts += 1;
-                tokio::time::sleep(READ_PAUSE).await;
+    async fn read(&self, from: u64) -> Result<Option<LogPage>, RedisFailure> {
+        loop {
+            match self.sharing.logs.read(self.name, from).await {
+                Err(failure) if failure.is_outage() && Instant::now() < self.deadline => {
+                    tokio::time::sleep(READ_PAUSE).await;
+                }
+                reply => return reply,
             }
-            reply => return reply,
         }
     }
 }

@@ -105,12 +105,12 @@ impl Registry {
             .collect()
     }
 
-    /// The answer whose log holds the most.
+    /// The answer whose log holds the most, of those of which something can be forgotten.
     pub(super) fn largest(&self) -> Option<Arc<Generation>> {
         self.lock()
             .held
             .values()
-            .max_by_key(|generation| generation.log.bytes())
+            .max_by_key(|generation| generation.log.trimmable())
             .cloned()
     }
 

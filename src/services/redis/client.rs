@@ -60,7 +60,7 @@ impl Redis {
             server: server(&settings.redis_url, settings.redis_password.as_ref())?,
             limit: settings.redis_timeout,
             quick_attempts: settings.redis_retry_attempts,
-            availability: watch::Sender::new(Availability::default()),
+            availability: watch::Sender::new(Availability::new()),
             hub: Hub::default(),
             doubts: Notify::new(),
             metrics,
@@ -172,11 +172,15 @@ impl Redis {
         for lane in Lane::ALL {
             let mut call = self.call_on(link.clone(), lane, "heartbeat");
             let reply = timeout(self.shared.limit, command.query_async::<()>(&mut call.connection)).await;
-            call.end(reply).or_else(|failure| match failure.is_outage() {
-                true => Err(failure),
-                false => Ok(()),
-            })?;
-            link.line(lane).trust();
+            match call.end(reply) {
+                Err(failure) if failure.is_outage() => {
+                    if link.line(lane).missed_beat() {
+                        self.shared.lose(link, &failure);
+                    }
+                    return Err(failure);
+                }
+                Ok(()) | Err(_) => link.line(lane).trust(),
+            }
         }
         Ok(())
     }
@@ -264,8 +268,7 @@ impl Call<'_> {
         tracing::debug!(operation = self.operation, %failure, "Redis failed");
         self.link.doubt(self.lane);
         self.shared.doubts.notify_one();
-        let too_many = self.link.line(self.lane).failed();
-        if too_many || matches!(failure, RedisFailure::Broken(_)) {
+        if matches!(failure, RedisFailure::Broken(_)) {
             self.shared.lose(&self.link, failure);
         }
     }

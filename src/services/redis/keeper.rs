@@ -75,7 +75,7 @@ async fn watch(redis: &Redis, link: &Arc<Link>) {
             () = sleep(pause) => {}
             () = redis.shared.doubts.notified() => {}
         }
-        // A doubt is settled at once: so many failures in a row are needed.
+        // A doubt is settled at once: so many heartbeats in a row have to be missed.
         pause = match redis.beat(link).await {
             Ok(()) => BEAT,
             Err(_) => Duration::ZERO,

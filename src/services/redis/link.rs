@@ -5,9 +5,6 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use redis::aio::MultiplexedConnection;
 use redis::{Client, RedisResult};
 
-/// Failures in a row on one connection after which Redis counts as down.
-const MAX_FAILURES: u32 = 5;
-
 /// What a connection is for. Each has its own, so that a large reply does not hold up small ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lane {
@@ -19,6 +16,15 @@ pub(super) enum Lane {
 
 impl Lane {
     pub(super) const ALL: [Self; 2] = [Self::Short, Self::Bulk];
+
+    /// Heartbeats in a row without a reply after which Redis counts as down. Only these count: of requests, many fail at the
+    /// same moment. A heartbeat may have to wait behind a large reply.
+    const fn max_missed_beats(self) -> u32 {
+        match self {
+            Self::Short => 5,
+            Self::Bulk => 20,
+        }
+    }
 }
 
 /// One connection for each lane. Requests of many callers are under way on each of them at once.
@@ -31,8 +37,10 @@ pub(super) struct Link {
 /// A connection, and how it has done of late.
 #[derive(Debug)]
 pub(super) struct Line {
+    lane: Lane,
     connection: MultiplexedConnection,
-    failures_in_row: AtomicU32,
+    /// In a row.
+    missed_beats: AtomicU32,
     /// A request had no reply in time, and no heartbeat since.
     doubted: AtomicBool,
 }
@@ -40,7 +48,8 @@ pub(super) struct Line {
 impl Link {
     /// Opens the connections.
     pub(super) async fn open(server: &Client) -> RedisResult<Self> {
-        let (short, bulk) = tokio::try_join!(Line::open(server), Line::open(server))?;
+        let (short, bulk) =
+            tokio::try_join!(Line::open(server, Lane::Short), Line::open(server, Lane::Bulk))?;
         Ok(Self { short, bulk })
     }
 
@@ -62,7 +71,7 @@ impl Link {
 }
 
 impl Line {
-    async fn open(server: &Client) -> RedisResult<Self> {
+    async fn open(server: &Client, lane: Lane) -> RedisResult<Self> {
         // Time limits are those of whoever opens and asks.
         let unlimited = redis::AsyncConnectionConfig::new()
             .set_connection_timeout(None)
@@ -71,8 +80,9 @@ impl Line {
             .get_multiplexed_async_connection_with_config(&unlimited)
             .await?;
         Ok(Self {
+            lane,
             connection,
-            failures_in_row: AtomicU32::new(0),
+            missed_beats: AtomicU32::new(0),
             doubted: AtomicBool::new(false),
         })
     }
@@ -92,11 +102,11 @@ impl Line {
     }
 
     pub(super) fn succeeded(&self) {
-        self.failures_in_row.store(0, Ordering::Relaxed);
+        self.missed_beats.store(0, Ordering::Relaxed);
     }
 
-    /// Whether that was one failure too many.
-    pub(super) fn failed(&self) -> bool {
-        self.failures_in_row.fetch_add(1, Ordering::Relaxed) + 1 >= MAX_FAILURES
+    /// A heartbeat had no reply; tells whether that was one too many.
+    pub(super) fn missed_beat(&self) -> bool {
+        self.missed_beats.fetch_add(1, Ordering::Relaxed) + 1 >= self.lane.max_missed_beats()
     }
 }

@@ -1,5 +1,7 @@
 //! What one instance changes and another has cached.
 
+use std::time::Duration;
+
 use serde_json::json;
 use sqlx::PgConnection;
 
@@ -29,13 +31,14 @@ async fn what_a_dead_instance_changed_and_did_not_tell_is_seen() {
     let conversation = user.post("/v1/conversations", &json!({"title": "0"})).await;
     let path = format!("/v1/conversations/{}", text(&conversation.data(201)["id"]));
     let mut database = machine.database().await;
-    // Until it is served from the cache.
+    // Until it is served from the cache, and for longer than what is believed without hearing of others.
     let mut changes = 0;
     let last = eventually("a title that is not the newest", async || {
         title(&user, &path).await;
         changes += 1;
         let newest = changes.to_string();
         rename_untold(&mut database, &newest).await;
+        pass(Duration::from_millis(1_500)).await;
         (title(&user, &path).await != newest).then_some(newest)
     })
     .await;
@@ -43,7 +46,7 @@ async fn what_a_dead_instance_changed_and_did_not_tell_is_seen() {
     here.kill();
     let seen = async {
         while title(&user, &path).await != last {
-            pass(std::time::Duration::from_millis(100)).await;
+            pass(Duration::from_millis(100)).await;
         }
     };
     within_limit(TAKEN_OVER_WITHIN, "the newest title", seen).await;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{TAKEN_OVER_WITHIN, Two};
+use crate::support::redis::RedisServer;
 use crate::support::time::{pass, within_limit};
 use crate::support::{Gate, MODEL, Machine, Reply};
 
@@ -66,6 +67,23 @@ async fn nothing_that_was_seen_is_lost_with_an_instance() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_was_seen_is_lost_with_the_only_instance() {
+    the_only_instance_starts_again(async |_: &RedisServer| {}).await;
+}
+
+/// It hangs when the instance starts, and for a while longer than a start waits for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_where_redis_is_late() {
+    the_only_instance_starts_again(async |redis: &RedisServer| {
+        redis.pause();
+        pass(Duration::from_millis(1_800)).await;
+        redis.resume();
+    })
+    .await;
+}
+
+/// Kills the only instance while it writes an answer, starts it again while `meanwhile` does something to Redis, and expects
+/// the answer to have all that was seen.
+async fn the_only_instance_starts_again(meanwhile: impl AsyncFnOnce(&RedisServer)) {
     let machine = Machine::with_redis().await;
     let mut process = machine.instance("only").await;
     let reply = Reply::stream().text("one").hang();
@@ -75,7 +93,7 @@ async fn nothing_that_was_seen_is_lost_with_the_only_instance() {
     let conversation = stream.next().await.expect("a first chunk").json()["conversation_id"].clone();
     stream.until_text("one").await;
     process.kill();
-    let process = machine.instance("only").await;
+    let (process, ()) = tokio::join!(machine.instance("only"), meanwhile(machine.redis_ref()));
     let user = user.at(&process.base);
     let conversation = conversation.as_str().expect("an id");
     let answer = user.messages(conversation).await.pop().expect("an answer");

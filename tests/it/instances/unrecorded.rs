@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::support::process::Process;
-use crate::support::time::within_limit;
+use crate::support::time::{eventually, within_limit};
 use crate::support::{Client, EventStream, Gate, MODEL, Machine, Reply};
 
 /// Two instances, and a stream at the first that goes on when its reader goes away.
@@ -97,11 +97,15 @@ async fn nobody_is_told_that_it_is_not_there_while_that_is_in_doubt() {
     for _ in 0..3 {
         user.get(&path).await.error(503, "STORE_UNAVAILABLE");
     }
-    let cancelled = user.post(&format!("{path}/cancel"), &json!({})).await;
-    cancelled.error(503, "STORE_UNAVAILABLE");
+    let cancel = async || user.post(&format!("{path}/cancel"), &json!({})).await;
+    cancel().await.error(503, "STORE_UNAVAILABLE");
     stateless.machine.redis().resume();
-    let mut there = user.stream(&path).await;
-    there.until_text("one").await;
+    // Redis is asked again when a heartbeat has come back.
+    eventually("the stream to be found", async || {
+        let answer = cancel().await;
+        (answer.status == 200).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -50,6 +50,11 @@ impl Machine {
         self.redis.as_mut().expect("a machine with Redis")
     }
 
+    /// The same, to be paused while something else of the machine is used.
+    pub fn redis_ref(&self) -> &RedisServer {
+        self.redis.as_ref().expect("a machine with Redis")
+    }
+
     /// A connection to the database of a machine with PostgreSQL.
     pub async fn database(&self) -> PgConnection {
         let postgres = self.postgres.as_ref().expect("a machine with PostgreSQL");

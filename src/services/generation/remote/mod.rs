@@ -30,7 +30,6 @@ use super::turn::TurnIds;
 use crate::models::ids::{StreamId, UserId};
 use crate::models::message::{Message, MessageStatus};
 use crate::services::conversations::{Relatives, StoreError};
-use crate::services::redis::RedisFailure;
 use crate::utils::errors::{ApiError, ErrorCode};
 use crate::utils::sse::write_frame;
 
@@ -45,6 +44,9 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long after that the end of the log is waited for, by who has read more of it than the database tells.
 const END_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long Redis has to be down before what is only there counts as gone.
+const GONE_AFTER: Duration = Duration::from_secs(5);
 
 /// How long the log of an answer that is recorded nowhere else may be away.
 const MAX_ABSENCE: Duration = Duration::from_secs(10);
@@ -65,7 +67,7 @@ pub struct RemoteReader {
     done: bool,
 }
 
-/// Whether there is this log in Redis. While Redis is down there is none; where it does not answer for once, nobody knows.
+/// Whether there is this log in Redis. Where that is down for long there is none; while it does not answer, nobody knows.
 ///
 /// # Errors
 /// `STORE_UNAVAILABLE` if nobody knows.
@@ -75,7 +77,7 @@ pub(super) async fn has_log(core: &EngineCore, name: LogName) -> Result<bool, Ap
     };
     match sharing.logs.read(name, u64::MAX).await {
         Ok(page) => Ok(page.is_some()),
-        Err(RedisFailure::Down) => Ok(false),
+        Err(_) if sharing.logs.availability().borrow().is_down_for(GONE_AFTER) => Ok(false),
         Err(failure) => {
             let message = "It is not known where this stream is just now.";
             Err(ApiError::new(ErrorCode::StoreUnavailable, message).with_source(failure))
@@ -260,14 +262,11 @@ impl RemoteReader {
         Ok(out.freeze())
     }
 
-    /// Whether the log can still be read, and its end was not waited for long enough.
+    /// Whether there may be a log, and its end was not waited for long enough.
     fn expects_end_of_log(&mut self) -> bool {
-        let is_there = self
-            .tail
-            .as_ref()
-            .is_some_and(|tail| tail.absent_since().is_none());
+        let may_be_there = self.tail.as_ref().is_some_and(|tail| !tail.is_missing());
         let ended = *self.ended.get_or_insert_with(Instant::now);
-        is_there && ended.elapsed() < END_WITHIN
+        may_be_there && ended.elapsed() < END_WITHIN
     }
 
     /// Ends it if there is nothing that could go on.

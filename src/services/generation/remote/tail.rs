@@ -18,6 +18,8 @@ pub(super) struct Tail {
     wakes: Subscription,
     /// Since when it could not be read.
     absent_since: Option<Instant>,
+    /// Redis has answered that there is none.
+    missing: bool,
     /// When it was last said that somebody reads here.
     said: Option<Instant>,
 }
@@ -39,6 +41,7 @@ impl Tail {
             name,
             wakes: logs.wakes(name),
             absent_since: None,
+            missing: false,
             said: None,
         }
     }
@@ -48,7 +51,11 @@ impl Tail {
         // What is told from here on may be news.
         while self.wakes.try_next().is_some() {}
         self.say_that_it_is_read().await;
-        match self.logs.read(self.name, next).await {
+        let reply = self.logs.read(self.name, next).await;
+        if let Ok(page) = &reply {
+            self.missing = page.is_none();
+        }
+        match reply {
             Ok(Some(page)) => {
                 self.absent_since = None;
                 if page.events.is_empty() {
@@ -82,6 +89,11 @@ impl Tail {
     /// Since when it could not be read.
     pub(super) const fn absent_since(&self) -> Option<Instant> {
         self.absent_since
+    }
+
+    /// Whether there is none, as far as Redis has told.
+    pub(super) const fn is_missing(&self) -> bool {
+        self.missing
     }
 
     /// Waits until it has grown, as far as anybody tells.

@@ -124,6 +124,10 @@ impl Inner {
         self.shown = self.shown.max(self.first());
     }
 
+    fn can_be_trimmed(&self) -> bool {
+        self.payloads.end_of_spare().is_some_and(|end| end <= self.shown)
+    }
+
     /// Bytes of memory that it takes, roughly.
     fn held(&self) -> usize {
         let block = if self.ended { 0 } else { BLOCK };
@@ -377,16 +381,27 @@ impl ReplayLog {
         }
     }
 
-    /// Forgets the older half of the events, or a little less; one block of them at least, but never the newest. Tells
-    /// whether that has freed anything.
+    /// Forgets the older half of the events, or a little less; one block of them at least, but neither the newest event nor
+    /// what readers do not see yet. Tells whether it has forgotten anything.
     pub fn trim(&self) -> bool {
         let mut inner = self.lock();
+        if !inner.can_be_trimmed() {
+            return false;
+        }
         let before = inner.held();
         let half = inner.first() + (inner.next - inner.first()) / 2;
+        let end = half.min(inner.shown);
         inner.payloads.forget_block_but_newest();
-        inner.forget_before(half);
+        inner.forget_before(end);
         self.account(before, &inner);
-        inner.held() < before
+        true
+    }
+
+    /// Bytes that it holds, if [trimming](Self::trim) it forgets some; else none.
+    #[must_use]
+    pub fn trimmable(&self) -> usize {
+        let inner = self.lock();
+        if inner.can_be_trimmed() { inner.held() } else { 0 }
     }
 
     /// Forgets all events: whoever still reads has lost them.

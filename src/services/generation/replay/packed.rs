@@ -132,9 +132,15 @@ impl Packed {
         }
     }
 
+    /// The id that follows the oldest block, if something is in it that is not the newest payload.
+    pub(super) fn end_of_spare(&self) -> Option<u64> {
+        let is_spare = |block: &&Block| self.blocks.len() > 1 || block.count > 1;
+        self.blocks.front().filter(is_spare).map(Block::end)
+    }
+
     /// Forgets the oldest block, but for the newest payload if that is in it.
     pub(super) fn forget_block_but_newest(&mut self) {
-        let Some(last) = self.blocks.front().map(|block| block.end() - 1) else {
+        let Some(last) = self.end_of_spare().map(|end| end - 1) else {
             return;
         };
         let mut newest = None;

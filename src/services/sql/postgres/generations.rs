@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::PostgresDatabase;
 use super::values::millis;
-use crate::models::ids::{ConversationId, StreamId, UserId};
+use crate::models::ids::{ConversationId, InstanceId, StreamId, UserId};
 use crate::services::generation::{
     ABANDONED_BATCH, Checkpoint, GenerationRecord, GenerationRecords, UnfinishedGeneration,
 };
@@ -65,10 +65,11 @@ const ABANDONED: &str = unfinished!(
 const RENEW: &str = "INSERT INTO instances (id, heard_at) VALUES ($1, now())
      ON CONFLICT (id) DO UPDATE SET heard_at = excluded.heard_at";
 
-const END: &str = "DELETE FROM instances WHERE id = $1";
+/// Instances that left without a word are forgotten on the way, long after their answers were closed.
+const END: &str = "DELETE FROM instances WHERE id = $1 OR heard_at < now() - interval '1 day'";
 
-const FORGET_SILENT: &str =
-    "DELETE FROM instances WHERE id <> $1 AND heard_at <= now() - make_interval(secs => $2)";
+const SILENT: &str =
+    "SELECT id FROM instances WHERE id <> $1 AND heard_at <= now() - make_interval(secs => $2)";
 
 const REQUEST_CANCEL: &str =
     "UPDATE generations SET cancelled = true WHERE id = $1 AND user_id = $2 AND status = 'streaming'";
@@ -134,13 +135,13 @@ impl GenerationRecords for PostgresDatabase {
         Ok(())
     }
 
-    async fn forget_silent(&self, silence: Duration) -> Result<u64, DatabaseError> {
-        let forgotten = sqlx::query(FORGET_SILENT)
+    async fn silent(&self, silence: Duration) -> Result<Vec<InstanceId>, DatabaseError> {
+        let silent = sqlx::query_scalar(SILENT)
             .bind(self.instance)
             .bind(silence.as_secs_f64())
-            .execute(&self.pool)
+            .fetch_all(&self.pool)
             .await?;
-        Ok(forgotten.rows_affected())
+        Ok(silent)
     }
 
     async fn unfinished_here(

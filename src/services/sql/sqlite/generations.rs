@@ -9,7 +9,7 @@ use sqlx::SqliteConnection;
 use super::SqliteDatabase;
 use super::outbox::NEVER;
 use super::values::{millis, stored};
-use crate::models::ids::{ConversationId, StreamId, UserId};
+use crate::models::ids::{ConversationId, InstanceId, StreamId, UserId};
 use crate::services::generation::{Checkpoint, GenerationRecord, GenerationRecords, UnfinishedGeneration};
 use crate::services::sql::records::{CheckpointRecord, StateRecord, UnfinishedRecord};
 use crate::utils::database::DatabaseError;
@@ -56,8 +56,8 @@ impl GenerationRecords for SqliteDatabase {
         Ok(())
     }
 
-    async fn forget_silent(&self, _silence: Duration) -> Result<u64, DatabaseError> {
-        Ok(0)
+    async fn silent(&self, _silence: Duration) -> Result<Vec<InstanceId>, DatabaseError> {
+        Ok(Vec::new())
     }
 
     /// Whoever it was that began them: they are all of earlier processes.

@@ -18,6 +18,7 @@ use crate::config::{SecretBytes, Settings};
 use crate::server::serve_connections;
 use crate::services::auth::{Authenticator, DevelopmentSecret, FailedAttempts, SecretFileError};
 use crate::services::cache::{Cache, CacheParts};
+use crate::services::catalog::{Catalog, CatalogParts};
 use crate::services::chat::{ChatParts, ChatService, ChatSettings};
 use crate::services::conversations::{
     CachedConversations, ConversationParts, ConversationService, ConversationSettings, ConversationStore,
@@ -181,6 +182,9 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
     }
     background.spawn(outbox.run(stop_background.clone()));
     if let Some(work) = services.cache.background(&stop_background) {
+        background.spawn(work);
+    }
+    if let Some(work) = services.catalog.background(&stop_background) {
         background.spawn(work);
     }
     let gauges = Gauges {
@@ -364,8 +368,15 @@ impl Wiring {
             self.metrics.clone(),
             self.clock.clone(),
         )?;
+        let catalog = Arc::new(Catalog::new(CatalogParts {
+            server: self.model.clone(),
+            ttl: settings.cache.ttl_models,
+            metrics: self.metrics.clone(),
+            clock: self.clock.clone(),
+        }));
         let engine = Engine::new(EngineParts {
             model: self.model.clone(),
+            prices: catalog.clone(),
             store: store.clone(),
             records: self.database.generations(),
             outbox: outbox.clone(),
@@ -410,6 +421,7 @@ impl Wiring {
             metrics: self.metrics.clone(),
             authenticator: Arc::new(authenticator),
             cache,
+            catalog,
             failed_attempts: Arc::new(FailedAttempts::new(self.redis.as_ref(), &self.metrics)),
             request_limits: RequestLimits::new(&settings.load, self.redis.as_ref(), &self.metrics)
                 .map(Arc::new),

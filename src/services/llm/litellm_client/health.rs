@@ -35,7 +35,8 @@ impl LiteLlmClient {
             .unwrap_or_else(|_| Err(ModelError::timeout(TimeoutStage::Total)))
     }
 
-    async fn get(&self, url: &Url) -> Result<Response, ModelError> {
+    /// Sends a `GET` with the key, and waits for the head of the answer.
+    pub(super) async fn get(&self, url: &Url) -> Result<Response, ModelError> {
         let mut request = self.http.get(url.clone());
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization.clone());

@@ -6,6 +6,7 @@
 //! - `events`: from the bytes of a stream to [`ModelEvent`]s
 //! - `answer`: bodies that are read whole: completions and errors
 //! - `health`: whether the server could answer
+//! - `discovery`: which models it has
 //!
 //! It passes the model's bytes on and judges no answer: whether one is complete, what it costs and what becomes
 //! of it is the engine's business, and so is the time limit of a whole stream.
@@ -17,6 +18,7 @@
 mod answer;
 mod attempts;
 mod breakers;
+mod discovery;
 mod events;
 mod health;
 mod request;
@@ -36,7 +38,10 @@ use self::attempts::AttemptPlan;
 use self::breakers::Breakers;
 use self::events::EventReader;
 use self::request::Endpoints;
-use super::{ChatCall, Completion, Model, ModelError, ModelErrorKind, ModelEvent, ModelStream, TimeoutStage};
+use super::{
+    ChatCall, Completion, Model, ModelError, ModelErrorKind, ModelEvent, ModelStream, SourceReport,
+    TimeoutStage,
+};
 use crate::config::{LoadSettings, ModelSettings};
 use crate::models::money::Money;
 use crate::utils::clock::Clock;
@@ -264,6 +269,10 @@ impl Model for LiteLlmClient {
             cost: answer.cost,
             waited: started.elapsed(),
         })
+    }
+
+    async fn discover(&self) -> Vec<SourceReport> {
+        self.ask_for_lists().await
     }
 
     async fn check(&self) -> Result<(), ModelError> {

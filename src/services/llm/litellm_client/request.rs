@@ -18,6 +18,10 @@ pub(super) struct Endpoints {
     pub(super) chat: Url,
     /// `GET`: the models that there are.
     pub(super) models: Url,
+    /// `GET`, LiteLLM only: what it knows of the names that it takes.
+    pub(super) model_groups: Url,
+    /// `GET`, LiteLLM only: what it knows of the deployments behind these names.
+    pub(super) deployments: Url,
     /// `GET`, LiteLLM only, in the order in which they are asked: whether it lives, and whether it is ready.
     pub(super) health: [Url; 2],
 }
@@ -47,6 +51,8 @@ impl Endpoints {
         Some(Self {
             chat: at(format!("{api}/chat/completions")),
             models: at(format!("{api}/models")),
+            model_groups: at(format!("{root}/model_group/info")),
+            deployments: at(format!("{root}/model/info")),
             health: [
                 at(format!("{root}/health/liveliness")),
                 at(format!("{root}/health/readiness")),

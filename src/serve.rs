@@ -63,7 +63,7 @@ pub enum StartError {
     /// The database, or another instance that serves from its file.
     #[error(transparent)]
     Database(#[from] OpenError),
-    /// The client of the model server.
+    /// The client of the model servers.
     #[error(transparent)]
     Model(#[from] ClientError),
     /// The client of Redis.
@@ -305,7 +305,7 @@ fn secret(settings: &Settings) -> Result<(SecretBytes, Option<SecretBytes>), Sec
 }
 
 fn model(settings: &Settings, metrics: &Arc<Metrics>, clock: &Clock) -> Result<Arc<dyn Model>, ClientError> {
-    if settings.models.litellm_url.is_none() {
+    if settings.models.is_demo() {
         return Ok(Arc::new(DemoModel::new(clock.clone())));
     }
     let client = LiteLlmClient::new(&settings.models, &settings.load, metrics.clone(), clock.clone())?;
@@ -448,7 +448,7 @@ impl Wiring {
 
     fn chat_settings(&self) -> ChatSettings {
         let settings = &self.settings;
-        let demo = settings.models.litellm_url.is_none().then_some(DEMO_MODEL);
+        let demo = settings.models.is_demo().then_some(DEMO_MODEL);
         ChatSettings::new(&settings.models, &settings.load, &settings.business, demo)
     }
 }

@@ -92,7 +92,7 @@ pub struct Completion {
 /// A server of language models.
 #[async_trait]
 pub trait Model: Send + Sync + 'static {
-    /// What it is, for `/info` and `/health`: `litellm` or `demo`.
+    /// What it is, for reports: `litellm`, `providers` or `demo`.
     fn name(&self) -> &'static str;
 
     /// Whether it is known without asking that there is no such model.

@@ -6,6 +6,7 @@ mod finding;
 mod listing;
 mod litellm;
 mod prices;
+mod providers;
 mod reading;
 
 use serde_json::{Value, json};

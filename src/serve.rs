@@ -181,10 +181,10 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
         background.spawn(work);
     }
     background.spawn(outbox.run(stop_background.clone()));
-    if let Some(work) = services.cache.background(&stop_background) {
+    if let Some(work) = services.catalog.background(&stop_background) {
         background.spawn(work);
     }
-    if let Some(work) = services.catalog.background(&stop_background) {
+    if let Some(work) = services.cache.background(&stop_background) {
         background.spawn(work);
     }
     let gauges = Gauges {

@@ -6,10 +6,10 @@ use axum::extract::State;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::query::{Capabilities, CapabilityQuery, ListQuery};
+use super::query::{Capabilities, ListQuery};
 use crate::extract::{Json, PageLimits, Query};
 use crate::models::common::{PageQuery, Success};
-use crate::models::model::{ModelList, ProviderSummary, RefreshReport, SearchResults};
+use crate::models::model::{Capability, ModelList, ProviderSummary, RefreshReport, SearchResults};
 use crate::services::auth::Caller;
 use crate::services::catalog::Catalog;
 use crate::utils::errors::{ApiError, ErrorBody};
@@ -23,7 +23,14 @@ use crate::utils::errors::{ApiError, ErrorBody};
     get,
     path = "/v1/models",
     tag = "models",
-    params(ListQuery, CapabilityQuery),
+    params(
+        ListQuery,
+        (
+            "capability" = Option<Vec<Capability>>,
+            Query,
+            description = "Those that can do this; given several times, or several with commas between them, all of it.",
+        ),
+    ),
     responses(
         (status = 200, description = "The models", body = ModelList),
         (status = 422, description = "A parameter is not valid", body = ErrorBody),

@@ -89,20 +89,7 @@ fn dollars<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Money>, 
     Ok(Some(amount))
 }
 
-/// How the parameter is described, which may stand in a query several times.
-#[derive(Debug, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(
-    dead_code,
-    reason = "only its description is used: no query parser takes a parameter twice"
-)]
-pub(super) struct CapabilityQuery {
-    /// Those that can do this. Given several times, or several with commas between them: those that can do it all.
-    #[param(inline, required = false)]
-    capability: Vec<Capability>,
-}
-
-/// All values of `capability`.
+/// All values of `capability`. It may stand in a query several times, which no field of a struct may.
 #[derive(Debug)]
 pub(super) struct Capabilities(Vec<Capability>);
 

@@ -13,7 +13,7 @@ use super::snapshot::Snapshot;
 use super::sources::Sources;
 use crate::services::llm::Dropped;
 
-/// The pause after a reading that failed, and what it grows to by doubling.
+/// The pause after a reading that failed, wholly or in part, and what it grows to by doubling.
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LAST_RETRY: Duration = Duration::from_secs(300);
 
@@ -46,7 +46,8 @@ impl Catalog {
                 // Whoever wished it may have gone away.
                 let _ = wish.send(reading.clone());
             }
-            let next = if reading.is_ok() {
+            let is_complete = self.state.borrow().is_complete;
+            let next = if is_complete {
                 pause = FIRST_RETRY;
                 self.ttl.mul_f64(rand::random_range(0.9..1.1))
             } else {
@@ -69,8 +70,10 @@ impl Catalog {
             Ok(absorbed) => absorbed,
             Err(error) => {
                 tracing::warn!(%error, "the models could not be read");
-                self.state
-                    .send_modify(|state| state.is_stale = state.snapshot.is_some());
+                self.state.send_modify(|state| {
+                    state.is_stale = state.snapshot.is_some();
+                    state.is_complete = false;
+                });
                 self.metrics.catalog_stale.set(1);
                 return Err(error);
             }
@@ -82,6 +85,7 @@ impl Catalog {
         self.state.send_replace(State {
             snapshot: Some(snapshot),
             is_stale: absorbed.is_stale,
+            is_complete: absorbed.is_complete,
         });
         if report.added + report.removed > 0 {
             tracing::info!(

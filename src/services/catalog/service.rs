@@ -1,6 +1,8 @@
 //! The catalog itself: what is asked of it.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,10 +27,13 @@ use crate::utils::metrics::Metrics;
 const MAX_WAITING: usize = 1_024;
 
 /// Models that can be compared at once.
-const COMPARED: std::ops::RangeInclusive<usize> = 2..=10;
+const COMPARED: RangeInclusive<usize> = 2..=10;
 
-/// Characters of a query, and of a model's id.
+/// Characters of a query.
 const MAX_QUERY_CHARS: usize = 200;
+
+/// Characters of a model's id; longer ones are in no list.
+const MAX_ID_CHARS: usize = 200;
 
 /// What came of a reading: every waiting request gets a copy.
 pub(super) type Reading = Result<RefreshReport, ModelError>;
@@ -65,8 +70,10 @@ pub struct Catalog {
 pub(super) struct State {
     /// Nothing before the first reading that succeeds.
     pub(super) snapshot: Option<Arc<Snapshot>>,
-    /// Whether the last reading failed, wholly or in part.
+    /// Whether something of it is older than the last reading.
     pub(super) is_stale: bool,
+    /// Whether the last reading brought everything that there is.
+    pub(super) is_complete: bool,
 }
 
 impl Catalog {
@@ -151,7 +158,7 @@ impl Catalog {
     /// The models of these ids side by side. An id that is given twice counts once.
     ///
     /// # Errors
-    /// If there are not 2 to 10 of them; a 404 that names all that do not exist; else as [`Self::list`].
+    /// If there are not 2 to 10 of them, or one is too long to be an id; a 404 that names all that do not exist; else as [`Self::list`].
     pub async fn compare(&self, ids: &[String]) -> Result<Comparison, ApiError> {
         let mut seen = BTreeSet::new();
         let ids: Vec<&String> = ids.iter().filter(|id| seen.insert(*id)).collect();
@@ -162,6 +169,9 @@ impl Catalog {
                 COMPARED.start(),
                 COMPARED.end()
             )
+        });
+        errors.check(ids.iter().all(|id| is_id(id)), "model_ids", || {
+            format!("must name each model by at most {MAX_ID_CHARS} characters")
         });
         errors.into_result()?;
         let (snapshot, _) = self.current().await?;
@@ -184,12 +194,12 @@ impl Catalog {
     /// # Errors
     /// If there is none; else as [`Self::list`].
     pub async fn model(&self, id: &str) -> Result<ModelInfo, ApiError> {
-        if id.chars().count() > MAX_QUERY_CHARS {
-            let message = format!("must be at most {MAX_QUERY_CHARS} characters long");
+        if !is_id(id) {
+            let message = format!("must be at most {MAX_ID_CHARS} characters long");
             return Err(ApiError::invalid_field("model_id", message));
         }
         let (snapshot, _) = self.current().await?;
-        let model = snapshot.find(id).map(std::borrow::Cow::into_owned);
+        let model = snapshot.find(id).map(Cow::into_owned);
         model.ok_or_else(|| not_found(&[id.to_owned()]).with_param("model_id"))
     }
 
@@ -226,6 +236,10 @@ impl PriceList for Catalog {
     fn prices(&self, model: &str) -> Option<TokenPrices> {
         self.state.borrow().snapshot.as_ref()?.prices(model)
     }
+}
+
+fn is_id(id: &str) -> bool {
+    id.chars().count() <= MAX_ID_CHARS
 }
 
 fn not_found(ids: &[String]) -> ApiError {

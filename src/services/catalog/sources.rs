@@ -28,6 +28,8 @@ pub(super) struct Gathered {
 pub(super) struct Absorbed {
     /// Something that is known is older than this reading.
     pub(super) is_stale: bool,
+    /// Every list was read that a server has, so that nothing is gained by asking again soon.
+    pub(super) is_complete: bool,
     /// What was left out of the lists.
     pub(super) dropped: Dropped,
 }
@@ -45,6 +47,7 @@ impl Sources {
             .collect();
         let mut absorbed = Absorbed {
             is_stale: false,
+            is_complete: true,
             dropped: Dropped::default(),
         };
         let mut failure = None;
@@ -64,8 +67,13 @@ impl Sources {
                     error
                 }
                 SourceOutcome::Absent(error) | SourceOutcome::Failed(error) => {
-                    tracing::warn!(%error, server = report.server, list = report.list.as_str(), "a list of models could not be read");
+                    // Where nothing was heard at all, whoever asked says so, once.
+                    if !heard.is_empty() {
+                        let (server, list) = (report.server, report.list.as_str());
+                        tracing::warn!(%error, server, list, "a list of models could not be read");
+                    }
                     absorbed.is_stale |= self.0.contains_key(&key);
+                    absorbed.is_complete = false;
                     error
                 }
             };
@@ -162,6 +170,10 @@ mod tests {
     const GROUPS: ModelSource = ModelSource::ModelGroups;
     const MODELS: ModelSource = ModelSource::Models;
 
+    fn is_complete(sources: &mut Sources, reports: Vec<SourceReport>) -> bool {
+        sources.absorb(reports).expect("something was heard").is_complete
+    }
+
     fn is_stale(sources: &mut Sources, reports: Vec<SourceReport>) -> bool {
         sources.absorb(reports).expect("something was heard").is_stale
     }
@@ -214,5 +226,18 @@ mod tests {
             .expect_err("nothing was heard");
         assert_eq!(error.kind(), ModelErrorKind::Unavailable);
         assert_eq!(ids(&sources), ["g", "a"]);
+    }
+
+    #[test]
+    fn only_a_list_that_could_be_there_is_worth_asking_for_again() {
+        let mut sources = Sources::default();
+        assert!(!is_complete(
+            &mut sources,
+            vec![failed(GROUPS), listed(MODELS, &["a"])]
+        ));
+        assert!(is_complete(
+            &mut sources,
+            vec![absent(GROUPS), listed(MODELS, &["a"])]
+        ));
     }
 }

@@ -111,6 +111,7 @@ async fn two_to_ten_models_can_be_compared() {
         "?model_ids=dear",
         "?model_ids=dear,dear",
         &format!("?model_ids={}", eleven.join(",")),
+        &format!("?model_ids=dear,{}", "x".repeat(201)),
     ] {
         let answer = user.get(&format!("{ROUTE}/compare{ids}")).await;
         assert_eq!(answer.invalid_fields(), ["model_ids"], "{ids}");

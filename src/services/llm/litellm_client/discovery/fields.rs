@@ -17,6 +17,10 @@ const MAX_LIMIT: f64 = 1e9;
 /// Characters of a text about a model.
 const MAX_TEXT_CHARS: usize = 2_000;
 
+/// Texts of a list, and characters of each.
+const MAX_TEXTS: usize = 100;
+const MAX_LISTED_CHARS: usize = 100;
+
 /// The fields of a row or of an object in it.
 pub(super) struct Fields<'a, 'd> {
     raw: RawFields<'a>,
@@ -43,7 +47,7 @@ impl<'a, 'd> Fields<'a, 'd> {
         (!text.is_empty()).then_some(text)
     }
 
-    /// The texts in a list.
+    /// The texts in a list, as many and as long as such lists ever are.
     pub(super) fn texts(&self, name: &str) -> Vec<String> {
         let values: Vec<&RawValue> = self
             .get(name)
@@ -52,6 +56,8 @@ impl<'a, 'd> Fields<'a, 'd> {
         values
             .into_iter()
             .filter_map(|value| serde_json::from_str(value.get()).ok())
+            .filter(|text: &String| text.len() <= MAX_LISTED_CHARS)
+            .take(MAX_TEXTS)
             .collect()
     }
 

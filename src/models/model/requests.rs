@@ -3,7 +3,8 @@
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-/// What the list of models is sorted by. Whatever it is, equals are sorted by their ids, and what is not known comes last.
+/// What the list of models is sorted by. Whatever it is, equals are sorted by their ids, and what is not known comes
+/// last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ModelSort {

@@ -158,7 +158,8 @@ impl Catalog {
     /// The models of these ids side by side. An id that is given twice counts once.
     ///
     /// # Errors
-    /// If there are not 2 to 10 of them, or one is too long to be an id; a 404 that names all that do not exist; else as [`Self::list`].
+    /// If there are not 2 to 10 of them, or one is too long to be an id; a 404 that names all that do not exist; else as
+    /// [`Self::list`].
     pub async fn compare(&self, ids: &[String]) -> Result<Comparison, ApiError> {
         let mut seen = BTreeSet::new();
         let ids: Vec<&String> = ids.iter().filter(|id| seen.insert(*id)).collect();

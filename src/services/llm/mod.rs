@@ -5,8 +5,8 @@
 //!
 //! A model is asked for an answer ([`ChatCall`]) and gives either a stream of chunks, still in the bytes the
 //! model sent, or one whole completion. Retries and fallbacks happen inside, and only before the first chunk.
-//! What a chunk means is read by [`chunk`]; what a server
-//! says of its models are `discovery`'s [`ModelFacts`], of which the catalog makes models; what becomes of an answer is the generation engine's business.
+//! What a chunk means is read by [`chunk`]; what becomes of an answer is the generation engine's business. What a
+//! server says of its models is reported as [`ModelFacts`]; what models there are is the catalog's business.
 
 pub mod chunk;
 pub mod demo;

@@ -4,9 +4,9 @@
 //! - `fields`: single values of a row, each of which may be missing or nonsense
 //! - `rows`: what a row of each list says of a model
 //!
-//! Three lists of a server are asked side by side, and each may fail alone: LiteLLM's groups and deployments, which other
-//! servers do not have, and the list that all of them have. Nothing that a server answers is an error beyond the list or the value
-//! that it stands in.
+//! Three lists of a server are asked for side by side, and each may fail alone: LiteLLM's groups and deployments, which
+//! other servers do not have, and the list that all of them have. Nothing that a server answers is an error beyond the
+//! list or the value that it stands in.
 
 mod body;
 mod fields;

@@ -21,6 +21,7 @@ use crate::models::ids::InstanceId;
 use crate::server::serve_connections;
 use crate::services::auth::{Authenticator, DevelopmentSecret, FailedAttempts, SecretFileError};
 use crate::services::cache::{Cache, CacheParts};
+use crate::services::catalog::{Catalog, CatalogParts};
 use crate::services::chat::{ChatParts, ChatService, ChatSettings};
 use crate::services::conversations::{
     CachedConversations, ConversationParts, ConversationService, ConversationSettings, ConversationStore,
@@ -65,7 +66,7 @@ pub enum StartError {
     /// The database, or another instance that serves from its file.
     #[error(transparent)]
     Database(#[from] OpenError),
-    /// The client of the model server.
+    /// The client of the model servers.
     #[error(transparent)]
     Model(#[from] ClientError),
     /// The client of Redis.
@@ -183,6 +184,9 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
         background.spawn(work);
     }
     background.spawn(outbox.run(stop_background.clone()));
+    if let Some(work) = services.catalog.background(&stop_background) {
+        background.spawn(work);
+    }
     if let Some(work) = services.cache.background(&stop_background) {
         background.spawn(work);
     }
@@ -313,7 +317,7 @@ fn secret(settings: &Settings) -> Result<(SecretBytes, Option<SecretBytes>), Sec
 }
 
 fn model(settings: &Settings, metrics: &Arc<Metrics>, clock: &Clock) -> Result<Arc<dyn Model>, ClientError> {
-    if settings.models.litellm_url.is_none() {
+    if settings.models.is_demo() {
         return Ok(Arc::new(DemoModel::new(clock.clone())));
     }
     let client = LiteLlmClient::new(&settings.models, &settings.load, metrics.clone(), clock.clone())?;
@@ -376,8 +380,15 @@ impl Wiring {
             self.metrics.clone(),
             self.clock.clone(),
         )?;
+        let catalog = Arc::new(Catalog::new(CatalogParts {
+            server: self.model.clone(),
+            ttl: settings.cache.ttl_models,
+            metrics: self.metrics.clone(),
+            clock: self.clock.clone(),
+        }));
         let engine = Engine::new(EngineParts {
             model: self.model.clone(),
+            prices: catalog.clone(),
             store: store.clone(),
             records: self.database.generations(),
             outbox: outbox.clone(),
@@ -422,6 +433,7 @@ impl Wiring {
             metrics: self.metrics.clone(),
             authenticator: Arc::new(authenticator),
             cache,
+            catalog,
             failed_attempts: Arc::new(FailedAttempts::new(self.redis.as_ref(), &self.metrics)),
             request_limits: RequestLimits::new(&settings.load, self.redis.as_ref(), &self.metrics)
                 .map(Arc::new),
@@ -448,7 +460,7 @@ impl Wiring {
 
     fn chat_settings(&self) -> ChatSettings {
         let settings = &self.settings;
-        let demo = settings.models.litellm_url.is_none().then_some(DEMO_MODEL);
+        let demo = settings.models.is_demo().then_some(DEMO_MODEL);
         ChatSettings::new(&settings.models, &settings.load, &settings.business, demo)
     }
 }

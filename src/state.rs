@@ -11,6 +11,7 @@ use crate::config::Settings;
 use crate::extract::{BodyLimits, LargeBodyLimit, PageLimits};
 use crate::services::auth::{Authenticator, FailedAttempts};
 use crate::services::cache::Cache;
+use crate::services::catalog::Catalog;
 use crate::services::chat::ChatService;
 use crate::services::conversations::ConversationService;
 use crate::services::generation::Engine;
@@ -30,6 +31,8 @@ pub struct Services {
     pub authenticator: Arc<Authenticator>,
     /// What is kept of what users read.
     pub cache: Cache,
+    /// Which models there are.
+    pub catalog: Arc<Catalog>,
     /// Who failed to authenticate, and how often.
     pub failed_attempts: Arc<FailedAttempts>,
     /// How often callers may come, if that is limited.
@@ -80,6 +83,7 @@ pieces! {
     settings: Arc<Settings>,
     metrics: Arc<Metrics>,
     authenticator: Arc<Authenticator>,
+    catalog: Arc<Catalog>,
     failed_attempts: Arc<FailedAttempts>,
     lifecycle: Lifecycle,
     health: Arc<HealthService>,

@@ -24,6 +24,7 @@ const BEARER: &str = "bearer";
         (name = "conversations", description = "What was said, and is kept"),
         (name = "branches", description = "Paths in the tree of a conversation"),
         (name = "messages", description = "The nodes of that tree"),
+        (name = "models", description = "What can be asked, what it can do, and what it costs"),
         (name = "operations", description = "Health, metrics and documentation; no credentials needed"),
     )
 )]

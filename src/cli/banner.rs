@@ -7,9 +7,10 @@ use crate::config::Settings;
 /// The lines: where to go, what is in use, and a chat to copy. They hold a token and are never logged.
 pub(super) fn first_start(settings: &Settings, addr: SocketAddr, token: &str) -> String {
     let base = base_url(addr);
-    let models = match &settings.models.litellm_url {
-        Some(_) => "the model server at LITELLM_URL",
-        None => "demo/echo, built in: it repeats what you say (set LITELLM_URL for real models)",
+    let models = match settings.models.backend() {
+        "demo" => "demo/echo, built in: it repeats what you say (set LITELLM_URL for real models)",
+        "litellm" => "the model server at LITELLM_URL",
+        _ => "the providers whose keys are set",
     };
     let docs = if settings.features.docs {
         format!("\n  Documentation  {base}/docs")

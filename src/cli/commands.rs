@@ -93,10 +93,9 @@ async fn next_signal(interrupt: &mut Signal, terminate: &mut Signal) -> u8 {
 
 fn announce(settings: &Settings, server: &serve::RunningServer) {
     let url = banner::base_url(server.addr());
-    let models = if settings.models.litellm_url.is_some() {
-        "litellm"
-    } else {
-        "demo (development only)"
+    let models = match settings.models.backend() {
+        "demo" => "demo (development only)",
+        backend => backend,
     };
     tracing::info!(address = %server.addr(), database = server.database_name(), cache = "memory", models, "ready at {url}");
     if let Some(metrics) = server.metrics_addr() {

@@ -97,12 +97,12 @@ fn development_defaults(settings: &Settings, reader: &mut Reader) {
             "in production: the secret of the tokens",
         );
     }
-    if settings.models.litellm_url.is_none() {
+    if settings.models.is_demo() {
         outgrow(
             settings,
             reader,
             &LITELLM_URL,
-            "in production: the model server, in place of the built-in demo model",
+            "in production: the model server, in place of the built-in demo model; or the key of a provider",
         );
     }
 }

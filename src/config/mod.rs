@@ -17,6 +17,7 @@ mod checks;
 mod environment;
 mod groups;
 mod problems;
+mod providers;
 mod reader;
 mod sections;
 mod source;
@@ -26,6 +27,7 @@ mod tests;
 
 pub use catalogue::{DefaultValue, Group, SettingInfo};
 pub use problems::{ConfigErrors, Problem};
+pub use providers::{DirectProvider, DirectProviderSettings};
 pub use sections::*;
 
 use reader::Reader;

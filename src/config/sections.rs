@@ -8,6 +8,8 @@ use ipnet::IpNet;
 use jsonwebtoken::Algorithm;
 use secrecy::SecretString;
 
+use super::providers::DirectProviderSettings;
+
 /// Every setting of the service, parsed and validated. Read once at start; never changed afterwards.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -17,7 +19,7 @@ pub struct Settings {
     pub database: DatabaseSettings,
     /// Supabase and its Edge Functions.
     pub supabase: SupabaseSettings,
-    /// The model server and the limits of a model call.
+    /// The model servers and the limits of a model call.
     pub models: ModelSettings,
     /// Redis and the in-process cache.
     pub cache: CacheSettings,
@@ -153,23 +155,6 @@ pub struct SupabaseSettings {
     pub spend_sync: SpendSync,
 }
 
-/// Keys for model providers that are called without LiteLLM.
-#[derive(Debug, Clone, Default)]
-pub struct ProviderKeys {
-    /// `OPENAI_API_KEY`.
-    pub openai: Option<SecretString>,
-    /// `ANTHROPIC_API_KEY`.
-    pub anthropic: Option<SecretString>,
-    /// `GEMINI_API_KEY`.
-    pub gemini: Option<SecretString>,
-    /// `MISTRAL_API_KEY`.
-    pub mistral: Option<SecretString>,
-    /// `GROQ_API_KEY`.
-    pub groq: Option<SecretString>,
-    /// `OPENROUTER_API_KEY`.
-    pub openrouter: Option<SecretString>,
-}
-
 /// One entry of `FALLBACK_MODELS`: what to ask when `model` cannot answer before its first byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelFallback {
@@ -179,7 +164,7 @@ pub struct ModelFallback {
     pub fallbacks: Vec<String>,
 }
 
-/// The model server and the limits of a model call.
+/// The model servers and the limits of a model call.
 #[derive(Debug, Clone)]
 pub struct ModelSettings {
     /// `LITELLM_URL`: base URL with or without `/v1`, without a trailing slash.
@@ -204,8 +189,26 @@ pub struct ModelSettings {
     pub max_temperature: f64,
     /// `FALLBACK_MODELS`.
     pub fallbacks: Vec<ModelFallback>,
-    /// The keys of direct providers.
-    pub provider_keys: ProviderKeys,
+    /// Providers that are called without LiteLLM: those that have a key.
+    pub direct_providers: Vec<DirectProviderSettings>,
+}
+
+impl ModelSettings {
+    /// Where answers come from: `litellm`, `providers` where there are only these, or `demo`.
+    #[must_use]
+    pub const fn backend(&self) -> &'static str {
+        match (&self.litellm_url, self.direct_providers.is_empty()) {
+            (Some(_), _) => "litellm",
+            (None, false) => "providers",
+            (None, true) => "demo",
+        }
+    }
+
+    /// Whether nothing but the built-in model can answer.
+    #[must_use]
+    pub const fn is_demo(&self) -> bool {
+        self.litellm_url.is_none() && self.direct_providers.is_empty()
+    }
 }
 
 /// Redis and the in-process cache.

@@ -141,7 +141,7 @@ pub struct Backends {
     /// Where conversations are kept: `sqlite` or `postgresql`.
     #[schema(example = "sqlite")]
     pub store: &'static str,
-    /// Where answers come from: `litellm` or `demo`.
+    /// Where answers come from: `litellm`, `providers` (without LiteLLM) or `demo`.
     #[schema(example = "litellm")]
     pub models: &'static str,
 }

@@ -7,4 +7,6 @@ pub mod conversation;
 pub mod health;
 pub mod ids;
 pub mod message;
+pub mod model;
 pub mod money;
+pub mod price;

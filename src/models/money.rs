@@ -13,6 +13,9 @@ pub struct Money(i64);
 /// More digits than any real amount has: past this a text is not read.
 const MAX_TEXT: usize = 64;
 
+/// A nano-dollar is a dollar divided by this power of ten.
+const NANO: i32 = 9;
+
 impl Money {
     /// Nothing.
     pub const ZERO: Self = Self(0);
@@ -33,37 +36,16 @@ impl Money {
     /// nano-dollar. `None` for what is no finite, non-negative amount within range.
     #[must_use]
     pub fn parse_dollars(text: &str) -> Option<Self> {
-        let text = text.trim();
-        if text.is_empty() || text.len() > MAX_TEXT {
-            return None;
-        }
-        let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
-            None => (text, 0),
-        };
-        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        if whole.is_empty() && fraction.is_empty() {
-            return None;
-        }
-        let mut digits: u128 = 0;
-        for byte in whole.bytes().chain(fraction.bytes()) {
-            let digit = byte.is_ascii_digit().then(|| u128::from(byte - b'0'))?;
-            digits = digits.checked_mul(10)?.checked_add(digit)?;
-        }
-        if digits == 0 {
-            return Some(Self::ZERO);
-        }
-        let shift = exponent
-            .checked_add(9)?
-            .checked_sub(i32::try_from(fraction.len()).ok()?)?;
-        let nano = if let Ok(up) = u32::try_from(shift) {
-            digits.checked_mul(10_u128.checked_pow(up)?)?
-        } else {
-            10_u128
-                .checked_pow(shift.unsigned_abs())
-                .map_or(1, |divisor| digits.div_ceil(divisor))
-        };
-        i64::try_from(nano).ok().map(Self)
+        parse_decimal(text, NANO, u128::div_ceil).map(Self)
+    }
+
+    /// Reads a decimal number of dollars, and gives a million times as much. It is rounded to the nearest nano-dollar,
+    /// since what floating point added to a price is no part of it; but what is more than nothing stays so. `None` as
+    /// for [`Self::parse_dollars`].
+    #[must_use]
+    pub fn parse_dollars_for_million(text: &str) -> Option<Self> {
+        let nearest = |digits: u128, divisor: u128| (digits.saturating_add(divisor / 2) / divisor).max(1);
+        parse_decimal(text, NANO + 6, nearest).map(Self)
     }
 
     /// The sum, or `None` past the range.
@@ -74,6 +56,42 @@ impl Money {
             None => None,
         }
     }
+}
+
+/// Reads a decimal number, `10^scale` times as large. What is left below one goes to `round`, with the power of ten
+/// that it is to be divided by. `None` for what is no finite, non-negative number within range.
+fn parse_decimal(text: &str, scale: i32, round: impl FnOnce(u128, u128) -> u128) -> Option<i64> {
+    let text = text.trim();
+    if text.is_empty() || text.len() > MAX_TEXT {
+        return None;
+    }
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+        None => (text, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    if whole.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    let mut digits: u128 = 0;
+    for byte in whole.bytes().chain(fraction.bytes()) {
+        let digit = byte.is_ascii_digit().then(|| u128::from(byte - b'0'))?;
+        digits = digits.checked_mul(10)?.checked_add(digit)?;
+    }
+    if digits == 0 {
+        return Some(0);
+    }
+    let shift = exponent
+        .checked_add(scale)?
+        .checked_sub(i32::try_from(fraction.len()).ok()?)?;
+    let scaled = if let Ok(up) = u32::try_from(shift) {
+        digits.checked_mul(10_u128.checked_pow(up)?)?
+    } else {
+        10_u128
+            .checked_pow(shift.unsigned_abs())
+            .map_or(1, |divisor| round(digits, divisor))
+    };
+    i64::try_from(scaled).ok()
 }
 
 /// Dollars as an exact decimal, without trailing zeros.

@@ -9,4 +9,5 @@ mod event_stream;
 pub mod health;
 pub mod messages;
 mod model_answer;
+pub mod models;
 mod path_query;

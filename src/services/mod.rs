@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod billing;
 pub mod cache;
+pub mod catalog;
 pub mod chat;
 pub mod conversations;
 pub mod gauges;

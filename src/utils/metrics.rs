@@ -3,8 +3,8 @@
 //! A family is registered at start, with its help text, so that it is present from the first scrape. Labels
 //! are closed enums, route templates, or texts that pass through a [`LabelLimit`]: no family grows without end.
 
-use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+mod labels;
+
 use std::time::Duration;
 
 use prometheus::core::Collector;
@@ -13,18 +13,15 @@ use prometheus::{
     Opts, Registry, TextEncoder,
 };
 
+use self::labels::{ModelLabels, OTHER};
 use super::errors::ErrorCode;
+
+pub use self::labels::LabelLimit;
 
 /// Seconds, from 0.5 ms to 120 s.
 const BUCKETS: &[f64] = &[
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0,
 ];
-
-/// Distinct models named in labels; the rest is `other`.
-const MODEL_LABEL_LIMIT: usize = 200;
-
-/// The label value for what is over a limit.
-const OTHER: &str = "other";
 
 /// The families. Handles are resolved where they are used often; vectors are looked up by label otherwise.
 #[derive(Debug)]
@@ -34,7 +31,7 @@ const OTHER: &str = "other";
 )]
 pub struct Metrics {
     registry: Registry,
-    models: LabelLimit,
+    models: ModelLabels,
     users: LabelLimit,
     pub http_requests: IntCounterVec,
     pub http_request_duration: HistogramVec,
@@ -58,6 +55,9 @@ pub struct Metrics {
     pub messages: IntCounterVec,
     pub revenue_usd: CounterVec,
     pub unpriced_completions: IntCounter,
+    pub catalog_models: IntGauge,
+    pub catalog_stale: IntGauge,
+    pub catalog_dropped: IntCounterVec,
     pub upstream_requests: IntCounterVec,
     pub upstream_request_duration: HistogramVec,
     pub upstream_retries: IntCounterVec,
@@ -79,7 +79,7 @@ impl Metrics {
     pub fn new(user_label_limit: usize) -> Result<Self, prometheus::Error> {
         let r = Registry::new();
         let metrics = Self {
-            models: LabelLimit::new(MODEL_LABEL_LIMIT),
+            models: ModelLabels::default(),
             users: LabelLimit::new(user_label_limit),
             http_requests: counters(
                 &r,
@@ -186,6 +186,18 @@ impl Metrics {
                 "unpriced_completions_total",
                 "Answers whose cost nobody could tell",
             )?,
+            catalog_models: gauge(&r, "catalog_models", "Models in the catalog")?,
+            catalog_stale: gauge(
+                &r,
+                "catalog_stale",
+                "Whether the models could not be read the last time, wholly or in part",
+            )?,
+            catalog_dropped: counters(
+                &r,
+                "catalog_dropped_total",
+                "What was left out of the model server's lists because it makes no sense",
+                &["kind"],
+            )?,
             upstream_requests: counters(
                 &r,
                 "upstream_requests_total",
@@ -271,6 +283,9 @@ impl Metrics {
             self.upstream_retries.with_label_values(&["llm", operation]);
         }
         self.circuit_breaker_state.with_label_values(&["llm"]);
+        for kind in ["model", "price", "limit"] {
+            self.catalog_dropped.with_label_values(&[kind]);
+        }
         for result in ["hit", "miss"] {
             self.cache_operations
                 .with_label_values(&["get", "claims", "memory", result]);
@@ -327,14 +342,19 @@ impl Metrics {
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 
-    /// The label for a model: its id, or `other` past the limit.
+    /// Says which models there are: the others are `other` in labels from now on.
+    pub fn know_models(&self, is_known: impl Fn(&str) -> bool + Send + Sync + 'static) {
+        self.models.know(is_known);
+    }
+
+    /// The label for a model: its id, or `other` if there is no such model, or past the limit.
     pub fn model_label<'a>(&self, model: &'a str) -> &'a str {
         self.models.admit(model)
     }
 
     /// The label for a user: the id, or `other` past the limit, or nothing where the limit is 0.
     pub fn user_label<'a>(&self, user: &'a str) -> &'a str {
-        if self.users.limit == 0 {
+        if self.users.is_nothing() {
             ""
         } else {
             self.users.admit(user)
@@ -403,37 +423,6 @@ impl Rejection {
     }
 }
 
-/// Lets the first `limit` distinct values of a label through and calls the rest `other`.
-#[derive(Debug)]
-pub struct LabelLimit {
-    limit: usize,
-    seen: Mutex<HashSet<Box<str>>>,
-}
-
-impl LabelLimit {
-    /// A limit on distinct values.
-    #[must_use]
-    pub fn new(limit: usize) -> Self {
-        Self {
-            limit,
-            seen: Mutex::new(HashSet::new()),
-        }
-    }
-
-    /// The value itself, or `other` once the limit is used up by other values.
-    pub fn admit<'a>(&self, value: &'a str) -> &'a str {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.contains(value) {
-            return value;
-        }
-        if seen.len() >= self.limit {
-            return OTHER;
-        }
-        seen.insert(value.into());
-        value
-    }
-}
-
 fn registered<C: Collector + Clone + 'static>(
     registry: &Registry,
     family: C,
@@ -478,19 +467,4 @@ fn histograms(
         registry,
         HistogramVec::new(HistogramOpts::new(name, help).buckets(BUCKETS.to_vec()), labels)?,
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn labels_stop_growing() {
-        let metrics = Metrics::new(100).expect("families");
-        for n in 0..10_000 {
-            metrics.model_label(&format!("model-{n}"));
-        }
-        assert_eq!(metrics.model_label("model-3"), "model-3");
-        assert_eq!(metrics.model_label("model-9999"), OTHER);
-    }
 }

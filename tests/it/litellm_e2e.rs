@@ -9,7 +9,7 @@ use crate::support::{Answer, TestServer, Transcript};
 const MODEL: &str = "gpt-4o-mini";
 
 /// A server in front of the real proxy.
-async fn start() -> TestServer {
+pub async fn start() -> TestServer {
     let settings = [
         ("LITELLM_URL", &*given("TEST_LITELLM_URL")),
         ("LITELLM_MASTER_KEY", &*given("TEST_LITELLM_KEY")),

@@ -31,6 +31,7 @@ mod limits;
 mod litellm_e2e;
 mod merge;
 mod messages;
+mod models;
 mod openai_sdk;
 mod openapi;
 mod operations;

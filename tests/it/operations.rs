@@ -33,6 +33,9 @@ const FAMILIES: &[&str] = &[
     "messages_total",
     "revenue_total_usd",
     "unpriced_completions_total",
+    "catalog_models",
+    "catalog_stale",
+    "catalog_dropped_total",
     "upstream_requests_total",
     "upstream_request_duration_seconds",
     "upstream_retries_total",
@@ -65,6 +68,12 @@ const ROUTES: &[(&str, &str)] = &[
     ("get", "/v1/conversations/{}"),
     ("get", "/v1/conversations/{}/full"),
     ("get", "/v1/conversations/{}/stream"),
+    ("get", "/v1/models"),
+    ("get", "/v1/models/providers"),
+    ("get", "/v1/models/search"),
+    ("get", "/v1/models/compare"),
+    ("get", "/v1/models/{}"),
+    ("post", "/v1/models/refresh"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -26,7 +26,7 @@ settings! {
     CACHE_TTL_USER_PROFILE: Seconds = Seconds::new(1.0, 604_800.0), is("1800"),
         "seconds that a user's profile is kept", later();
     CACHE_TTL_MODELS: Seconds = Seconds::new(1.0, 604_800.0), is("3600"),
-        "seconds that the list of models is kept", later();
+        "seconds after which the list of models is read again";
     CACHE_TTL_CONVERSATIONS: Seconds = Seconds::new(1.0, 604_800.0), is("300"),
         "seconds that lists of conversations and single ones are kept";
     CACHE_MAX_ENTRIES: Whole<u64> = Whole::new(1, 10_000_000), is("10000"),

@@ -1,4 +1,4 @@
-//! What answers used and cost: the ledger.
+//! What answers used and cost: prices, and the ledger.
 
 use std::sync::Arc;
 
@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::models::ids::{ConversationId, MessageId, StreamId, UserId};
 use crate::models::message::MessageStatus;
+use crate::models::money::Money;
+use crate::models::price::{TokenCounts, TokenPrices};
 use crate::services::conversations::{AnswerOutcome, AnswerUsage, FinishedAnswer};
 use crate::utils::database::DatabaseError;
 
@@ -73,4 +75,19 @@ pub trait UsageLedger: Send + Sync + 'static {
     /// # Errors
     /// A failing database.
     async fn record(&self, event: UsageEvent) -> Result<(), DatabaseError>;
+}
+
+/// What models cost, for answers whose cost their model server does not tell.
+pub trait PriceList: Send + Sync + 'static {
+    /// The prices of this model; `None` if nobody knows it.
+    fn prices(&self, model: &str) -> Option<TokenPrices>;
+
+    /// What this usage of the model costs by its prices. `None` if one that is needed is unknown.
+    fn cost(&self, model: &str, usage: &AnswerUsage) -> Option<Money> {
+        self.prices(model)?.cost(TokenCounts {
+            input: usage.prompt_tokens,
+            cached_input: usage.cached_tokens.unwrap_or_default(),
+            output: usage.completion_tokens,
+        })
+    }
 }

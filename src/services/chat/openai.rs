@@ -12,7 +12,7 @@ use crate::models::chat::{OpenAiChatRequest, StreamOptions};
 use crate::models::ids::StreamId;
 use crate::models::message::MessageStatus;
 use crate::services::auth::Caller;
-use crate::services::billing::UsageEvent;
+use crate::services::billing::{PriceList, UsageEvent};
 use crate::services::conversations::AnswerUsage;
 use crate::services::generation::{
     Admission, AnswerReport, DisconnectPolicy, Engine, Kind, ModelJob, Reader, StartGeneration,
@@ -154,7 +154,10 @@ impl WholeAnswer {
         };
         let took = started.elapsed();
         let (model, usage) = match &result {
-            Ok(completion) => (completion.model.clone(), usage(completion, &call)),
+            Ok(completion) => (
+                completion.model.clone(),
+                usage(completion, &call, self.engine.prices()),
+            ),
             // A model that was stopped in the middle has read at least what it was sent.
             Err(_) if status == MessageStatus::Cancelled || status == MessageStatus::Interrupted => (
                 call.model.clone(),
@@ -192,11 +195,12 @@ impl WholeAnswer {
     }
 }
 
-/// What the model says it used, and where it does not, what its size suggests.
-fn usage(completion: &Completion, call: &ChatCall) -> AnswerUsage {
+/// What the model says it used, and where it does not, what its size suggests; what it says it cost, and where it does
+/// not, what its prices come to.
+fn usage(completion: &Completion, call: &ChatCall, prices: &dyn PriceList) -> AnswerUsage {
     let mut usage =
         AnswerUsage::reported_or_estimated(completion.usage, sent_bytes(call), completion.body.len());
-    usage.cost = completion.cost;
+    usage.cost = completion.cost.or_else(|| prices.cost(&completion.model, &usage));
     usage
 }
 

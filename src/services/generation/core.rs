@@ -16,6 +16,7 @@ use super::replay::{ReplayBudget, ReplayLog};
 use super::shared::Sharing;
 use crate::models::ids::{ConversationId, InstanceId, StreamId, UserId};
 use crate::models::message::MessageStatus;
+use crate::services::billing::PriceList;
 use crate::services::conversations::{AnswerUsage, ConversationStore, KEYS_KEPT, StoreError};
 use crate::services::lifecycle::Lifecycle;
 use crate::services::llm::Model;
@@ -54,6 +55,7 @@ pub(super) struct EngineCore {
     pub(super) model: Arc<dyn Model>,
     pub(super) store: Arc<dyn ConversationStore>,
     pub(super) records: Arc<dyn GenerationRecords>,
+    pub(super) prices: Arc<dyn PriceList>,
     pub(super) outbox: Outbox,
     pub(super) metrics: Arc<Metrics>,
     pub(super) lifecycle: Lifecycle,

@@ -25,6 +25,7 @@ use super::turn::Kind;
 use super::{checkpointer, lease, stop};
 use crate::models::ids::{ConversationId, InstanceId, MessageId, StreamId, UserId};
 use crate::models::message::MessageStatus;
+use crate::services::billing::PriceList;
 use crate::services::conversations::ConversationStore;
 use crate::services::lifecycle::Lifecycle;
 use crate::services::llm::Model;
@@ -48,6 +49,8 @@ pub struct EngineParts {
     pub store: Arc<dyn ConversationStore>,
     /// Where running answers are recorded.
     pub records: Arc<dyn GenerationRecords>,
+    /// What answers cost whose model server does not say.
+    pub prices: Arc<dyn PriceList>,
     /// Where answers go that cannot be stored.
     pub outbox: Outbox,
     /// Where logs are shared with other instances.
@@ -105,6 +108,7 @@ impl Engine {
             model: parts.model,
             store: parts.store,
             records: parts.records,
+            prices: parts.prices,
             outbox: parts.outbox,
             metrics: parts.metrics,
             lifecycle: parts.lifecycle,
@@ -127,6 +131,11 @@ impl Engine {
     #[must_use]
     pub fn model(&self) -> &Arc<dyn Model> {
         &self.0.model
+    }
+
+    /// What models cost.
+    pub(crate) fn prices(&self) -> &dyn PriceList {
+        &*self.0.prices
     }
 
     /// Takes a place for one answer of this user.

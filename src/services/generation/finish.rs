@@ -48,7 +48,7 @@ pub(super) async fn finish(
 ) {
     // Decided before anything is stored: from here on nobody can come to see an answer that is being withdrawn.
     let refusal = produced.error.is_some() && generation.draft().is_empty() && generation.begin_refusal();
-    let usage = usage(generation, &produced);
+    let usage = usage(engine, generation, &produced);
     let finish_reason = finish_reason(&generation.draft(), produced.status);
     let pending = match &generation.kind {
         Kind::Conversation(turn) => {
@@ -89,7 +89,7 @@ pub(super) async fn finish(
 }
 
 /// What was used. A model that failed without a word used nothing, as far as anybody knows.
-fn usage(generation: &Generation, produced: &Produced) -> AnswerUsage {
+fn usage(engine: &EngineCore, generation: &Generation, produced: &Produced) -> AnswerUsage {
     let draft = generation.draft();
     let mut usage = if produced.status == MessageStatus::Failed && draft.is_empty() && draft.usage.is_none() {
         AnswerUsage::default()
@@ -100,7 +100,8 @@ fn usage(generation: &Generation, produced: &Produced) -> AnswerUsage {
     usage.cost = usage
         .cost
         .filter(|cost| *cost > Money::ZERO)
-        .or(produced.header_cost);
+        .or(produced.header_cost)
+        .or_else(|| engine.prices.cost(&produced.model, &usage));
     usage
 }
 

@@ -1,6 +1,6 @@
 //! What is running here, from the settings alone.
 
-use crate::config::{DatabaseSettings, DatabaseUrl, Environment, ModelSettings, Settings};
+use crate::config::{DatabaseSettings, DatabaseUrl, Environment, Settings};
 use crate::models::health::{Backends, Info, Limits};
 
 /// The commit that this binary was built from, or `unknown`.
@@ -30,7 +30,7 @@ pub fn info(settings: &Settings) -> Info {
         },
         backends: Backends {
             store: store(&settings.database),
-            models: models(&settings.models),
+            models: settings.models.backend(),
         },
     }
 }
@@ -64,13 +64,5 @@ const fn store(settings: &DatabaseSettings) -> &'static str {
     match settings.url {
         DatabaseUrl::Sqlite(_) => "sqlite",
         DatabaseUrl::Postgres(_) => "postgresql",
-    }
-}
-
-fn models(settings: &ModelSettings) -> &'static str {
-    if settings.litellm_url.is_some() {
-        "litellm"
-    } else {
-        "demo"
     }
 }

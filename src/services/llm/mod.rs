@@ -5,10 +5,12 @@
 //!
 //! A model is asked for an answer ([`ChatCall`]) and gives either a stream of chunks, still in the bytes the
 //! model sent, or one whole completion. Retries and fallbacks happen inside, and only before the first chunk.
-//! What a chunk means is read by [`chunk`]; what becomes of an answer is the generation engine's business.
+//! What a chunk means is read by [`chunk`]; what becomes of an answer is the generation engine's business. What a
+//! server says of its models is reported as [`ModelFacts`]; what models there are is the catalog's business.
 
 pub mod chunk;
 pub mod demo;
+mod discovery;
 mod error;
 pub mod litellm_client;
 
@@ -22,6 +24,7 @@ use http::HeaderValue;
 
 pub use chunk::{Chunk, Usage, is_usage_only};
 pub use demo::DemoModel;
+pub use discovery::{Dropped, Listing, ModelFacts, SourceOutcome, SourceReport};
 pub use error::{ModelError, ModelErrorKind, TimeoutStage};
 pub use litellm_client::LiteLlmClient;
 
@@ -89,7 +92,7 @@ pub struct Completion {
 /// A server of language models.
 #[async_trait]
 pub trait Model: Send + Sync + 'static {
-    /// What it is, for `/info` and `/health`: `litellm` or `demo`.
+    /// What it is, for reports: `litellm`, `providers` or `demo`.
     fn name(&self) -> &'static str;
 
     /// Whether it is known without asking that there is no such model.
@@ -106,6 +109,10 @@ pub trait Model: Send + Sync + 'static {
     /// # Errors
     /// What the last attempt failed with.
     async fn complete(&self, call: &ChatCall) -> Result<Completion, ModelError>;
+
+    /// Asks which models there are, and what is known of them: a report for each list that the server may have. None of
+    /// them is asked for longer than some seconds, and no model is asked.
+    async fn discover(&self) -> Vec<SourceReport>;
 
     /// Asks whether the server could answer, without asking a model.
     ///

@@ -15,8 +15,13 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use self::text::{echo, text_of, tokens};
-use super::{ChatCall, Chunk, Completion, Model, ModelError, ModelErrorKind, ModelEvent, ModelStream};
+use super::{
+    ChatCall, Chunk, Completion, Dropped, Listing, Model, ModelError, ModelErrorKind, ModelEvent, ModelFacts,
+    ModelStream, SourceOutcome, SourceReport,
+};
+use crate::models::model::{ModelMode, ModelSource};
 use crate::models::money::Money;
+use crate::models::price::TokenPrices;
 use crate::utils::clock::Clock;
 
 /// The name of the only model.
@@ -110,6 +115,25 @@ impl Model for DemoModel {
             waited: FIRST_TOKEN_DELAY,
             body,
         })
+    }
+
+    async fn discover(&self) -> Vec<SourceReport> {
+        let echo = ModelFacts {
+            id: DEMO_MODEL.to_owned(),
+            name: Some("Demo echo".to_owned()),
+            description: Some("No language model: it repeats what it is told.".to_owned()),
+            mode: Some(ModelMode::Chat),
+            prices: TokenPrices::FREE,
+            ..ModelFacts::default()
+        };
+        vec![SourceReport {
+            server: self.name(),
+            list: ModelSource::BuiltIn,
+            outcome: SourceOutcome::Listed(Listing {
+                models: vec![echo],
+                dropped: Dropped::default(),
+            }),
+        }]
     }
 
     async fn check(&self) -> Result<(), ModelError> {

@@ -93,7 +93,7 @@ pub(super) async fn read_error(
 }
 
 /// Appends the body to `out`. False if it goes on past the limit, to which `out` is then cut.
-async fn read_up_to(
+pub(super) async fn read_up_to(
     limit: usize,
     response: &mut reqwest::Response,
     out: &mut BytesMut,

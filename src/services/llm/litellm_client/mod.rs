@@ -1,25 +1,30 @@
-//! LiteLLM, or any other OpenAI-compatible server, over HTTP.
+//! LiteLLM, or any other OpenAI-compatible servers, over HTTP.
 //!
+//! - `servers`: which of them has a model, and by which key it is asked; `dialect`: how each wants its requests
 //! - `request`: addresses, headers and the body of a call
 //! - `attempts`: which model is asked next and when, after a failure before the first chunk
 //! - `breakers`: a circuit breaker for each model
 //! - `events`: from the bytes of a stream to [`ModelEvent`]s
 //! - `answer`: bodies that are read whole: completions and errors
 //! - `health`: whether the server could answer
+//! - `discovery`: which models it has
 //!
 //! It passes the model's bytes on and judges no answer: whether one is complete, what it costs and what becomes
 //! of it is the engine's business, and so is the time limit of a whole stream.
 //!
 //! Invariants: nothing is repeated once a chunk has been shown; dropping a future or a stream of this client
-//! drops its connection and with it the request; no redirect is followed and no proxy used, so that the key
-//! goes to the configured server only.
+//! drops its connection and with it the request; no redirect is followed and no proxy used, so that a key
+//! goes to its own server only.
 
 mod answer;
 mod attempts;
 mod breakers;
+mod dialect;
+mod discovery;
 mod events;
 mod health;
 mod request;
+mod servers;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -27,16 +32,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use http::HeaderValue;
-use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::{Instant, sleep, timeout};
 
 use self::answer::WholeAnswer;
 use self::attempts::AttemptPlan;
 use self::breakers::Breakers;
 use self::events::EventReader;
-use self::request::Endpoints;
-use super::{ChatCall, Completion, Model, ModelError, ModelErrorKind, ModelEvent, ModelStream, TimeoutStage};
+use self::servers::Servers;
+use super::{
+    ChatCall, Completion, Model, ModelError, ModelErrorKind, ModelEvent, ModelStream, SourceReport,
+    TimeoutStage,
+};
 use crate::config::{LoadSettings, ModelSettings};
 use crate::models::money::Money;
 use crate::utils::clock::Clock;
@@ -48,25 +54,24 @@ const UPSTREAM: &str = "llm";
 /// Why a client cannot be made from the settings.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// `LITELLM_URL` is not set.
-    #[error("LITELLM_URL is not set")]
-    NoUrl,
-    /// `LITELLM_URL` is no `http` or `https` URL.
-    #[error("LITELLM_URL is not an http or https URL")]
-    BadUrl,
-    /// `LITELLM_MASTER_KEY` holds what a header cannot.
-    #[error("LITELLM_MASTER_KEY holds characters that no header can carry")]
-    BadKey,
+    /// Neither `LITELLM_URL` nor the key of a provider is set.
+    #[error("neither LITELLM_URL nor the key of a provider is set")]
+    NoServer,
+    /// This setting is no `http` or `https` URL.
+    #[error("{0} is not an http or https URL")]
+    BadUrl(&'static str),
+    /// This setting holds what a header cannot.
+    #[error("{0} holds characters that no header can carry")]
+    BadKey(&'static str),
     /// TLS could not be set up.
     #[error("the HTTP client cannot be set up")]
     Http(#[from] reqwest::Error),
 }
 
-/// A model server behind HTTP. One per server: it owns the connections.
+/// The model servers behind HTTP. It owns the connections to all of them.
 pub struct LiteLlmClient {
     http: reqwest::Client,
-    endpoints: Endpoints,
-    authorization: Option<HeaderValue>,
+    servers: Servers,
     first_token_timeout: Duration,
     /// Between chunks; not streamed: for the whole answer.
     idle_timeout: Duration,
@@ -85,7 +90,7 @@ struct OpenedStream {
 }
 
 impl LiteLlmClient {
-    /// A client for the server in the settings. It connects when it is first used.
+    /// A client for the servers in the settings. It connects when it is first used.
     ///
     /// # Errors
     /// What is wrong with the settings.
@@ -95,7 +100,6 @@ impl LiteLlmClient {
         metrics: Arc<Metrics>,
         clock: Clock,
     ) -> Result<Self, ClientError> {
-        let url = models.litellm_url.as_deref().ok_or(ClientError::NoUrl)?;
         let http = reqwest::Client::builder()
             .connect_timeout(models.connect_timeout)
             .pool_max_idle_per_host(load.connection_pool_size)
@@ -111,8 +115,7 @@ impl LiteLlmClient {
         });
         Ok(Self {
             http,
-            endpoints: Endpoints::parse(url).ok_or(ClientError::BadUrl)?,
-            authorization: models.litellm_master_key.as_ref().map(bearer).transpose()?,
+            servers: Servers::new(models)?,
             first_token_timeout: models.first_token_timeout,
             idle_timeout: models.idle_timeout,
             max_retries: models.max_retries,
@@ -207,12 +210,16 @@ impl LiteLlmClient {
         model: &str,
         streamed: bool,
     ) -> Result<reqwest::Response, ModelError> {
-        let body = request::body(call, model, streamed)
+        let (server, name) = self
+            .servers
+            .of(model)
+            .ok_or_else(|| ModelError::new(ModelErrorKind::ModelNotFound, "no server has such a model"))?;
+        let body = request::body(call, name, streamed, server.dialect)
             .map_err(|_| ModelError::new(ModelErrorKind::Failed, "the request cannot be written as JSON"))?;
         let response = self
             .http
-            .post(self.endpoints.chat.clone())
-            .headers(request::headers(call, self.authorization.as_ref(), streamed))
+            .post(server.endpoints.chat.clone())
+            .headers(request::headers(call, server, streamed))
             .body(body)
             .send()
             .await
@@ -232,11 +239,15 @@ impl LiteLlmClient {
 #[async_trait]
 impl Model for LiteLlmClient {
     fn name(&self) -> &'static str {
-        "litellm"
+        if self.servers.has_proxy() {
+            "litellm"
+        } else {
+            "providers"
+        }
     }
 
-    fn surely_lacks(&self, _model: &str) -> bool {
-        false
+    fn surely_lacks(&self, model: &str) -> bool {
+        self.servers.of(model).is_none()
     }
 
     async fn stream(&self, call: &ChatCall) -> Result<ModelStream, ModelError> {
@@ -266,6 +277,10 @@ impl Model for LiteLlmClient {
         })
     }
 
+    async fn discover(&self) -> Vec<SourceReport> {
+        self.ask_for_lists().await
+    }
+
     async fn check(&self) -> Result<(), ModelError> {
         let started = Instant::now();
         let result = self.probe().await;
@@ -276,13 +291,6 @@ impl Model for LiteLlmClient {
         self.breakers.publish(Instant::now());
         result
     }
-}
-
-fn bearer(key: &SecretString) -> Result<HeaderValue, ClientError> {
-    let mut value =
-        HeaderValue::from_str(&format!("Bearer {}", key.expose_secret())).map_err(|_| ClientError::BadKey)?;
-    value.set_sensitive(true);
-    Ok(value)
 }
 
 #[cfg(test)]

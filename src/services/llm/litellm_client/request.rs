@@ -4,6 +4,8 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::Url;
 
+use super::dialect::Dialect;
+use super::servers::Server;
 use crate::services::llm::ChatCall;
 use crate::utils::json::RawObject;
 
@@ -18,6 +20,10 @@ pub(super) struct Endpoints {
     pub(super) chat: Url,
     /// `GET`: the models that there are.
     pub(super) models: Url,
+    /// `GET`, LiteLLM only: what it knows of the names that it takes.
+    pub(super) model_groups: Url,
+    /// `GET`, LiteLLM only: what it knows of the deployments behind these names.
+    pub(super) deployments: Url,
     /// `GET`, LiteLLM only, in the order in which they are asked: whether it lives, and whether it is ready.
     pub(super) health: [Url; 2],
 }
@@ -47,6 +53,8 @@ impl Endpoints {
         Some(Self {
             chat: at(format!("{api}/chat/completions")),
             models: at(format!("{api}/models")),
+            model_groups: at(format!("{root}/model_group/info")),
+            deployments: at(format!("{root}/model/info")),
             health: [
                 at(format!("{root}/health/liveliness")),
                 at(format!("{root}/health/readiness")),
@@ -61,8 +69,8 @@ fn is_version(segment: &str) -> bool {
         .is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
 }
 
-/// The headers of a call. The server is told not to repeat it, because this client does.
-pub(super) fn headers(call: &ChatCall, authorization: Option<&HeaderValue>, streamed: bool) -> HeaderMap {
+/// The headers of a call. LiteLLM is told not to repeat it, because this client does.
+pub(super) fn headers(call: &ChatCall, server: &Server, streamed: bool) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(8);
     let accept = if streamed {
         "text/event-stream"
@@ -72,25 +80,32 @@ pub(super) fn headers(call: &ChatCall, authorization: Option<&HeaderValue>, stre
     headers.insert(ACCEPT, HeaderValue::from_static(accept));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(NUM_RETRIES, HeaderValue::from_static("0"));
-    if let Ok(id) = HeaderValue::from_str(&call.request_id) {
-        headers.insert(CALL_ID, id);
+    if !server.is_direct {
+        headers.insert(NUM_RETRIES, HeaderValue::from_static("0"));
+        if let Ok(id) = HeaderValue::from_str(&call.request_id) {
+            headers.insert(CALL_ID, id);
+        }
     }
     if let Some(traceparent) = &call.traceparent {
         headers.insert(TRACEPARENT, traceparent.clone());
     }
-    if let Some(authorization) = authorization {
+    if let Some(authorization) = &server.authorization {
         headers.insert(AUTHORIZATION, authorization.clone());
     }
     headers
 }
 
 /// The body of a call: the request with `model`, `user`, `stream` and (streamed) `stream_options.include_usage`
-/// set, and everything else byte for byte as it was.
+/// set, and everything else byte for byte as it was, but for what the server wants otherwise.
 ///
 /// # Errors
 /// If it cannot be written as JSON, which no request that was read from JSON causes.
-pub(super) fn body(call: &ChatCall, model: &str, streamed: bool) -> Result<Vec<u8>, serde_json::Error> {
+pub(super) fn body(
+    call: &ChatCall,
+    model: &str,
+    streamed: bool,
+    dialect: &Dialect,
+) -> Result<Vec<u8>, serde_json::Error> {
     let mut body = call.body.clone();
     body.set_value("model", model)?;
     body.set_value("user", &call.user.to_string())?;
@@ -103,6 +118,7 @@ pub(super) fn body(call: &ChatCall, model: &str, streamed: bool) -> Result<Vec<u
         options.set_value("include_usage", &true)?;
         body.set_value("stream_options", &options)?;
     }
+    dialect.adapt(&mut body, model);
     serde_json::to_vec(&body)
 }
 
@@ -163,7 +179,8 @@ mod tests {
     }
 
     fn sent(given: &str, streamed: bool) -> String {
-        String::from_utf8(body(&call(given), "other", streamed).expect("json")).expect("text")
+        String::from_utf8(body(&call(given), "other", streamed, Dialect::of_proxy()).expect("json"))
+            .expect("text")
     }
 
     #[test]
@@ -195,8 +212,15 @@ mod tests {
 
     #[test]
     fn sends_the_agreed_headers() {
-        let key = HeaderValue::from_static("Bearer sk-1");
-        let headers = headers(&call("{}"), Some(&key), true);
+        let mut server = Server {
+            name: "litellm",
+            is_direct: false,
+            endpoints: Endpoints::parse("http://l:4000").expect("a URL"),
+            authorization: Some(HeaderValue::from_static("Bearer sk-1")),
+            list_headers: HeaderMap::new(),
+            dialect: Dialect::of_proxy(),
+        };
+        let to_proxy = headers(&call("{}"), &server, true);
         for (name, value) in [
             ("x-litellm-call-id", "req-1"),
             ("x-litellm-num-retries", "0"),
@@ -206,8 +230,12 @@ mod tests {
             ("accept", "text/event-stream"),
             ("content-type", "application/json"),
         ] {
-            assert_eq!(headers[name], value);
+            assert_eq!(to_proxy[name], value);
         }
-        assert_eq!(headers.len(), 7);
+        assert_eq!(to_proxy.len(), 7);
+        server.is_direct = true;
+        let to_provider = headers(&call("{}"), &server, false);
+        assert!(to_provider.keys().all(|name| !name.as_str().contains("litellm")));
+        assert_eq!(to_provider["traceparent"], "00-1-2-01");
     }
 }

@@ -39,6 +39,8 @@ pub struct Upstream {
 
 struct Shared {
     scripts: Mutex<HashMap<String, VecDeque<Reply>>>,
+    /// Answers to paths that are not chat, by what follows the base URL.
+    paths: Mutex<HashMap<String, Reply>>,
     requests: watch::Sender<Vec<Request>>,
     hang_ups: Semaphore,
 }
@@ -50,6 +52,7 @@ impl Upstream {
         let addr = listener.local_addr().expect("its address");
         let shared = Arc::new(Shared {
             scripts: Mutex::default(),
+            paths: Mutex::default(),
             requests: watch::Sender::default(),
             hang_ups: Semaphore::new(0),
         });
@@ -72,6 +75,12 @@ impl Upstream {
     pub fn script(&self, model: &str, replies: impl IntoIterator<Item = Reply>) {
         let mut scripts = self.shared.scripts.lock().expect("no test panicked here");
         scripts.insert(model.to_owned(), replies.into_iter().collect());
+    }
+
+    /// Answers requests for this path (`/models`, `/model/info`; without `/v1`) by this reply from now on.
+    pub fn script_path(&self, path: &str, reply: Reply) {
+        let mut paths = self.shared.paths.lock().expect("no test panicked here");
+        paths.insert(path.to_owned(), reply);
     }
 
     /// Everything that was asked so far.
@@ -154,7 +163,11 @@ async fn end_of_input(reader: &mut (impl AsyncRead + Unpin)) {
 
 impl Shared {
     fn reply_to(&self, request: &Request) -> Reply {
-        match request.path.trim_start_matches("/v1") {
+        let path = request.path.trim_start_matches("/v1");
+        if let Some(reply) = self.paths.lock().expect("no test panicked here").get(path) {
+            return reply.clone();
+        }
+        match path {
             "/chat/completions" => self.scripted(&request.model()).unwrap_or_else(|| {
                 if request.json()["stream"] == true {
                     Reply::answer(["Hello", " there", "!"])

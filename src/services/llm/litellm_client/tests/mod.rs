@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use self::upstream::Upstream;
 use super::*;
-use crate::config::{ModelFallback, OnDisconnect, ProviderKeys};
+use crate::config::{ModelFallback, OnDisconnect};
 use crate::models::ids::UserId;
 
 const FIRST: &str = r#"{"id":"c1","object":"chat.completion.chunk","created":1795405226,"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}"#;
@@ -21,7 +21,7 @@ const END: &str = r#"{"id":"c1","object":"chat.completion.chunk","created":17954
 const ERROR: &str = r#"{"error": {"message": "litellm.APIConnectionError: APIConnectionError: OpenAIException - upstream blew up", "type": null, "param": null, "code": "500"}}"#;
 const COMPLETION: &str = r#"{"id":"chatcmpl-7","created":1795405065,"model":"gpt-4o-mini","object":"chat.completion","choices":[{"finish_reason":"stop","index":0,"message":{"content":"Hi","role":"assistant"}}],"usage":{"completion_tokens":20,"prompt_tokens":8,"total_tokens":28}}"#;
 
-fn settings(url: &str) -> ModelSettings {
+pub(super) fn settings(url: &str) -> ModelSettings {
     ModelSettings {
         litellm_url: Some(url.to_owned()),
         litellm_master_key: Some(SecretString::from("sk-master")),
@@ -34,7 +34,7 @@ fn settings(url: &str) -> ModelSettings {
         max_output_tokens: 32_768,
         max_temperature: 2.0,
         fallbacks: Vec::new(),
-        provider_keys: ProviderKeys::default(),
+        direct_providers: Vec::new(),
     }
 }
 
@@ -128,9 +128,15 @@ fn names_what_is_wrong_with_the_settings() {
     };
     let mut none = settings("");
     none.litellm_url = None;
-    assert!(matches!(build(&none), Some(ClientError::NoUrl)));
-    assert!(matches!(build(&settings("litellm")), Some(ClientError::BadUrl)));
+    assert!(matches!(build(&none), Some(ClientError::NoServer)));
+    assert!(matches!(
+        build(&settings("litellm")),
+        Some(ClientError::BadUrl("LITELLM_URL"))
+    ));
     let mut key = settings("http://x");
     key.litellm_master_key = Some(SecretString::from("a\nb"));
-    assert!(matches!(build(&key), Some(ClientError::BadKey)));
+    assert!(matches!(
+        build(&key),
+        Some(ClientError::BadKey("LITELLM_MASTER_KEY"))
+    ));
 }

@@ -1,0 +1,28 @@
+//! Models.
+//!
+//! - `list`: lists, searches, summaries, and reading the model server again
+//! - `model`: one of them, or several side by side
+//! - `query`: what the list's query may hold
+
+mod list;
+mod model;
+mod query;
+
+use axum::routing::get;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::state::AppState;
+
+/// The routes. `/providers`, `/search`, `/compare` and `/refresh` win over `/{model_id}`.
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list::list_models))
+        .routes(routes!(list::list_providers))
+        .routes(routes!(list::search_models))
+        .routes(routes!(list::refresh_models))
+        .routes(routes!(model::compare_models))
+        .routes(routes!(model::read_model))
+        // The same again for ids whose slashes are not encoded. OpenAPI has no words for such a path.
+        .route("/v1/models/{host}/{*name}", get(model::read_model_by_parts))
+}

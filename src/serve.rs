@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::app;
 use crate::config::{SecretBytes, Settings};
 use crate::server::serve_connections;
+use crate::services::api_keys::{ApiKeyParts, ApiKeyService};
 use crate::services::auth::{Authenticator, DevelopmentSecret, FailedAttempts, SecretFileError};
 use crate::services::cache::{Cache, CacheParts};
 use crate::services::chat::{ChatParts, ChatService, ChatSettings};
@@ -189,6 +190,7 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
     let gauges = Gauges {
         database: database.clone(),
         authenticator: services.authenticator.clone(),
+        api_keys: services.api_keys.clone(),
         cache: services.cache.clone(),
         metrics: wiring.metrics.clone(),
     };
@@ -419,6 +421,7 @@ impl Wiring {
             settings: settings.clone(),
             metrics: self.metrics.clone(),
             authenticator: Arc::new(authenticator),
+            api_keys: Arc::new(self.api_keys()),
             cache,
             failed_attempts: Arc::new(FailedAttempts::new(self.redis.as_ref(), &self.metrics)),
             request_limits: RequestLimits::new(&settings.load, self.redis.as_ref(), &self.metrics)
@@ -431,6 +434,17 @@ impl Wiring {
             clock: self.clock.clone(),
         };
         Ok((services, outbox))
+    }
+
+    fn api_keys(&self) -> ApiKeyService {
+        ApiKeyService::new(ApiKeyParts {
+            records: self.database.api_keys(),
+            enabled: self.settings.features.user_api_keys,
+            remembered: self.settings.cache.max_entries,
+            tracker: self.background.clone(),
+            metrics: self.metrics.clone(),
+            clock: self.clock.clone(),
+        })
     }
 
     fn cache(&self) -> Cache {

@@ -1,5 +1,6 @@
 //! Wire types, one file per domain. They are never database rows.
 
+pub mod api_key;
 pub mod branch;
 pub mod chat;
 pub mod common;
@@ -8,3 +9,4 @@ pub mod health;
 pub mod ids;
 pub mod message;
 pub mod money;
+pub mod scope;

@@ -3,8 +3,8 @@
 //! A family is registered at start, with its help text, so that it is present from the first scrape. Labels
 //! are closed enums, route templates, or texts that pass through a [`LabelLimit`]: no family grows without end.
 
-use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+mod labels;
+
 use std::time::Duration;
 
 use prometheus::core::Collector;
@@ -14,6 +14,8 @@ use prometheus::{
 };
 
 use super::errors::ErrorCode;
+use labels::OTHER;
+pub use labels::{LabelLimit, Rejection};
 
 /// Seconds, from 0.5 ms to 120 s.
 const BUCKETS: &[f64] = &[
@@ -22,9 +24,6 @@ const BUCKETS: &[f64] = &[
 
 /// Distinct models named in labels; the rest is `other`.
 const MODEL_LABEL_LIMIT: usize = 200;
-
-/// The label value for what is over a limit.
-const OTHER: &str = "other";
 
 /// The families. Handles are resolved where they are used often; vectors are looked up by label otherwise.
 #[derive(Debug)]
@@ -69,6 +68,7 @@ pub struct Metrics {
     pub cache_entries: IntGaugeVec,
     pub rate_limit_decisions: IntCounterVec,
     pub cache_backend_up: IntGaugeVec,
+    pub api_keys: IntCounterVec,
 }
 
 impl Metrics {
@@ -242,6 +242,12 @@ impl Metrics {
                 "Whether what the cache keeps its entries in is there",
                 &["backend"],
             )?,
+            api_keys: counters(
+                &r,
+                "api_keys_total",
+                "Operations on API keys, and API keys that were refused",
+                &["operation"],
+            )?,
             registry: r,
         };
         metrics.start_at_zero();
@@ -271,9 +277,17 @@ impl Metrics {
             self.upstream_retries.with_label_values(&["llm", operation]);
         }
         self.circuit_breaker_state.with_label_values(&["llm"]);
-        for result in ["hit", "miss"] {
+        for (namespace, result) in [
+            ("claims", "hit"),
+            ("claims", "miss"),
+            ("api_keys", "hit"),
+            ("api_keys", "miss"),
+        ] {
             self.cache_operations
-                .with_label_values(&["get", "claims", "memory", result]);
+                .with_label_values(&["get", namespace, "memory", result]);
+        }
+        for operation in ["created", "updated", "revoked", "refused"] {
+            self.api_keys.with_label_values(&[operation]);
         }
         self.cache_entries.with_label_values(&["memory"]);
         for scope in ["user", "instance", "authentication"] {
@@ -282,7 +296,9 @@ impl Metrics {
             }
         }
         self.cache_backend_up.with_label_values(&["memory"]).set(1);
-        self.best_effort_failures.with_label_values(&["checkpoint"]);
+        for operation in ["checkpoint", "api_key_last_use"] {
+            self.best_effort_failures.with_label_values(&[operation]);
+        }
         self.http_requests
             .with_label_values(&["GET", "/live", "200"])
             .inc_by(0);
@@ -365,75 +381,6 @@ impl Metrics {
 /// The `service` label of `errors_total`.
 const SERVICE: &str = "orchestrator";
 
-/// Why a request was refused before any work was done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rejection {
-    /// Not signed in.
-    Auth,
-    /// A field is not valid, or the body is not JSON.
-    Validation,
-    /// Too many requests or streams of one caller.
-    RateLimit,
-    /// Too many requests in all.
-    Overload,
-    /// The body is too large.
-    TooLarge,
-}
-
-impl Rejection {
-    /// All reasons.
-    pub const ALL: &'static [Self] = &[
-        Self::Auth,
-        Self::Validation,
-        Self::RateLimit,
-        Self::Overload,
-        Self::TooLarge,
-    ];
-
-    /// The label.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Auth => "auth",
-            Self::Validation => "validation",
-            Self::RateLimit => "rate_limit",
-            Self::Overload => "overload",
-            Self::TooLarge => "too_large",
-        }
-    }
-}
-
-/// Lets the first `limit` distinct values of a label through and calls the rest `other`.
-#[derive(Debug)]
-pub struct LabelLimit {
-    limit: usize,
-    seen: Mutex<HashSet<Box<str>>>,
-}
-
-impl LabelLimit {
-    /// A limit on distinct values.
-    #[must_use]
-    pub fn new(limit: usize) -> Self {
-        Self {
-            limit,
-            seen: Mutex::new(HashSet::new()),
-        }
-    }
-
-    /// The value itself, or `other` once the limit is used up by other values.
-    pub fn admit<'a>(&self, value: &'a str) -> &'a str {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.contains(value) {
-            return value;
-        }
-        if seen.len() >= self.limit {
-            return OTHER;
-        }
-        seen.insert(value.into());
-        value
-    }
-}
-
 fn registered<C: Collector + Clone + 'static>(
     registry: &Registry,
     family: C,
@@ -478,19 +425,4 @@ fn histograms(
         registry,
         HistogramVec::new(HistogramOpts::new(name, help).buckets(BUCKETS.to_vec()), labels)?,
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn labels_stop_growing() {
-        let metrics = Metrics::new(100).expect("families");
-        for n in 0..10_000 {
-            metrics.model_label(&format!("model-{n}"));
-        }
-        assert_eq!(metrics.model_label("model-3"), "model-3");
-        assert_eq!(metrics.model_label("model-9999"), OTHER);
-    }
 }

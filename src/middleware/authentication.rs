@@ -15,8 +15,8 @@ use tracing::Span;
 use tracing::field::display;
 
 use crate::config::Settings;
-use crate::services::api_keys::{ApiKeyService, ApiKeyVerifier, KeyRefusal};
-use crate::services::auth::{AuthError, Authenticator, Caller, FailedAttempts, Presented};
+use crate::services::api_keys::{ApiKeyService, ApiKeyVerifier};
+use crate::services::auth::{AuthError, AuthFailure, Authenticator, Caller, FailedAttempts, Presented};
 use crate::services::rate_limit::Refusal;
 use crate::utils::errors::ApiError;
 
@@ -45,12 +45,12 @@ pub async fn require_caller(
             request.extensions_mut().insert(Authenticated(caller));
             next.run(request).await
         }
-        Err(KeyRefusal::Refused(refusal)) => {
+        Err(AuthFailure::Refused(refusal)) => {
             let client = client_address(&request, &settings);
             refuse(refusal, client, &failed).await.into_response()
         }
         // Nobody has guessed wrong where nobody could look.
-        Err(KeyRefusal::Other(error)) => error.into_response(),
+        Err(AuthFailure::Undecided(error)) => error.into_response(),
     }
 }
 
@@ -58,7 +58,7 @@ async fn authenticate(
     authenticator: &Authenticator,
     api_keys: &ApiKeyVerifier,
     headers: &HeaderMap,
-) -> Result<Caller, KeyRefusal> {
+) -> Result<Caller, AuthFailure> {
     match Presented::find(headers)? {
         Presented::Token(token) => Ok(authenticator.authenticate(token)?),
         Presented::ApiKey(key) => api_keys.verify(key).await,

@@ -26,7 +26,7 @@ pub struct ApiKey {
     pub is_active: bool,
     /// When it ceases to work; null: never.
     pub expires_at: Option<DateTime<Utc>>,
-    /// When it was last used, a minute at most before its last use; null: never.
+    /// When it was last used, to within a minute; null: never.
     pub last_used_at: Option<DateTime<Utc>>,
     /// When it was made.
     pub created_at: DateTime<Utc>,

@@ -15,7 +15,7 @@ use http::StatusCode;
 use super::*;
 use crate::config::Settings;
 use crate::extract::RawJson;
-use crate::middleware::access;
+use crate::middleware::access::require;
 use crate::middleware::ids::RequestId;
 use crate::services::auth::{Access, Caller};
 use crate::testing::{self, Answer, bearer, request, request_with, send};
@@ -48,7 +48,7 @@ impl App {
             .route("/v1/panic", get(panicking))
             .route("/v1/slow", get(std::future::pending::<()>))
             .route("/v1/endless", get(endless))
-            .route_layer(from_fn_with_state(Access::SignedIn, access::require));
+            .route_layer(from_fn_with_state(Access::SignedIn, require));
         let routes = Router::from(api()).merge(more);
         Self {
             router: with_middleware(routes, state.clone()),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::secret::NoRandomness;
-use crate::services::auth::AuthError;
+use crate::services::auth::AuthFailure;
 use crate::utils::database::DatabaseError;
 use crate::utils::errors::{ApiError, ErrorCode};
 
@@ -51,20 +51,9 @@ impl From<ApiKeyError> for ApiError {
     }
 }
 
-/// Why a key that was presented does not let its bearer in.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyRefusal {
-    /// The key is not good.
-    #[error(transparent)]
-    Refused(#[from] AuthError),
-    /// Whether it is good cannot be told, or does not matter.
-    #[error(transparent)]
-    Other(#[from] ApiError),
-}
-
-impl From<DatabaseError> for KeyRefusal {
+impl From<DatabaseError> for AuthFailure {
     fn from(error: DatabaseError) -> Self {
-        Self::Other(unavailable(error))
+        Self::Undecided(unavailable(error))
     }
 }
 

@@ -13,7 +13,7 @@ mod secret;
 mod service;
 mod verifier;
 
-pub use error::{ApiKeyError, KeyRefusal};
+pub use error::ApiKeyError;
 pub use records::{
     ApiKeyChanges, ApiKeyRecords, KeyRecord, KeyState, MAX_REVOKED_KEPT, NewApiKey, USE_RECORDED_EVERY,
 };

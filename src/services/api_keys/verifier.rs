@@ -9,10 +9,10 @@ use prometheus::IntCounter;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
-use super::{ApiKeyRecords, KeyRecord, KeyRefusal, KeyState, PublicId, USE_RECORDED_EVERY};
+use super::{ApiKeyRecords, KeyRecord, KeyState, PublicId, USE_RECORDED_EVERY};
 use crate::models::api_key::ApiKey;
 use crate::models::ids::ApiKeyId;
-use crate::services::auth::{AuthError, Caller, Credential};
+use crate::services::auth::{AuthError, AuthFailure, Caller, Credential};
 use crate::utils::clock::Clock;
 use crate::utils::database::DatabaseError;
 use crate::utils::errors::{ApiError, ErrorCode};
@@ -25,7 +25,7 @@ const REMEMBERED_FOR: Duration = Duration::from_millis(2_500);
 /// How long the database may take to tell of a key.
 const READ_WITHIN: Duration = Duration::from_secs(2);
 
-/// What becomes of records in `best_effort_failures_total`.
+/// What recording a use is called in `best_effort_failures_total`.
 const RECORD_USE: &str = "api_key_last_use";
 
 /// What managing and verifying keys takes.
@@ -87,17 +87,17 @@ impl ApiKeyVerifier {
     /// Who a key speaks for. That it was used is recorded later, if at all.
     ///
     /// # Errors
-    /// [`KeyRefusal::Refused`] for a key that is malformed, unknown, wrong, expired, inactive or revoked;
-    /// [`KeyRefusal::Other`] if the database does not answer, or keys are switched off.
-    pub async fn verify(&self, key: &str) -> Result<Caller, KeyRefusal> {
+    /// [`AuthFailure::Refused`] for a key that is malformed, unknown, wrong, expired, inactive or revoked;
+    /// [`AuthFailure::Undecided`] if the database does not answer, or keys are switched off.
+    pub async fn verify(&self, key: &str) -> Result<Caller, AuthFailure> {
         if !self.parts.enabled {
-            return Err(KeyRefusal::Other(ApiError::new(
+            return Err(AuthFailure::Undecided(ApiError::new(
                 ErrorCode::FeatureDisabled,
                 "The operator has switched API keys off (ENABLE_USER_API_KEYS).",
             )));
         }
         let verified = self.verified(key).await;
-        if let Err(KeyRefusal::Refused(_)) = verified {
+        if let Err(AuthFailure::Refused(_)) = verified {
             self.parts.metrics.api_keys.with_label_values(&["refused"]).inc();
         }
         let record = verified?;
@@ -121,7 +121,7 @@ impl ApiKeyVerifier {
         self.known.invalidate(&PublicId::of_prefix(&changed.prefix)).await;
     }
 
-    async fn verified(&self, key: &str) -> Result<Arc<KeyRecord>, KeyRefusal> {
+    async fn verified(&self, key: &str) -> Result<Arc<KeyRecord>, AuthFailure> {
         let public_id = PublicId::of_key(key).ok_or(AuthError::InvalidApiKey)?;
         let record = self.record(public_id).await?;
         check(&record, key, self.parts.clock.now())?;
@@ -129,7 +129,7 @@ impl ApiKeyVerifier {
     }
 
     /// What the database says of a key, or said a moment ago. Of many who ask at once, one asks the database.
-    async fn record(&self, public_id: PublicId) -> Result<Arc<KeyRecord>, KeyRefusal> {
+    async fn record(&self, public_id: PublicId) -> Result<Arc<KeyRecord>, AuthFailure> {
         let load = self.load(public_id.clone());
         match self.known.entry(public_id).or_try_insert_with(load).await {
             Ok(entry) => {
@@ -196,3 +196,6 @@ impl std::fmt::Debug for ApiKeyVerifier {
         f.debug_struct("ApiKeyVerifier").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -59,6 +59,17 @@ impl From<AuthError> for ApiError {
     }
 }
 
+/// Why a request has no caller.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthFailure {
+    /// Its credentials are not good.
+    #[error(transparent)]
+    Refused(#[from] AuthError),
+    /// Whether they are good cannot be told, or does not matter.
+    #[error(transparent)]
+    Undecided(#[from] ApiError),
+}
+
 /// The caller is known, and may not do this with these credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Forbidden {

@@ -21,6 +21,6 @@ mod presented;
 pub use authenticator::Authenticator;
 pub use caller::{Access, Caller, Credential};
 pub use development::{DevelopmentSecret, DevelopmentToken, SecretFileError};
-pub use error::{AuthError, Forbidden};
+pub use error::{AuthError, AuthFailure, Forbidden};
 pub use failed_attempts::FailedAttempts;
 pub use presented::{API_KEY_PREFIX, Presented, bearer_token};

@@ -67,7 +67,10 @@ async fn what_cannot_be_a_key_is_refused(store: Store) {
         (json!({"name": "a"}), "scopes"),
         (json!({"name": "a", "scopes": []}), "scopes"),
         (json!({"name": "a", "scopes": "chat"}), "scopes"),
-        (json!({"name": "a", "scopes": ["chat", "everything"]}), "scopes[1]"),
+        (
+            json!({"name": "a", "scopes": ["chat", "everything"]}),
+            "scopes[1]",
+        ),
         (
             json!({"name": "a", "scopes": ["chat"], "expires_at": "2020-01-01T00:00:00Z"}),
             "expires_at",
@@ -81,7 +84,9 @@ async fn what_cannot_be_a_key_is_refused(store: Store) {
         assert_eq!(error["param"], field, "{error}");
     }
     user.post_raw(ROUTE, "{").await.error(400, "MALFORMED_JSON");
-    user.get(&format!("{ROUTE}?limit=0")).await.error(422, "VALIDATION_ERROR");
+    user.get(&format!("{ROUTE}?limit=0"))
+        .await
+        .error(422, "VALIDATION_ERROR");
     assert!(keys_of(&user).await.is_empty());
     let unknown = json!({"name": "a", "scopes": ["chat"], "unknown": 1});
     user.post(ROUTE, &unknown).await.data(201);
@@ -136,7 +141,10 @@ async fn a_key_is_changed_field_by_field(store: Store) {
         (json!({"scopes": ["all"], "name": "new"}), "scopes[0]"),
         (json!({"is_active": "yes"}), "is_active"),
     ] {
-        let error = user.patch(&key.path(), &body).await.error(422, "VALIDATION_ERROR");
+        let error = user
+            .patch(&key.path(), &body)
+            .await
+            .error(422, "VALIDATION_ERROR");
         assert_eq!(error["param"], field, "{error}");
     }
     assert_eq!(keys_of(&user).await, [expected]);
@@ -179,7 +187,10 @@ async fn keys_make_no_keys(store: Store) {
         assert_eq!(error["type"], "permission_error");
         assert_eq!(error["details"], json!({"required_scope": null}));
     }
-    assert_eq!(keys_of(&user).await[0]["scopes"], json!(["users:read", "users:write"]));
+    assert_eq!(
+        keys_of(&user).await[0]["scopes"],
+        json!(["users:read", "users:write"])
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,7 @@
 //! A database that does not answer says nothing of a key: who has a good one is not told that it is bad.
 
+use futures_util::future::join_all;
+
 use super::{CONVERSATIONS, Key};
 use crate::support::{PrivatePostgres, TestServer, eventually};
 
@@ -12,16 +14,19 @@ async fn a_database_that_is_away_makes_no_key_wrong() {
     let key = Key::with_scopes(&user, &["conversations:read"]).await;
     postgres.crash();
     // More than the failures that an address has: none of these is one.
-    for _ in 0..40 {
-        let refused = key.client(&user).get(CONVERSATIONS).await;
+    let client = key.client(&user);
+    for refused in join_all((0..40).map(|_| client.get(CONVERSATIONS))).await {
         refused.error(503, "STORE_UNAVAILABLE");
         assert_eq!(refused.header("retry-after"), "1");
     }
     let metrics = user.get("/metrics").await.text();
-    assert!(metrics.contains("api_keys_total{operation=\"refused\"} 0\n"), "{metrics}");
+    assert!(
+        metrics.contains("api_keys_total{operation=\"refused\"} 0\n"),
+        "{metrics}"
+    );
     postgres.launch().await;
     eventually("the key to be let in", async || {
-        let answer = key.client(&user).get(CONVERSATIONS).await;
+        let answer = client.get(CONVERSATIONS).await;
         (answer.status == 200).then_some(())
     })
     .await;

@@ -56,7 +56,9 @@ fn declared(operation: &Value) -> Option<&str> {
         None => assert_eq!(*security, json!([{"bearer": []}]), "{operation}"),
     }
     let description = operation["description"].as_str().expect("a description");
-    let told = scope.map_or("API keys are refused".to_owned(), |scope| format!("needs the scope `{scope}`"));
+    let told = scope.map_or("API keys are refused".to_owned(), |scope| {
+        format!("needs the scope `{scope}`")
+    });
     assert!(description.contains(&told), "{description}");
     assert!(operation["responses"]["403"].is_object(), "{operation}");
     scope
@@ -83,7 +85,11 @@ async fn every_route_needs_the_scope_that_it_names() {
                 assert!(![401, 403].contains(&answer.status), "{what}: {answer:?}");
                 vec![without]
             }
-            None => keys.0.values().flat_map(|(alone, without)| [alone, without]).collect(),
+            None => keys
+                .0
+                .values()
+                .flat_map(|(alone, without)| [alone, without])
+                .collect(),
         };
         for client in refused {
             let error = ask(client, &method, &path).await.error(403, "INSUFFICIENT_SCOPE");

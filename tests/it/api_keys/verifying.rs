@@ -8,9 +8,7 @@ use serde_json::{Value, json};
 
 use super::{CONVERSATIONS, Key, ROUTE, keys_of};
 use crate::support::time::within_limit;
-use crate::support::{
-    Answer, Client, MODEL, Machine, Store, TestServer, eventually, on_each_store, token,
-};
+use crate::support::{Answer, Client, MODEL, Machine, Store, TestServer, eventually, on_each_store, token};
 
 on_each_store!(
     a_key_speaks_for_its_user,
@@ -41,7 +39,10 @@ async fn a_key_speaks_for_its_user(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
     let conversation = user.new_conversation(&json!({"title": "mine"})).await;
-    server.user().new_conversation(&json!({"title": "of another"})).await;
+    server
+        .user()
+        .new_conversation(&json!({"title": "of another"}))
+        .await;
     let key = Key::with_scopes(&user, &["chat", "conversations:read"]).await;
     let bearer = format!("Bearer {}", key.key);
     for headers in [
@@ -76,7 +77,10 @@ async fn what_is_no_key_of_ours_is_refused() {
         &format!("{}0", key.key),
         &"sk-aco-x".repeat(500),
     ] {
-        assert_refused(&user.with_token(wrong).get(CONVERSATIONS).await, "INVALID_API_KEY");
+        assert_refused(
+            &user.with_token(wrong).get(CONVERSATIONS).await,
+            "INVALID_API_KEY",
+        );
         assert_refused(&knock(&server, &[("x-api-key", wrong)]).await, "INVALID_API_KEY");
     }
     let jwt = token::for_user(user.user);
@@ -102,13 +106,18 @@ async fn guessing_keys_is_limited_per_address() {
     })
     .await;
     refused.error(429, "RATE_LIMIT_EXCEEDED");
-    assert_eq!(key.client(&user).get(CONVERSATIONS).await.status, 200, "a good key is let in");
+    assert_eq!(
+        key.client(&user).get(CONVERSATIONS).await.status,
+        200,
+        "a good key is let in"
+    );
 }
 
 async fn an_expired_key_is_refused(store: Store) {
     let server = TestServer::on(store).await;
     let user = server.user();
-    let expires_at = DateTime::<Utc>::from_timestamp(token::now(), 0).expect("a time") + TimeDelta::seconds(4);
+    let expires_at =
+        DateTime::<Utc>::from_timestamp(token::now(), 0).expect("a time") + TimeDelta::seconds(4);
     let body = json!({
         "name": "a short life",
         "scopes": READ,
@@ -138,7 +147,9 @@ async fn a_key_is_switched_off_and_on_and_revoked(store: Store) {
     assert_refused(&client.get(CONVERSATIONS).await, "API_KEY_REVOKED");
     switch(true).await;
     assert_eq!(client.get(CONVERSATIONS).await.status, 200);
-    user.patch(&key.path(), &json!({"scopes": ["chat"]})).await.data(200);
+    user.patch(&key.path(), &json!({"scopes": ["chat"]}))
+        .await
+        .data(200);
     client.get(CONVERSATIONS).await.error(403, "INSUFFICIENT_SCOPE");
     user.delete(&key.path()).await.data(200);
     assert_refused(&client.get(CONVERSATIONS).await, "API_KEY_REVOKED");
@@ -178,10 +189,10 @@ async fn revoking_reaches_other_instances_within_five_seconds() {
         };
         changed.data(200);
         assert_refused(&key.client(&user).get(CONVERSATIONS).await, "API_KEY_REVOKED");
-        let refused = eventually("a refusal", async || {
+        let refused = Box::pin(eventually("a refusal", async || {
             let answer = elsewhere.get(CONVERSATIONS).await;
             (answer.status != 200).then_some(answer)
-        });
+        }));
         let refused = within_limit(Duration::from_secs(5), "the other instance", refused).await;
         assert_refused(&refused, "API_KEY_REVOKED");
     }
@@ -197,7 +208,9 @@ async fn logs_tell_of_keys_and_hold_none() {
     client.get(CONVERSATIONS).await.data(200);
     client.get(ROUTE).await.error(403, "INSUFFICIENT_SCOPE");
     let by_header = Client::anonymous(&process.base).request(Method::GET, CONVERSATIONS);
-    Answer::to(by_header.header("x-api-key", &key.key)).await.data(200);
+    Answer::to(by_header.header("x-api-key", &key.key))
+        .await
+        .data(200);
     user.delete(&key.path()).await.data(200);
     client.get(CONVERSATIONS).await.error(401, "API_KEY_REVOKED");
     let log = eventually("the last line", async || {

@@ -53,7 +53,7 @@ const RECORD_USE: &str =
 impl ApiKeyRecords for PostgresDatabase {
     async fn create(&self, caller: &Caller, key: NewApiKey, limit: u32) -> Result<ApiKey, ApiKeyError> {
         let mut transaction = self.pool.begin_with(WRITING).await?;
-        save_user(&mut *transaction, caller, key.created_at).await?;
+        save_user(&mut transaction, caller, key.created_at).await?;
         let current: i64 = sqlx::query_scalar(COUNT)
             .bind(caller.user_id)
             .fetch_one(&mut *transaction)

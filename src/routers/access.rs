@@ -5,7 +5,7 @@
 use axum::middleware::from_fn_with_state;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::SecurityRequirement;
-use utoipa::openapi::{ContentBuilder, Ref, Response, ResponseBuilder};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 use utoipa_axum::router::UtoipaMethodRouter;
 
 use crate::middleware::access::require;
@@ -58,14 +58,14 @@ fn describe(operation: &mut Operation, access: Access) {
     let (needs, refusal, security) = match access {
         Access::Scope(scope) => (
             format!("An API key needs the scope `{scope}`."),
-            "The API key lacks the scope, or the operator has switched this off",
+            "The API key lacks the scope",
             [BEARER, API_KEY]
                 .map(|scheme| SecurityRequirement::new(scheme, [scope.as_str()]))
                 .to_vec(),
         ),
         Access::SignedIn => (
             "API keys are refused, whatever their scopes.".to_owned(),
-            "It was asked for with an API key, or the operator has switched this off",
+            "It was asked for with an API key",
             vec![SecurityRequirement::new(BEARER, [""; 0])],
         ),
     };
@@ -75,9 +75,12 @@ fn describe(operation: &mut Operation, access: Access) {
         None => needs,
     });
     let responses = &mut operation.responses.responses;
-    responses
-        .entry("403".to_owned())
-        .or_insert_with(|| error(refusal).into());
+    match responses.get_mut("403") {
+        Some(RefOr::T(response)) => response.description = format!("{refusal}; or: {}", response.description),
+        _ => {
+            responses.insert("403".to_owned(), error(refusal).into());
+        }
+    }
 }
 
 /// A response that is an error.

@@ -39,6 +39,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
     params(PageQuery),
     responses(
         (status = 200, description = "One page", body = Success<PageData<ApiKey>>),
+        (status = 403, description = "API keys are switched off", body = ErrorBody),
         (status = 422, description = "A parameter is not valid", body = ErrorBody),
     ),
 )]
@@ -61,6 +62,7 @@ async fn list_api_keys(
     request_body = CreateApiKeyRequest,
     responses(
         (status = 201, description = "The key, whole", body = Success<CreatedApiKey>),
+        (status = 403, description = "API keys are switched off", body = ErrorBody),
         (status = 409, description = "The user has as many keys as allowed", body = ErrorBody),
         (status = 422, description = "A field is not valid", body = ErrorBody),
     ),
@@ -85,6 +87,7 @@ async fn create_api_key(
     request_body = UpdateApiKeyRequest,
     responses(
         (status = 200, description = "The key", body = Success<ApiKey>),
+        (status = 403, description = "API keys are switched off", body = ErrorBody),
         (status = 404, description = "No such key", body = ErrorBody),
         (status = 422, description = "A field is not valid, or none is given", body = ErrorBody),
     ),
@@ -109,6 +112,7 @@ async fn update_api_key(
     params(("key_id" = ApiKeyId, Path)),
     responses(
         (status = 200, description = "It works no more", body = Success<DeletedApiKey>),
+        (status = 403, description = "API keys are switched off", body = ErrorBody),
         (status = 404, description = "No such key", body = ErrorBody),
     ),
 )]

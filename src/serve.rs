@@ -19,6 +19,7 @@ use crate::app;
 use crate::config::{SecretBytes, Settings};
 use crate::models::ids::InstanceId;
 use crate::server::serve_connections;
+use crate::services::api_keys::{ApiKeyParts, ApiKeyService};
 use crate::services::auth::{Authenticator, DevelopmentSecret, FailedAttempts, SecretFileError};
 use crate::services::cache::{Cache, CacheParts};
 use crate::services::catalog::{Catalog, CatalogParts};
@@ -195,6 +196,7 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
     let gauges = Gauges {
         database: database.clone(),
         authenticator: services.authenticator.clone(),
+        api_keys: services.api_keys.clone(),
         cache: services.cache.clone(),
         metrics: wiring.metrics.clone(),
     };
@@ -432,6 +434,7 @@ impl Wiring {
             settings: settings.clone(),
             metrics: self.metrics.clone(),
             authenticator: Arc::new(authenticator),
+            api_keys: Arc::new(self.api_keys()),
             cache,
             catalog,
             failed_attempts: Arc::new(FailedAttempts::new(self.redis.as_ref(), &self.metrics)),
@@ -445,6 +448,17 @@ impl Wiring {
             clock: self.clock.clone(),
         };
         Ok((services, outbox))
+    }
+
+    fn api_keys(&self) -> ApiKeyService {
+        ApiKeyService::new(ApiKeyParts {
+            records: self.database.api_keys(),
+            enabled: self.settings.features.user_api_keys,
+            remembered: self.settings.cache.max_entries,
+            tracker: self.background.clone(),
+            metrics: self.metrics.clone(),
+            clock: self.clock.clone(),
+        })
     }
 
     fn cache(&self) -> Cache {

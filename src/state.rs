@@ -9,6 +9,7 @@ use axum::extract::FromRef;
 
 use crate::config::Settings;
 use crate::extract::{BodyLimits, LargeBodyLimit, PageLimits};
+use crate::services::api_keys::ApiKeyService;
 use crate::services::auth::{Authenticator, FailedAttempts};
 use crate::services::cache::Cache;
 use crate::services::catalog::Catalog;
@@ -29,6 +30,8 @@ pub struct Services {
     pub metrics: Arc<Metrics>,
     /// From tokens to callers.
     pub authenticator: Arc<Authenticator>,
+    /// API keys: in the hands of their users, and from keys to callers.
+    pub api_keys: Arc<ApiKeyService>,
     /// What is kept of what users read.
     pub cache: Cache,
     /// Which models there are.
@@ -84,6 +87,7 @@ pieces! {
     metrics: Arc<Metrics>,
     authenticator: Arc<Authenticator>,
     catalog: Arc<Catalog>,
+    api_keys: Arc<ApiKeyService>,
     failed_attempts: Arc<FailedAttempts>,
     lifecycle: Lifecycle,
     health: Arc<HealthService>,

@@ -121,5 +121,5 @@ async fn total(store: &dyn ConversationStore, user: UserId) -> Result<u64, Store
 
 /// The caller who acts for this user.
 pub fn caller(user_id: UserId) -> Caller {
-    Caller { user_id, email: None }
+    Caller::signed_in(user_id, None)
 }

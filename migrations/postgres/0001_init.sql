@@ -300,3 +300,24 @@ CREATE TABLE outbox (
 );
 
 CREATE INDEX outbox_due ON outbox (next_attempt_at);
+
+-- API keys of users. Of the key itself only a hash is kept.
+CREATE TABLE api_keys (
+    id           uuid        PRIMARY KEY,
+    user_id      uuid        NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    name         text        NOT NULL,
+    -- The part of the key that finds it, and that everybody may see.
+    public_id    text        NOT NULL UNIQUE,
+    -- SHA-256 of the whole key.
+    hash         bytea       NOT NULL,
+    -- Names with spaces between them.
+    scopes       text        NOT NULL,
+    is_active    boolean     NOT NULL DEFAULT true,
+    expires_at   timestamptz,
+    last_used_at timestamptz,
+    -- A revoked key is shown nowhere. It stays for a while, so that who still uses it is told that it is revoked.
+    revoked_at   timestamptz,
+    created_at   timestamptz NOT NULL
+);
+
+CREATE INDEX api_keys_by_user ON api_keys (user_id, created_at, id);

@@ -276,3 +276,24 @@ CREATE TABLE outbox (
 ) STRICT;
 
 CREATE INDEX outbox_due ON outbox (next_attempt_at);
+
+-- API keys of users. Of the key itself only a hash is kept.
+CREATE TABLE api_keys (
+    id           BLOB    NOT NULL PRIMARY KEY,
+    user_id      BLOB    NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    name         TEXT    NOT NULL,
+    -- The part of the key that finds it, and that everybody may see.
+    public_id    TEXT    NOT NULL UNIQUE,
+    -- SHA-256 of the whole key.
+    hash         BLOB    NOT NULL,
+    -- Names with spaces between them.
+    scopes       TEXT    NOT NULL,
+    is_active    INTEGER NOT NULL DEFAULT 1,
+    expires_at   INTEGER,
+    last_used_at INTEGER,
+    -- A revoked key is shown nowhere. It stays for a while, so that who still uses it is told that it is revoked.
+    revoked_at   INTEGER,
+    created_at   INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX api_keys_by_user ON api_keys (user_id, created_at, id);

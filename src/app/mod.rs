@@ -16,7 +16,7 @@ use crate::middleware::{
     authentication, concurrency, cors, error_body, panics, rate_limit, request_context, security_headers,
     time_limit,
 };
-use crate::routers::{branches, chat, conversations, docs, health, messages, models};
+use crate::routers::{api_keys, branches, chat, conversations, docs, health, messages, models};
 use crate::state::AppState;
 use crate::utils::errors::{ApiError, ErrorCode};
 
@@ -28,6 +28,7 @@ fn api() -> OpenApiRouter<AppState> {
         .merge(branches::routes())
         .merge(messages::routes())
         .merge(models::routes())
+        .merge(api_keys::routes())
         .merge(health::routes())
 }
 

@@ -1,16 +1,15 @@
 //! What the OpenAPI document says about all routes alike: who may call them, and what an error looks like.
 
 use utoipa::OpenApi as _;
-use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::response::{Response, ResponseBuilder};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{Components, ContentBuilder, Header, Object, OpenApi, Ref, RefOr, Type};
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
+use utoipa::openapi::{Components, Header, Object, OpenApi, RefOr, Type};
 
 use crate::middleware::route_class;
+use crate::routers::access::{API_KEY, BEARER, error, operations};
 use crate::utils::errors::ErrorBody;
-
-/// The name of the security scheme.
-const BEARER: &str = "bearer";
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -25,6 +24,7 @@ const BEARER: &str = "bearer";
         (name = "branches", description = "Paths in the tree of a conversation"),
         (name = "messages", description = "The nodes of that tree"),
         (name = "models", description = "What can be asked, what it can do, and what it costs"),
+        (name = "users", description = "What is kept of the user"),
         (name = "operations", description = "Health, metrics and documentation; no credentials needed"),
     )
 )]
@@ -37,11 +37,10 @@ pub(super) fn preamble() -> OpenApi {
 
 /// Adds to each route what holds for all of its kind.
 pub(super) fn complete(mut document: OpenApi) -> OpenApi {
-    document
-        .components
-        .get_or_insert_with(Components::new)
-        .add_security_scheme(BEARER, bearer());
-    document.security = Some(vec![requirement()]);
+    let components = document.components.get_or_insert_with(Components::new);
+    components.add_security_scheme(BEARER, bearer());
+    components.add_security_scheme(API_KEY, api_key());
+    document.security = Some([BEARER, API_KEY].map(requirement).to_vec());
     for (path, item) in &mut document.paths.paths {
         let is_open = route_class::OPEN.contains(&path.as_str());
         for operation in operations(item) {
@@ -55,25 +54,21 @@ fn bearer() -> SecurityScheme {
     let scheme = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("JWT")
-        .description(Some("A Supabase access token."))
+        .description(Some("A Supabase access token, or an API key (`sk-aco-…`)."))
         .build();
     SecurityScheme::Http(scheme)
 }
 
-fn requirement() -> SecurityRequirement {
-    SecurityRequirement::new(BEARER, Vec::<String>::new())
+fn api_key() -> SecurityScheme {
+    let header = ApiKeyValue::with_description(
+        "X-API-Key",
+        "An API key (`sk-aco-…`). It is looked at where there is no `Authorization`.",
+    );
+    SecurityScheme::ApiKey(ApiKey::Header(header))
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [
-        &mut item.get,
-        &mut item.put,
-        &mut item.post,
-        &mut item.delete,
-        &mut item.patch,
-    ]
-    .into_iter()
-    .flatten()
+fn requirement(scheme: &str) -> SecurityRequirement {
+    SecurityRequirement::new(scheme, [""; 0])
 }
 
 fn describe(operation: &mut Operation, is_open: bool) {
@@ -93,16 +88,6 @@ fn describe(operation: &mut Operation, is_open: bool) {
     }
     let other = error("Any other error: `error.code` says which");
     responses.entry("default".to_owned()).or_insert(other.into());
-}
-
-fn error(description: &str) -> Response {
-    let body = ContentBuilder::new()
-        .schema(Some(Ref::from_schema_name("ErrorBody")))
-        .build();
-    ResponseBuilder::new()
-        .description(description)
-        .content("application/json", body)
-        .build()
 }
 
 fn retry_after() -> Header {

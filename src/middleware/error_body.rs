@@ -50,7 +50,11 @@ const fn rejection(code: ErrorCode) -> Option<Rejection> {
         | ErrorCode::InvalidAuthFormat
         | ErrorCode::InvalidToken
         | ErrorCode::TokenExpired
-        | ErrorCode::InvalidClaims => Some(Rejection::Auth),
+        | ErrorCode::InvalidClaims
+        | ErrorCode::InvalidApiKey
+        | ErrorCode::ApiKeyExpired
+        | ErrorCode::ApiKeyRevoked => Some(Rejection::Auth),
+        ErrorCode::InsufficientScope => Some(Rejection::Scope),
         ErrorCode::MalformedJson
         | ErrorCode::BadRequest
         | ErrorCode::UnsupportedMediaType

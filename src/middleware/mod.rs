@@ -9,8 +9,10 @@
 //! - [`time_limit`]: a bound on the time to the response's head
 //! - [`authentication`]: no route without a caller, but for the open ones
 //! - [`rate_limit`]: how often a caller may come
+//! - [`access`]: which callers may use a route
 //! - [`client_ip`], [`route_class`], [`ids`]: what those share
 
+pub mod access;
 pub mod authentication;
 pub mod client_ip;
 pub mod concurrency;

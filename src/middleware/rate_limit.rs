@@ -9,9 +9,10 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::services::auth::Caller;
 use crate::services::rate_limit::{Refusal, RequestLimits, Standing};
 use crate::utils::errors::ApiError;
+
+use super::authentication::Authenticated;
 
 /// How many requests the user may send at once, after a pause.
 pub const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
@@ -24,7 +25,7 @@ pub const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
 /// Answers 429 for a request that is over a limit. Open routes, which have no caller, are exempt.
 pub async fn enforce(State(limits): State<Arc<RequestLimits>>, request: Request, next: Next) -> Response {
-    let Some(caller) = request.extensions().get::<Caller>() else {
+    let Some(Authenticated(caller)) = request.extensions().get() else {
         return next.run(request).await;
     };
     let verdict = limits.check(caller.user_id).await;

@@ -55,6 +55,8 @@ typed_ids! {
     MessageId;
     /// A stream: one answer being produced, and its replay log.
     StreamId;
+    /// An API key: not the id that is a part of the key.
+    ApiKeyId;
     /// An instance of this service: a process, and whichever follows it on the same data folder.
     InstanceId;
 }

@@ -1,5 +1,6 @@
 //! Wire types, one file per domain. They are never database rows.
 
+pub mod api_key;
 pub mod branch;
 pub mod chat;
 pub mod common;
@@ -10,3 +11,4 @@ pub mod message;
 pub mod model;
 pub mod money;
 pub mod price;
+pub mod scope;

@@ -11,12 +11,14 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::access::with_scope;
 use super::{event_stream, model_answer};
 use crate::config::Settings;
 use crate::extract::{Json, Path, Query, RawJson, RequestContext, check_storable, parse};
 use crate::models::chat::{CancelledStream, ChatCompletion, ChatRequest, OpenAiChatRequest};
 use crate::models::common::Success;
 use crate::models::ids::StreamId;
+use crate::models::scope::Scope;
 use crate::services::auth::Caller;
 use crate::services::chat::{ChatAnswer, ChatContext, ChatService};
 use crate::services::generation::{Engine, Found};
@@ -30,9 +32,9 @@ const CANCEL_PATIENCE: Duration = Duration::from_secs(5);
 /// The routes.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
-        .routes(routes!(create_chat_completion))
-        .routes(routes!(read_stream))
-        .routes(routes!(cancel_stream))
+        .routes(with_scope(Scope::Chat, routes!(create_chat_completion)))
+        .routes(with_scope(Scope::Chat, routes!(read_stream)))
+        .routes(with_scope(Scope::Chat, routes!(cancel_stream)))
 }
 
 /// Ask a model

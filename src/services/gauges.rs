@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::services::api_keys::ApiKeyService;
 use crate::services::auth::Authenticator;
 use crate::services::cache::Cache;
 use crate::services::sql::OpenDatabase;
@@ -22,6 +23,8 @@ pub struct Gauges {
     pub database: OpenDatabase,
     /// For the tokens it keeps.
     pub authenticator: Arc<Authenticator>,
+    /// For the API keys it keeps records of.
+    pub api_keys: Arc<ApiKeyService>,
     /// For its entries.
     pub cache: Cache,
     /// Where the readings go.
@@ -60,7 +63,8 @@ impl Gauges {
         connections
             .with_label_values(&["idle"])
             .set(i64::try_from(idle).unwrap_or(i64::MAX));
-        let entries = self.authenticator.cached_tokens() + self.cache.entries();
+        let entries =
+            self.authenticator.cached_tokens() + self.api_keys.verifier().remembered() + self.cache.entries();
         let entries = i64::try_from(entries).unwrap_or(i64::MAX);
         self.metrics
             .cache_entries

@@ -16,7 +16,7 @@ use prometheus::{
 use self::labels::{ModelLabels, OTHER};
 use super::errors::ErrorCode;
 
-pub use self::labels::LabelLimit;
+pub use self::labels::{LabelLimit, Rejection};
 
 /// Seconds, from 0.5 ms to 120 s.
 const BUCKETS: &[f64] = &[
@@ -69,6 +69,7 @@ pub struct Metrics {
     pub cache_entries: IntGaugeVec,
     pub rate_limit_decisions: IntCounterVec,
     pub cache_backend_up: IntGaugeVec,
+    pub api_keys: IntCounterVec,
 }
 
 impl Metrics {
@@ -254,6 +255,12 @@ impl Metrics {
                 "Whether what the cache keeps its entries in is there",
                 &["backend"],
             )?,
+            api_keys: counters(
+                &r,
+                "api_keys_total",
+                "Operations on API keys, and API keys that were refused",
+                &["operation"],
+            )?,
             registry: r,
         };
         metrics.start_at_zero();
@@ -286,9 +293,17 @@ impl Metrics {
         for kind in ["model", "price", "limit"] {
             self.catalog_dropped.with_label_values(&[kind]);
         }
-        for result in ["hit", "miss"] {
+        for (namespace, result) in [
+            ("claims", "hit"),
+            ("claims", "miss"),
+            ("api_keys", "hit"),
+            ("api_keys", "miss"),
+        ] {
             self.cache_operations
-                .with_label_values(&["get", "claims", "memory", result]);
+                .with_label_values(&["get", namespace, "memory", result]);
+        }
+        for operation in ["created", "updated", "revoked", "refused"] {
+            self.api_keys.with_label_values(&[operation]);
         }
         self.cache_entries.with_label_values(&["memory"]);
         for scope in ["user", "instance", "authentication"] {
@@ -297,7 +312,9 @@ impl Metrics {
             }
         }
         self.cache_backend_up.with_label_values(&["memory"]).set(1);
-        self.best_effort_failures.with_label_values(&["checkpoint"]);
+        for operation in ["checkpoint", "api_key_last_use"] {
+            self.best_effort_failures.with_label_values(&[operation]);
+        }
         self.http_requests
             .with_label_values(&["GET", "/live", "200"])
             .inc_by(0);
@@ -384,44 +401,6 @@ impl Metrics {
 
 /// The `service` label of `errors_total`.
 const SERVICE: &str = "orchestrator";
-
-/// Why a request was refused before any work was done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rejection {
-    /// Not signed in.
-    Auth,
-    /// A field is not valid, or the body is not JSON.
-    Validation,
-    /// Too many requests or streams of one caller.
-    RateLimit,
-    /// Too many requests in all.
-    Overload,
-    /// The body is too large.
-    TooLarge,
-}
-
-impl Rejection {
-    /// All reasons.
-    pub const ALL: &'static [Self] = &[
-        Self::Auth,
-        Self::Validation,
-        Self::RateLimit,
-        Self::Overload,
-        Self::TooLarge,
-    ];
-
-    /// The label.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Auth => "auth",
-            Self::Validation => "validation",
-            Self::RateLimit => "rate_limit",
-            Self::Overload => "overload",
-            Self::TooLarge => "too_large",
-        }
-    }
-}
 
 fn registered<C: Collector + Clone + 'static>(
     registry: &Registry,

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking, helpers included"
 )]
 
+mod api_keys;
 mod auth;
 mod branches;
 mod cache;

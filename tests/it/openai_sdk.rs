@@ -10,9 +10,21 @@ use crate::support::{Reply, TestServer, chunk, python, token};
 #[tokio::test(flavor = "multi_thread")]
 async fn openais_sdk_works_unmodified() {
     let server = TestServer::start().await;
+    works_with(&server, &token::for_user(token::new_uuid())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn openais_sdk_works_with_a_key_of_ours() {
+    let server = TestServer::start().await;
+    let body = json!({"name": "for OpenAI's SDK", "scopes": ["chat"]});
+    let made = server.user().post("/v1/users/me/api-keys", &body).await.data(201);
+    works_with(&server, made["key"].as_str().expect("a key")).await;
+}
+
+/// Has the SDK do all that the script expects of it.
+async fn works_with(server: &TestServer, token: &str) {
     script(&server.upstream);
-    let token = token::for_user(token::new_uuid());
-    let settings = [("BASE_URL", server.base()), ("TOKEN", &token)];
+    let settings = [("BASE_URL", server.base()), ("TOKEN", token)];
     let output = python::run("openai_sdk.py", &[], &settings).await;
     assert_eq!(output.code, Some(0), "{}\n{}", output.stdout, output.stderr);
     assert_eq!(output.stdout.lines().count(), 5, "{}", output.stdout);

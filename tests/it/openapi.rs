@@ -27,11 +27,10 @@ async fn the_document_follows_its_specification() {
 async fn every_operation_tells_its_errors_and_who_may_call_it() {
     let server = TestServer::start().await;
     let document = document(&server).await;
-    assert_eq!(document["security"], json!([{"bearer": []}]));
-    assert_eq!(
-        document["components"]["securitySchemes"]["bearer"]["scheme"],
-        "bearer"
-    );
+    assert_eq!(document["security"], json!([{"bearer": []}, {"api_key": []}]));
+    let schemes = &document["components"]["securitySchemes"];
+    assert_eq!(schemes["bearer"]["scheme"], "bearer");
+    assert_eq!(schemes["api_key"]["name"], "X-API-Key");
     let mut ids = BTreeSet::new();
     for (method, path) in operations(&document) {
         let operation = &document["paths"][&path][&method];
@@ -49,11 +48,10 @@ async fn every_operation_tells_its_errors_and_who_may_call_it() {
         }
         assert_eq!(body_of(&operation["responses"]["default"]), ERROR_BODY, "{what}");
         if path.starts_with("/v1") {
-            assert!(
-                operation.get("security").is_none(),
-                "the document's security holds for {what}"
-            );
-            assert!(responses.contains_key("401"), "{what}");
+            assert!(operation["security"][0]["bearer"].is_array(), "{what}");
+            for refusal in ["401", "403", "429"] {
+                assert!(responses.contains_key(refusal), "{refusal} of {what}");
+            }
         } else {
             assert_eq!(operation["security"], json!([]), "{what}");
         }

@@ -46,6 +46,7 @@ const FAMILIES: &[&str] = &[
     "cache_operations_total",
     "cache_entries",
     "cache_backend_up",
+    "api_keys_total",
     "build_info",
     "process_resident_memory_bytes",
     "process_cpu_seconds_total",
@@ -74,6 +75,10 @@ const ROUTES: &[(&str, &str)] = &[
     ("get", "/v1/models/compare"),
     ("get", "/v1/models/{}"),
     ("post", "/v1/models/refresh"),
+    ("get", "/v1/users/me/api-keys"),
+    ("post", "/v1/users/me/api-keys"),
+    ("patch", "/v1/users/me/api-keys/{}"),
+    ("delete", "/v1/users/me/api-keys/{}"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,8 +15,9 @@ use http::StatusCode;
 use super::*;
 use crate::config::Settings;
 use crate::extract::RawJson;
+use crate::middleware::access::require;
 use crate::middleware::ids::RequestId;
-use crate::services::auth::Caller;
+use crate::services::auth::{Access, Caller};
 use crate::testing::{self, Answer, bearer, request, request_with, send};
 
 /// A router with some routes as the real ones are, around them all that is around the real ones.
@@ -34,7 +35,7 @@ impl App {
         let mut settings = testing::settings();
         change(&mut settings);
         let state = testing::state(settings, Vec::new()).await;
-        let routes = Router::from(api())
+        let more = Router::new()
             .route(
                 "/v1/who",
                 get(|caller: Caller| async move { caller.user_id.to_string() }),
@@ -46,7 +47,9 @@ impl App {
             )
             .route("/v1/panic", get(panicking))
             .route("/v1/slow", get(std::future::pending::<()>))
-            .route("/v1/endless", get(endless));
+            .route("/v1/endless", get(endless))
+            .route_layer(from_fn_with_state(Access::SignedIn, require));
+        let routes = Router::from(api()).merge(more);
         Self {
             router: with_middleware(routes, state.clone()),
             state,

@@ -16,7 +16,7 @@ settings! {
     ENABLE_USER_ANALYTICS: Flag = Flag, is("true"),
         "usage figures for users", later();
     ENABLE_USER_API_KEYS: Flag = Flag, is("true"),
-        "API keys of users", later();
+        "API keys of users";
     ENABLE_USER_DATA_EXPORT: Flag = Flag, is("true"),
         "exporting everything about a user", later();
     ENABLE_BATCH_OPERATIONS: Flag = Flag, is("true"),

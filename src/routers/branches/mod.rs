@@ -11,19 +11,40 @@ mod path;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::access::with_scope;
+use crate::models::scope::Scope;
 use crate::state::AppState;
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
-        .routes(routes!(branch::list_branches, branch::create_branch))
-        .routes(routes!(
-            branch::read_branch,
-            branch::update_branch,
-            branch::delete_branch
+        .routes(with_scope(
+            Scope::ConversationsRead,
+            routes!(branch::list_branches),
         ))
-        .routes(routes!(branch::activate_branch))
-        .routes(routes!(path::list_branch_messages))
-        .routes(routes!(path::read_branch_stats))
-        .routes(routes!(merge::merge_branch))
+        .routes(with_scope(
+            Scope::ConversationsWrite,
+            routes!(branch::create_branch),
+        ))
+        .routes(with_scope(Scope::ConversationsRead, routes!(branch::read_branch)))
+        .routes(with_scope(
+            Scope::ConversationsWrite,
+            routes!(branch::update_branch, branch::delete_branch),
+        ))
+        .routes(with_scope(
+            Scope::ConversationsWrite,
+            routes!(branch::activate_branch),
+        ))
+        .routes(with_scope(
+            Scope::ConversationsRead,
+            routes!(path::list_branch_messages),
+        ))
+        .routes(with_scope(
+            Scope::ConversationsRead,
+            routes!(path::read_branch_stats),
+        ))
+        .routes(with_scope(
+            Scope::ConversationsWrite,
+            routes!(merge::merge_branch),
+        ))
 }

@@ -13,25 +13,58 @@ mod transfer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::access::with_scope;
+use crate::models::scope::Scope;
 use crate::state::AppState;
 
 /// The routes. `/search`, `/stats`, `/batch` and `/import` win over `/{id}`.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
-        .routes(routes!(
-            list::list_conversations,
-            conversation::create_conversation
+        .routes(with_scope(
+            Scope::ConversationsRead,
+            routes!(list::list_conversations),
         ))
-        .routes(routes!(list::search_conversations))
-        .routes(routes!(list::read_conversation_stats))
-        .routes(routes!(batch::change_conversations))
-        .routes(routes!(transfer::import_conversations))
-        .routes(routes!(
-            conversation::read_conversation,
-            conversation::update_conversation,
-            conversation::delete_conversation
+        .routes(with_scope(
+            Scope::ConversationsWrite,
+            routes!(conversation::create_conversation),
         ))
-        .routes(routes!(conversation::read_full_conversation))
-        .routes(routes!(conversation::read_running_stream))
-        .routes(routes!(transfer::export_conversation))
+        .routes(with_scope(
+            Scope::ConversationsRead,
+            routes!(list::search_conversations),
+        ))
+        .routes(with_scope(
+            Scope::ConversationsRead,
+            routes!(list::read_conversation_stats),
+        ))
+        .routes(with_scope(
+            Scope::ConversationsWrite,
+            routes!(batch::change_conversations),
+        ))
+        .routes(with_scope(
+            Scope::ConversationsWrite,
+            routes!(transfer::import_conversations),
+        ))
+        .routes(with_scope(
+            Scope::ConversationsRead,
+            routes!(conversation::read_conversation),
+        ))
+        .routes(with_scope(
+            Scope::ConversationsWrite,
+            routes!(
+                conversation::update_conversation,
+                conversation::delete_conversation
+            ),
+        ))
+        .routes(with_scope(
+            Scope::ConversationsRead,
+            routes!(conversation::read_full_conversation),
+        ))
+        .routes(with_scope(
+            Scope::ConversationsRead,
+            routes!(conversation::read_running_stream),
+        ))
+        .routes(with_scope(
+            Scope::ConversationsRead,
+            routes!(transfer::export_conversation),
+        ))
 }

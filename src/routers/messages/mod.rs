@@ -11,17 +11,29 @@ mod regenerate;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::access::with_scope;
+use crate::models::scope::Scope;
 use crate::state::AppState;
 
 /// The routes. `/search` wins over `/{message_id}`.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
-        .routes(routes!(list::list_messages, message::create_message))
-        .routes(routes!(list::search_messages))
-        .routes(routes!(
-            message::read_message,
-            message::edit_message,
-            message::delete_message
+        .routes(with_scope(Scope::ConversationsRead, routes!(list::list_messages)))
+        .routes(with_scope(
+            Scope::ConversationsWrite,
+            routes!(message::create_message),
         ))
-        .routes(routes!(regenerate::regenerate_message))
+        .routes(with_scope(
+            Scope::ConversationsRead,
+            routes!(list::search_messages),
+        ))
+        .routes(with_scope(
+            Scope::ConversationsRead,
+            routes!(message::read_message),
+        ))
+        .routes(with_scope(
+            Scope::ConversationsWrite,
+            routes!(message::edit_message, message::delete_message),
+        ))
+        .routes(with_scope(Scope::Chat, routes!(regenerate::regenerate_message)))
 }

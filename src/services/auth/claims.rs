@@ -102,10 +102,7 @@ impl Claims {
             .filter(|email| !email.is_empty() && email.len() <= MAX_EMAIL_LENGTH)
             .map(Arc::from);
         Ok(Verified {
-            caller: Caller {
-                user_id: UserId(user),
-                email,
-            },
+            caller: Caller::signed_in(UserId(user), email),
             expires_at,
         })
     }

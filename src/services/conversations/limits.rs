@@ -132,7 +132,8 @@ pub fn is_image_address(image: &ImageUrl) -> bool {
         .any(|scheme| image.url.starts_with(scheme))
 }
 
-fn check_printable(errors: &mut FieldErrors, field: &str, text: &str) {
+/// Notes control characters in a name, other than tabs and ends of lines.
+pub fn check_printable(errors: &mut FieldErrors, field: &str, text: &str) {
     let printable = !text.chars().any(|c| c.is_control() && c != '\t' && c != '\n');
     errors.check(printable, field, || "must not hold control characters".to_owned());
 }

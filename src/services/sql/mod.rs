@@ -1,7 +1,7 @@
 //! The SQL database that this installation owns: SQLite or PostgreSQL.
 //!
 //! It implements what other services ask for (`ConversationStore`, `GenerationRecords`, `UsageLedger`,
-//! `OutboxRecords`): their traits live with them, the SQL lives here.
+//! `OutboxRecords`, `ApiKeyRecords`): their traits live with them, the SQL lives here.
 //!
 //! - [`SqlConversations`]: the conversation store, one transaction around each operation
 //! - `operations`: what the store does, once for all databases

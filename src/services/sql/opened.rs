@@ -11,6 +11,7 @@ use super::sqlite::{self, SqliteDatabase};
 use super::{SqlConversations, SqlDatabase};
 use crate::config::{DatabaseSettings, DatabaseUrl};
 use crate::models::ids::InstanceId;
+use crate::services::api_keys::ApiKeyRecords;
 use crate::services::billing::UsageLedger;
 use crate::services::conversations::{ConversationStore, StoreLimits};
 use crate::services::generation::GenerationRecords;
@@ -133,6 +134,12 @@ impl OpenDatabase {
     /// Its outbox.
     #[must_use]
     pub fn outbox(&self) -> Arc<dyn OutboxRecords> {
+        of_each!(self, database => Arc::new(database.clone()))
+    }
+
+    /// Its API keys.
+    #[must_use]
+    pub fn api_keys(&self) -> Arc<dyn ApiKeyRecords> {
         of_each!(self, database => Arc::new(database.clone()))
     }
 

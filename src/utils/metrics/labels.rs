@@ -1,4 +1,4 @@
-//! Labels whose values come from outside: each has a bound.
+//! The values of labels: closed lists, and bounds on those that come from outside.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -9,6 +9,48 @@ pub(super) const OTHER: &str = "other";
 
 /// Distinct models named in labels; the rest is `other`.
 const MODEL_LABEL_LIMIT: usize = 200;
+
+/// Why a request was refused before any work was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejection {
+    /// Not signed in.
+    Auth,
+    /// The API key may not be used for this.
+    Scope,
+    /// A field is not valid, or the body is not JSON.
+    Validation,
+    /// Too many requests or streams of one caller.
+    RateLimit,
+    /// Too many requests in all.
+    Overload,
+    /// The body is too large.
+    TooLarge,
+}
+
+impl Rejection {
+    /// All reasons.
+    pub const ALL: &'static [Self] = &[
+        Self::Auth,
+        Self::Scope,
+        Self::Validation,
+        Self::RateLimit,
+        Self::Overload,
+        Self::TooLarge,
+    ];
+
+    /// The label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+            Self::Scope => "scope",
+            Self::Validation => "validation",
+            Self::RateLimit => "rate_limit",
+            Self::Overload => "overload",
+            Self::TooLarge => "too_large",
+        }
+    }
+}
 
 /// Lets the first `limit` distinct values of a label through and calls the rest `other`.
 #[derive(Debug)]

@@ -31,6 +31,20 @@ async fn a_user_is_told_what_is_left_and_then_to_wait() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_keys_send_counts_as_their_users() {
+    let server = TestServer::with(SLOW).await;
+    let user = server.user();
+    let body = json!({"name": "a key", "scopes": ["conversations:read"]});
+    let made = user.post("/v1/users/me/api-keys", &body).await.data(201);
+    let key = user.with_token(made["key"].as_str().expect("a key"));
+    assert_eq!(standing(&key.get(ROUTE).await), ["3", "1", "120"]);
+    assert_eq!(standing(&user.get(ROUTE).await), ["3", "0", "180"]);
+    let refused = key.get(ROUTE).await;
+    refused.error(429, "RATE_LIMIT_EXCEEDED");
+    assert_eq!(standing(&refused), ["3", "0", "180"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_answer_to_a_caller_tells() {
     let server = TestServer::with(SLOW).await;
     let user = server.user();

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ai_chat_orchestrator::config::{DatabaseSettings, DatabaseUrl, SqliteSynchronous};
 use ai_chat_orchestrator::models::ids::InstanceId;
+use ai_chat_orchestrator::services::api_keys::ApiKeyRecords;
 use ai_chat_orchestrator::services::conversations::{ConversationStore, StoreLimits};
 use ai_chat_orchestrator::services::generation::GenerationRecords;
 use ai_chat_orchestrator::services::outbox::OutboxRecords;
@@ -42,6 +43,8 @@ pub struct TestStore {
     store: Arc<dyn ConversationStore>,
     /// The outbox in the same database.
     pub outbox: Arc<dyn OutboxRecords>,
+    /// The API keys there.
+    pub api_keys: Arc<dyn ApiKeyRecords>,
     /// The records of running answers there.
     pub generations: Arc<dyn GenerationRecords>,
     /// The clock that the store goes by.
@@ -90,6 +93,7 @@ impl TestStore {
         let database = database.expect("a database");
         Self {
             outbox: Arc::new(database.clone()),
+            api_keys: Arc::new(database.clone()),
             generations: Arc::new(database.clone()),
             store: Arc::new(SqlConversations::new(database, limits)),
             clock,
@@ -112,6 +116,7 @@ impl TestStore {
         let pool = pool.expect("a database");
         Self {
             outbox: Arc::new(pool.clone()),
+            api_keys: Arc::new(pool.clone()),
             generations: Arc::new(pool.clone()),
             store: Arc::new(SqlConversations::new(pool.clone(), limits)),
             clock,
@@ -179,7 +184,7 @@ impl TestStore {
 
     /// Closes the store and removes its database.
     pub async fn close(self) {
-        drop((self.store, self.outbox, self.generations));
+        drop((self.store, self.outbox, self.api_keys, self.generations));
         if let Home::Server { pool, .. } = &self.home {
             pool.close().await;
         }

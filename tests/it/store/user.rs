@@ -47,10 +47,7 @@ impl<'a> User<'a> {
     pub fn new(store: &'a TestStore) -> Self {
         Self {
             store,
-            caller: Caller {
-                user_id: UserId::new(&store.clock),
-                email: None,
-            },
+            caller: Caller::signed_in(UserId::new(&store.clock), None),
         }
     }
 

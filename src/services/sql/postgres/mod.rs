@@ -11,11 +11,12 @@
 //! - [`PostgresDatabase`]: the database; `connect` opens it
 //! - [`PostgresRows`]: a transaction; its methods are in `conversations`, `branches`, `messages`, `reads`, `answers` and
 //!   `search`; `columns` says what the records of both databases are read from
-//! - `generations`, `usage`, `outbox`: what other services keep here; several instances may do so at once
+//! - `generations`, `usage`, `outbox`, `api_keys`: what other services keep here; several instances may do so at once
 //!
 //! All SQL is static and bound.
 
 mod answers;
+mod api_keys;
 mod branches;
 mod columns;
 mod connect;

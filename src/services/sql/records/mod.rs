@@ -3,6 +3,7 @@
 //! The statements are each database's own; the names and meanings of their columns are the same. What the databases have
 //! different types for is a [`StoredTime`].
 
+mod api_key;
 mod branch;
 mod conversation;
 mod generation;
@@ -13,6 +14,7 @@ mod path;
 mod stats;
 mod time;
 
+pub(super) use api_key::{ShownKeyRecord, VerifiedKeyRecord};
 pub(super) use branch::{BranchRecord, ShownBranchRecord};
 pub(super) use conversation::ConversationRecord;
 pub(super) use generation::{

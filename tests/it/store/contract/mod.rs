@@ -5,6 +5,7 @@
 //! which the compiler reports.
 
 pub mod answers;
+pub mod api_keys;
 pub mod branches;
 pub mod conversations;
 pub mod deletes;
@@ -26,7 +27,7 @@ macro_rules! store_contract_suite {
     ($store:ident) => {
         $crate::store::store_contract_suite!(
             $store: conversations, lists, branches, messages, edits, deletes, merge, merge_refusals, answers, tools,
-                search, import, imports_again, isolation, parallel, outbox
+                search, import, imports_again, isolation, parallel, outbox, api_keys
         );
     };
     ($store:ident: $($group:ident),+) => {
@@ -260,6 +261,16 @@ macro_rules! contract_group {
             a_dead_letter_waits_for_somebody_to_ask,
             only_a_dead_letter_is_discarded,
             an_answer_whose_entry_is_dead_is_closed,
+        }
+    };
+    (api_keys, $store:ident) => {
+        $crate::store::contract_group! {
+            @stamp api_keys, $store:
+            a_key_is_found_and_listed_as_it_was_stored,
+            nobody_has_more_keys_than_the_limit,
+            a_key_is_changed_by_its_user,
+            the_last_revoked_keys_are_remembered,
+            one_use_a_minute_is_recorded,
         }
     };
 }

@@ -6,6 +6,8 @@ mod stats;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+use sqlx::PgConnection;
+
 use super::PostgresRows;
 use super::columns::conversation_columns;
 use super::values::millis;
@@ -68,15 +70,25 @@ const FIRST_TEXT: &str =
 
 const NEWEST_MESSAGE: &str = "SELECT max(created_at) FROM messages WHERE conversation_id = $1";
 
+/// Makes the user if this is the first that is heard of them, and locks them.
+pub(super) async fn save_user(
+    connection: &mut PgConnection,
+    caller: &Caller,
+    now: DateTime<Utc>,
+) -> sqlx::Result<()> {
+    sqlx::query(SAVE_USER)
+        .bind(caller.user_id)
+        .bind(caller.email.as_deref())
+        .bind(millis(now))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 #[async_trait]
 impl ConversationRows for PostgresRows {
     async fn lock_user(&mut self, caller: &Caller, now: DateTime<Utc>) -> RowsResult<u64> {
-        sqlx::query(SAVE_USER)
-            .bind(caller.user_id)
-            .bind(caller.email.as_deref())
-            .bind(millis(now))
-            .execute(self.connection())
-            .await?;
+        save_user(self.connection(), caller, now).await?;
         let conversations = sqlx::query_scalar(COUNT)
             .bind(caller.user_id)
             .fetch_one(self.connection())

@@ -51,6 +51,21 @@ statements! {
     NEWEST_MESSAGE = "SELECT max(created_at) FROM messages WHERE conversation_id = ?1";
 }
 
+/// Makes the user if this is the first that is heard of them.
+pub(super) async fn save_user(
+    connection: &mut SqliteConnection,
+    caller: &Caller,
+    now: DateTime<Utc>,
+) -> sqlx::Result<()> {
+    sqlx::query(SAVE_USER)
+        .bind(caller.user_id)
+        .bind(caller.email.as_deref())
+        .bind(millis(now))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 #[async_trait]
 impl<C> ConversationRows for SqliteRows<C>
 where
@@ -58,12 +73,7 @@ where
 {
     // The writer is alone: nothing has to be locked here, nor in `lock_conversation`.
     async fn lock_user(&mut self, caller: &Caller, now: DateTime<Utc>) -> RowsResult<u64> {
-        sqlx::query(SAVE_USER)
-            .bind(caller.user_id)
-            .bind(caller.email.as_deref())
-            .bind(millis(now))
-            .execute(self.connection())
-            .await?;
+        save_user(self.connection(), caller, now).await?;
         let (conversations,): (i64,) = sqlx::query_as(COUNT)
             .bind(caller.user_id)
             .fetch_one(self.connection())

@@ -86,10 +86,7 @@ impl Fixture {
     }
 
     async fn insert(&self, rows: &mut SqliteRows<&mut SqliteConnection>, row: &ConversationRow) {
-        let caller = Caller {
-            user_id: self.user,
-            email: None,
-        };
+        let caller = Caller::signed_in(self.user, None);
         // The two rows need each other, until the end of a transaction.
         sqlx::query("BEGIN")
             .execute(rows.connection())

@@ -1,6 +1,6 @@
 //! No statement reads a whole table.
 
-use super::super::{answers, branches, conversations, messages, outbox, reads, search, texts};
+use super::super::{answers, api_keys, branches, conversations, messages, outbox, reads, search, texts};
 use super::database;
 
 /// What has only the rows that a statement itself has made.
@@ -27,6 +27,7 @@ async fn every_statement_finds_its_rows_by_an_index() {
     let mut connection = database().await;
     let named = [
         answers::STATEMENTS,
+        api_keys::STATEMENTS,
         branches::STATEMENTS,
         conversations::STATEMENTS,
         conversations::STATS_STATEMENTS,

@@ -1,7 +1,8 @@
 //! The router: every route and every middleware, in one place.
 //!
 //! **Adding routes**: a `routers` file with a `routes()`, merged in `api()`. They then appear in the OpenAPI
-//! document and need a caller; a route that needs none is named in [`OPEN`](crate::middleware::route_class::OPEN).
+//! document and need a caller, of whom each says what it asks ([`access`](crate::routers::access)); a route that needs none
+//! is named in [`OPEN`](crate::middleware::route_class::OPEN).
 
 mod openapi;
 
@@ -65,7 +66,7 @@ pub fn metrics_router(state: AppState) -> Router {
 /// that can refuse a request, and inside of the security headers, which look at what kind of body it is. CORS is
 /// outside of every refusal, so that a browser's script can read a 401 or a 503. Authentication, and within it the
 /// rate limits, which are the caller's, are around the routes rather than the router: a path that does not exist is a
-/// 404 for everyone.
+/// 404 for everyone. What a route asks of its callers is innermost, around its handler alone.
 fn with_middleware(mut routes: Router<AppState>, state: AppState) -> Router {
     let settings = &state.services().settings;
     let concurrency = ConcurrencyLimit::new(settings.load.max_concurrent_requests);

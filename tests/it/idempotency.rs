@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -271,5 +272,8 @@ async fn fifty_at_once_on_two_instances_are_one_request() {
         assert_eq!(answer.last()["usage"], answers[0].last()["usage"]);
         assert_eq!(answer.last()["message_id"], answers[0].last()["message_id"]);
     }
-    assert_eq!(user.messages(&conversation).await.len(), 2);
+    let messages = user.messages(&conversation).await;
+    assert_eq!(messages.len(), 2);
+    let begun: DateTime<Utc> = text(&messages[1]["created_at"]).parse().expect("a time");
+    assert_eq!(answers[0].first()["created"], begun.timestamp());
 }

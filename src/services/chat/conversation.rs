@@ -168,6 +168,7 @@ impl ChatService {
             id: stream_id,
             user_id: caller.user_id,
             kind: Kind::Conversation(ids),
+            begun_at: turn.begun_at,
             streamed,
             keep_log: true,
             policy: DisconnectPolicy {

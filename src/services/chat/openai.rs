@@ -72,6 +72,7 @@ impl ChatService {
             kind: Kind::Stateless {
                 shows_usage: shows_usage(request),
             },
+            begun_at: self.clock.now(),
             streamed: true,
             keep_log,
             policy: DisconnectPolicy {

@@ -126,6 +126,8 @@ pub struct Turn {
     pub user_message_id: MessageId,
     /// The place of the answer.
     pub message_id: MessageId,
+    /// When the answer was begun: the time of its place, and of its record.
+    pub begun_at: DateTime<Utc>,
     /// What the conversation tells the model first.
     pub system_message: Option<String>,
     /// The path up to and including this turn, oldest first, at most the newest

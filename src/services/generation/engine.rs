@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -77,6 +77,8 @@ pub struct StartGeneration {
     pub user_id: UserId,
     /// What it is for.
     pub kind: Kind,
+    /// When it was begun; where it is recorded, as it is recorded, so that every instance tells the same.
+    pub begun_at: DateTime<Utc>,
     /// Whether the client reads it as a stream.
     pub streamed: bool,
     /// Whether it can be read again from its start.
@@ -180,7 +182,7 @@ impl Engine {
             request_id: start.job.call.request_id.clone(),
             kind: start.kind,
             streamed: start.streamed,
-            created: inner.clock.now(),
+            created: start.begun_at,
             policy: start.policy,
             log: inner.new_log(start.id, start.keep_log),
             stop: inner.lifecycle.hard().child_token(),

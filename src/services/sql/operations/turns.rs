@@ -81,6 +81,7 @@ pub async fn append_turn(
         forked: place.forked,
         user_message_id: question,
         message_id: answer,
+        begun_at: now,
         system_message: conversation.shown.system_message,
         context,
     })

@@ -191,6 +191,7 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
         database: database.clone(),
         authenticator: services.authenticator.clone(),
         api_keys: services.api_keys.clone(),
+        billing: services.billing.clone(),
         cache: services.cache.clone(),
         metrics: wiring.metrics.clone(),
     };

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{SecretBytes, Settings};
+use crate::models::money::Money;
 use crate::services::api_keys::{ApiKeyParts, ApiKeyService};
 use crate::services::auth::{Authenticator, FailedAttempts};
+use crate::services::billing::{Billing, BillingParts, BillingSettings};
 use crate::services::cache::{Cache, CacheParts};
 use crate::services::catalog::{Catalog, CatalogParts};
 use crate::services::chat::{ChatParts, ChatService, ChatSettings};
@@ -57,7 +59,7 @@ impl Wiring {
             &settings.app.data_dir,
             self.database.outbox(),
             store.clone(),
-            self.database.ledger(),
+            self.database.ledger(limits(settings)),
             self.metrics.clone(),
             self.clock.clone(),
         )?;
@@ -67,9 +69,17 @@ impl Wiring {
             metrics: self.metrics.clone(),
             clock: self.clock.clone(),
         }));
+        let billing = Arc::new(Billing::new(BillingParts {
+            records: self.database.accounts(limits(settings)),
+            prices: catalog.clone(),
+            model: self.model.clone(),
+            metrics: self.metrics.clone(),
+            clock: self.clock.clone(),
+            settings: BillingSettings::new(&settings.business, &settings.models, settings.cache.max_entries),
+        }));
         let engine = Engine::new(EngineParts {
             model: self.model.clone(),
-            prices: catalog.clone(),
+            billing: billing.clone(),
             store: store.clone(),
             records: self.database.generations(),
             outbox: outbox.clone(),
@@ -82,6 +92,7 @@ impl Wiring {
         let chat = ChatService::new(ChatParts {
             engine: engine.clone(),
             store: store.clone(),
+            billing: billing.clone(),
             outbox: outbox.clone(),
             metrics: self.metrics.clone(),
             lifecycle: lifecycle.clone(),
@@ -114,6 +125,7 @@ impl Wiring {
             metrics: self.metrics.clone(),
             authenticator: Arc::new(authenticator),
             api_keys: Arc::new(self.api_keys()),
+            billing,
             cache,
             catalog,
             failed_attempts: Arc::new(FailedAttempts::new(self.redis.as_ref(), &self.metrics)),
@@ -158,12 +170,14 @@ impl Wiring {
     }
 }
 
-fn limits(settings: &Settings) -> StoreLimits {
+/// The limits of what users keep and spend.
+pub(crate) fn limits(settings: &Settings) -> StoreLimits {
     StoreLimits {
         conversations: settings.business.max_conversations_per_user,
         branches: settings.business.max_branches_per_conversation,
         messages: settings.business.max_messages_per_conversation,
         context_messages: settings.business.max_context_messages,
+        new_user_budget: settings.business.default_user_budget_nano.map(Money::from_nano),
     }
 }
 

@@ -262,15 +262,20 @@ CREATE TABLE idempotency_keys (
 
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
 
--- The usage ledger: what was used, by whom, and what it cost.
+-- The usage ledger: what was used, by whom, and what it cost. One row for each time that a model was asked.
 CREATE TABLE usage_events (
-    id                uuid        PRIMARY KEY,
+    -- The stream.
+    id                uuid        NOT NULL,
+    -- 1 for the first time; the last one is the answer, those before it have the status `retried`.
+    attempt           bigint      NOT NULL,
     user_id           uuid        NOT NULL,
     request_id        text        NOT NULL,
     conversation_id   uuid,
     message_id        uuid,
     model             text        NOT NULL,
     status            text        NOT NULL,
+    -- Why it was tried again.
+    error             text,
     streamed          boolean     NOT NULL,
     prompt_tokens     bigint      NOT NULL,
     completion_tokens bigint      NOT NULL,
@@ -280,10 +285,66 @@ CREATE TABLE usage_events (
     cost              bigint,
     latency_ms        bigint,
     first_token_ms    bigint,
-    created_at        timestamptz NOT NULL
+    -- Entered in place of whoever asked the model, who may still come and say what it really was.
+    provisional       boolean     NOT NULL DEFAULT false,
+    created_at        timestamptz NOT NULL,
+    PRIMARY KEY (id, attempt)
 );
 
 CREATE INDEX usage_events_by_user ON usage_events (user_id, created_at);
+CREATE INDEX usage_events_by_time ON usage_events (created_at);
+
+-- What users may spend, have spent, and have reserved for answers that are being written. Whoever changes one locks its row
+-- last of all, after a conversation's.
+CREATE TABLE accounts (
+    user_id    uuid        PRIMARY KEY,
+    -- What may be spent in all; NULL: as much as the user likes.
+    max_budget bigint,
+    spend      bigint      NOT NULL DEFAULT 0,
+    -- The sum of the user's reservations.
+    reserved   bigint      NOT NULL DEFAULT 0,
+    suspended  boolean     NOT NULL DEFAULT false,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL
+);
+
+-- Answers that are being written, what is held back for each, and at which prices (for a million tokens) it was begun.
+CREATE TABLE reservations (
+    -- The stream.
+    id                 uuid        PRIMARY KEY,
+    user_id            uuid        NOT NULL,
+    instance_id        uuid        NOT NULL,
+    amount             bigint      NOT NULL,
+    input_price        bigint,
+    output_price       bigint,
+    cached_input_price bigint,
+    model              text        NOT NULL,
+    request_id         text        NOT NULL,
+    streamed           boolean     NOT NULL,
+    -- Bytes of text that the model was sent: what tokens are estimated from if the process stops.
+    sent_bytes         bigint      NOT NULL,
+    created_at         timestamptz NOT NULL
+);
+
+CREATE INDEX reservations_by_instance ON reservations (instance_id, created_at);
+
+-- How balances came about.
+CREATE TABLE balance_entries (
+    number        bigint      PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    id            uuid        NOT NULL UNIQUE,
+    user_id       uuid        NOT NULL,
+    kind          text        NOT NULL CHECK (kind IN ('charge', 'credit', 'refund')),
+    amount        bigint      NOT NULL,
+    -- The budget without what is spent, whatever is reserved; NULL: there is no budget.
+    balance_after bigint,
+    stream_id     uuid,
+    message_id    uuid,
+    model         text,
+    created_at    timestamptz NOT NULL
+);
+
+CREATE INDEX balance_entries_by_user ON balance_entries (user_id, number);
+CREATE INDEX balance_entries_by_time ON balance_entries (user_id, created_at, kind, amount);
 
 -- Answers and charges that could not be stored yet. The payload stands last: what is asked of all of them does not read it.
 CREATE TABLE outbox (

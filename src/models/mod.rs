@@ -1,6 +1,7 @@
 //! Wire types, one file per domain. They are never database rows.
 
 pub mod api_key;
+pub mod balance;
 pub mod branch;
 pub mod chat;
 pub mod common;

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod api_keys;
+pub mod balance;
 pub mod branches;
 pub mod chat;
 pub mod conversations;

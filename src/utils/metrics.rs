@@ -55,6 +55,10 @@ pub struct Metrics {
     pub messages: IntCounterVec,
     pub revenue_usd: CounterVec,
     pub unpriced_completions: IntCounter,
+    pub balance_rejections: IntCounterVec,
+    pub reservations_open: IntGauge,
+    pub reservation_leaks: IntCounter,
+    pub reservation_overruns: IntCounter,
     pub catalog_models: IntGauge,
     pub catalog_stale: IntGauge,
     pub catalog_dropped: IntCounterVec,
@@ -187,6 +191,27 @@ impl Metrics {
                 "unpriced_completions_total",
                 "Answers whose cost nobody could tell",
             )?,
+            balance_rejections: counters(
+                &r,
+                "balance_rejections_total",
+                "Answers that were refused for want of money, of a price, or of a good standing",
+                &["reason"],
+            )?,
+            reservations_open: gauge(
+                &r,
+                "reservations_open",
+                "Answers for which something is held back, at all instances",
+            )?,
+            reservation_leaks: counter(
+                &r,
+                "reservation_leaks_total",
+                "Reservations that were found without anybody at work on their answers",
+            )?,
+            reservation_overruns: counter(
+                &r,
+                "reservation_overruns_total",
+                "Answers that cost more than was held back for them",
+            )?,
             catalog_models: gauge(&r, "catalog_models", "Models in the catalog")?,
             catalog_stale: gauge(
                 &r,
@@ -312,6 +337,9 @@ impl Metrics {
             }
         }
         self.cache_backend_up.with_label_values(&["memory"]).set(1);
+        for reason in ["insufficient", "unpriced", "suspended"] {
+            self.balance_rejections.with_label_values(&[reason]);
+        }
         for operation in ["checkpoint", "api_key_last_use"] {
             self.best_effort_failures.with_label_values(&[operation]);
         }

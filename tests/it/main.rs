@@ -9,6 +9,7 @@
 
 mod api_keys;
 mod auth;
+mod balance;
 mod branches;
 mod cache;
 mod chat_conversation;

@@ -22,6 +22,7 @@ use tokio::time::Instant;
 
 use self::repeats::Repeats;
 use crate::config::{BusinessSettings, LoadSettings, ModelSettings, OnDisconnect};
+use crate::services::billing::Billing;
 use crate::services::conversations::{ConversationStore, IdempotencyKey};
 use crate::services::generation::{Engine, Reader};
 use crate::services::lifecycle::Lifecycle;
@@ -103,6 +104,8 @@ pub struct ChatParts {
     pub engine: Engine,
     /// Where conversations are kept.
     pub store: Arc<dyn ConversationStore>,
+    /// What answers may cost.
+    pub billing: Arc<Billing>,
     /// Where charges go.
     pub outbox: Outbox,
     /// The metrics.
@@ -119,6 +122,7 @@ pub struct ChatParts {
 pub struct ChatService {
     engine: Engine,
     store: Arc<dyn ConversationStore>,
+    billing: Arc<Billing>,
     outbox: Outbox,
     metrics: Arc<Metrics>,
     lifecycle: Lifecycle,
@@ -134,6 +138,7 @@ impl ChatService {
         let ChatParts {
             engine,
             store,
+            billing,
             outbox,
             metrics,
             lifecycle,
@@ -143,6 +148,7 @@ impl ChatService {
         Self {
             engine,
             store,
+            billing,
             outbox,
             metrics,
             lifecycle,

@@ -5,10 +5,11 @@ use std::ops::RangeInclusive;
 use serde_json::value::RawValue;
 
 use crate::models::message::{ContentPart, ImageUrl, MergedFrom, MessageContent};
+use crate::models::money::Money;
 use crate::utils::errors::FieldErrors;
 use crate::utils::json::{RawObject, depth};
 
-/// How many of a thing one owner may have. They bind what users write, not what they import.
+/// How much of a thing one owner may have. They bind what users write, not what they import.
 #[derive(Debug, Clone, Copy)]
 pub struct StoreLimits {
     /// Conversations of a user.
@@ -19,6 +20,8 @@ pub struct StoreLimits {
     pub messages: u32,
     /// The newest messages that become context.
     pub context_messages: u32,
+    /// What a new user may spend; `None`: as much as they like.
+    pub new_user_budget: Option<Money>,
 }
 
 /// Characters of a model's name.

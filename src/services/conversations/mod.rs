@@ -29,7 +29,7 @@ pub use changes::{
     MessageCursor, MessageEdit, MessageFilter, NewBranch, NewBranchName, NewConversation, NewMessage,
     PathQuery, Relatives,
 };
-pub use context::{ContextMessage, model_messages, unanswered_calls};
+pub use context::{ContextMessage, context_size, model_messages, unanswered_calls};
 pub use error::StoreError;
 pub use limits::{
     IMAGE_ADDRESS, MAX_BRANCH_NAME_CHARS, MAX_METADATA_BYTES, MAX_METADATA_DEPTH, MAX_MODEL_CHARS,
@@ -43,6 +43,6 @@ pub use store::{ConversationStore, MessageBatch};
 pub use title::title_from_answer;
 pub use tree::tree_json;
 pub use turn::{
-    AnswerOutcome, AnswerUsage, ChatDefaults, FinishedAnswer, IdempotencyKey, KEYS_KEPT, NewTurn, ToolResult,
-    Turn, TurnInput, TurnTarget,
+    AnswerOutcome, ChatDefaults, FinishedAnswer, IdempotencyKey, KEYS_KEPT, NewTurn, ToolResult, Turn,
+    TurnInput, TurnTarget,
 };

@@ -7,7 +7,11 @@ use crate::support::{MODEL, Reply, TestServer, chunk};
 
 /// A server whose [`MODEL`] costs 1 and 2 dollars for a million tokens. Answers have 5 tokens in and 3 out.
 async fn start() -> TestServer {
-    let server = TestServer::with([("FALLBACK_MODELS", "failing=test-model")]).await;
+    let server = TestServer::with([
+        ("FALLBACK_MODELS", "failing=test-model"),
+        ("DEFAULT_USER_BUDGET", "unlimited"),
+    ])
+    .await;
     script_groups(
         &server.upstream,
         json!([{"model_group": MODEL, "input_cost_per_token": 1e-06, "output_cost_per_token": 2e-06},

@@ -10,12 +10,13 @@ use std::time::Duration;
 use ai_chat_orchestrator::config::{DatabaseSettings, DatabaseUrl, SqliteSynchronous};
 use ai_chat_orchestrator::models::ids::InstanceId;
 use ai_chat_orchestrator::services::api_keys::ApiKeyRecords;
+use ai_chat_orchestrator::services::billing::{AccountRecords, UsageLedger};
 use ai_chat_orchestrator::services::conversations::{ConversationStore, StoreLimits};
 use ai_chat_orchestrator::services::generation::GenerationRecords;
 use ai_chat_orchestrator::services::outbox::OutboxRecords;
-use ai_chat_orchestrator::services::sql::SqlConversations;
 use ai_chat_orchestrator::services::sql::postgres::PostgresDatabase;
 use ai_chat_orchestrator::services::sql::sqlite::SqliteDatabase;
+use ai_chat_orchestrator::services::sql::{SqlAccounts, SqlConversations};
 use ai_chat_orchestrator::utils::clock::Clock;
 use chrono::DateTime;
 use futures_util::FutureExt as _;
@@ -36,6 +37,7 @@ pub const LIMITS: StoreLimits = StoreLimits {
     branches: 40,
     messages: 300,
     context_messages: 20,
+    new_user_budget: None,
 };
 
 /// A store over an empty database.
@@ -45,6 +47,10 @@ pub struct TestStore {
     pub outbox: Arc<dyn OutboxRecords>,
     /// The API keys there.
     pub api_keys: Arc<dyn ApiKeyRecords>,
+    /// The accounts there.
+    pub accounts: Arc<dyn AccountRecords>,
+    /// The ledger there.
+    pub ledger: Arc<dyn UsageLedger>,
     /// The records of running answers there.
     pub generations: Arc<dyn GenerationRecords>,
     /// The clock that the store goes by.
@@ -95,6 +101,8 @@ impl TestStore {
             outbox: Arc::new(database.clone()),
             api_keys: Arc::new(database.clone()),
             generations: Arc::new(database.clone()),
+            accounts: Arc::new(SqlAccounts::new(database.clone(), limits)),
+            ledger: Arc::new(SqlAccounts::new(database.clone(), limits)),
             store: Arc::new(SqlConversations::new(database, limits)),
             clock,
             limits,
@@ -118,6 +126,8 @@ impl TestStore {
             outbox: Arc::new(pool.clone()),
             api_keys: Arc::new(pool.clone()),
             generations: Arc::new(pool.clone()),
+            accounts: Arc::new(SqlAccounts::new(pool.clone(), limits)),
+            ledger: Arc::new(SqlAccounts::new(pool.clone(), limits)),
             store: Arc::new(SqlConversations::new(pool.clone(), limits)),
             clock,
             limits,
@@ -185,6 +195,7 @@ impl TestStore {
     /// Closes the store and removes its database.
     pub async fn close(self) {
         drop((self.store, self.outbox, self.api_keys, self.generations));
+        drop((self.accounts, self.ledger));
         if let Home::Server { pool, .. } = &self.home {
             pool.close().await;
         }

@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, SqliteConnection};
 use uuid::Uuid;
 
-const LEDGER: &str = "SELECT * FROM usage_events ORDER BY id";
+const LEDGER: &str = "SELECT * FROM usage_events ORDER BY id, attempt";
 
 /// The ledger of a server on any store, which the API does not show.
 pub enum Ledger {
@@ -53,6 +53,7 @@ pub struct UsageRow {
     pub message_id: Option<Uuid>,
     pub model: String,
     pub status: String,
+    pub error: Option<String>,
     pub streamed: bool,
     pub prompt_tokens: i64,
     pub completion_tokens: i64,

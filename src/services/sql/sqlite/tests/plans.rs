@@ -1,6 +1,8 @@
 //! No statement reads a whole table.
 
-use super::super::{answers, api_keys, branches, conversations, messages, outbox, reads, search, texts};
+use super::super::{
+    accounts, answers, api_keys, branches, conversations, messages, outbox, reads, search, texts,
+};
 use super::database;
 
 /// What has only the rows that a statement itself has made.
@@ -26,6 +28,7 @@ fn reads_all(step: &str) -> bool {
 async fn every_statement_finds_its_rows_by_an_index() {
     let mut connection = database().await;
     let named = [
+        accounts::STATEMENTS,
         answers::STATEMENTS,
         api_keys::STATEMENTS,
         branches::STATEMENTS,

@@ -2,6 +2,7 @@
 
 mod charging;
 mod crashes;
+mod operator;
 mod race;
 mod refusing;
 mod shortening;

@@ -28,6 +28,7 @@ mod headers;
 mod idempotency;
 mod import;
 mod instances;
+mod label_limits;
 mod ledger;
 mod limits;
 mod litellm_e2e;

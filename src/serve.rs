@@ -40,6 +40,7 @@ use crate::services::outbox::{JournalError, Outbox};
 use crate::services::rate_limit::RequestLimits;
 use crate::services::redis::{Redis, RedisUrlError};
 use crate::services::sql::{OpenDatabase, OpenError};
+use crate::services::users::{CachedProfiles, UserLimits, UserParts, UserService};
 use crate::state::{AppState, Services};
 use crate::utils::clock::Clock;
 use crate::utils::errors::ApiError;
@@ -400,7 +401,9 @@ impl Wiring {
             clock: self.clock.clone(),
             settings: engine_settings(settings),
         });
+        let users = Arc::new(self.users(&cache));
         let chat = ChatService::new(ChatParts {
+            users: users.clone(),
             engine: engine.clone(),
             store: store.clone(),
             outbox: outbox.clone(),
@@ -435,6 +438,7 @@ impl Wiring {
             metrics: self.metrics.clone(),
             authenticator: Arc::new(authenticator),
             api_keys: Arc::new(self.api_keys()),
+            users,
             cache,
             catalog,
             failed_attempts: Arc::new(FailedAttempts::new(self.redis.as_ref(), &self.metrics)),
@@ -458,6 +462,24 @@ impl Wiring {
             tracker: self.background.clone(),
             metrics: self.metrics.clone(),
             clock: self.clock.clone(),
+        })
+    }
+
+    fn users(&self, cache: &Cache) -> UserService {
+        let Settings { models, business, .. } = &*self.settings;
+        UserService::new(UserParts {
+            profiles: Arc::new(CachedProfiles::new(
+                self.database.profiles(),
+                cache.clone(),
+                self.settings.cache.ttl_user_profile,
+                self.background.clone(),
+            )),
+            limits: UserLimits {
+                temperature: models.max_temperature,
+                output_tokens: models.max_output_tokens,
+                context_messages: business.max_context_messages,
+            },
+            metrics: self.metrics.clone(),
         })
     }
 

@@ -19,6 +19,7 @@ use crate::services::generation::Engine;
 use crate::services::health::HealthService;
 use crate::services::lifecycle::Lifecycle;
 use crate::services::rate_limit::RequestLimits;
+use crate::services::users::UserService;
 use crate::utils::clock::Clock;
 use crate::utils::metrics::Metrics;
 
@@ -50,6 +51,8 @@ pub struct Services {
     pub conversations: Arc<ConversationService>,
     /// Running answers.
     pub engine: Engine,
+    /// Users: who they are, and what they prefer.
+    pub users: Arc<UserService>,
     /// Time and ids.
     pub clock: Clock,
 }
@@ -94,6 +97,7 @@ pieces! {
     chat: Arc<ChatService>,
     conversations: Arc<ConversationService>,
     engine: Engine,
+    users: Arc<UserService>,
     clock: Clock,
 }
 

@@ -12,3 +12,4 @@ pub mod model;
 pub mod money;
 pub mod price;
 pub mod scope;
+pub mod user;

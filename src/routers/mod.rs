@@ -13,3 +13,4 @@ pub mod messages;
 mod model_answer;
 pub mod models;
 mod path_query;
+pub mod users;

@@ -17,3 +17,4 @@ pub mod outbox;
 pub mod rate_limit;
 pub mod redis;
 pub mod sql;
+pub mod users;

@@ -312,7 +312,12 @@ impl Metrics {
             }
         }
         self.cache_backend_up.with_label_values(&["memory"]).set(1);
-        for operation in ["checkpoint", "api_key_last_use"] {
+        for operation in [
+            "checkpoint",
+            "api_key_last_use",
+            "chat_preferences",
+            "feature_use",
+        ] {
             self.best_effort_failures.with_label_values(&[operation]);
         }
         self.http_requests

@@ -18,6 +18,7 @@ use crate::services::generation::{
     Admission, DisconnectPolicy, Kind, ModelJob, Reader, Shorten, StartGeneration, Subscription, TurnIds,
 };
 use crate::services::llm::ChatCall;
+use crate::services::users::AnswerDefaults;
 use crate::utils::errors::ApiError;
 use crate::utils::json::RawObject;
 
@@ -26,6 +27,8 @@ pub(super) struct Admitted {
     pub(super) admission: Admission,
     /// Keeps its repeats waiting until it is stored.
     pub(super) repeat: Option<RepeatTurn>,
+    /// What the user prefers.
+    pub(super) defaults: AnswerDefaults,
 }
 
 /// What a turn led to.
@@ -49,6 +52,8 @@ impl ChatService {
         mut request: ConversationChatRequest,
     ) -> Result<ChatAnswer, ApiError> {
         let turn = validation::conversation(&mut request, &self.settings)?;
+        let defaults = self.users.answer_defaults(caller.user_id).await;
+        defaults.complete(&mut request);
         let repeat = match &context.idempotency_key {
             Some(key) => Some(self.repeats.turn(caller.user_id, &key.key).await),
             None => None,
@@ -62,6 +67,7 @@ impl ChatService {
         let admitted = Admitted {
             admission: self.engine.admit(caller.user_id).await?,
             repeat,
+            defaults,
         };
         self.answer(caller, context, request, turn, admitted).await
     }
@@ -82,7 +88,10 @@ impl ChatService {
             }
             _ => None,
         };
-        let model = self.model(request.model.as_deref(), of_conversation)?;
+        let model = self.model(
+            request.model.as_deref(),
+            of_conversation.or_else(|| admitted.defaults.model.clone()),
+        )?;
         let streamed = request.stream.unwrap_or(true);
         let turn = NewTurn {
             target,
@@ -127,7 +136,11 @@ impl ChatService {
         context: ChatContext,
         request: ConversationChatRequest,
         new: NewTurn,
-        Admitted { admission, repeat }: Admitted,
+        Admitted {
+            admission,
+            repeat,
+            defaults,
+        }: Admitted,
     ) -> Result<Begun, ApiError> {
         let (stream_id, model, streamed) = (new.stream_id, new.model.clone(), new.streamed);
         let (role, brought) = match &new.input {
@@ -150,8 +163,12 @@ impl ChatService {
             stream_id,
         };
         let composer = Composer {
-            system: request.system_message.clone().or(turn.system_message),
-            context: turn.context,
+            context: defaults.shorten(turn.context),
+            system: request
+                .system_message
+                .clone()
+                .or(turn.system_message)
+                .or(defaults.system_message),
             default_max_tokens: self.settings.default_max_tokens,
             request,
         };

@@ -26,6 +26,7 @@ use crate::services::conversations::{ConversationStore, IdempotencyKey};
 use crate::services::generation::{Engine, Reader};
 use crate::services::lifecycle::Lifecycle;
 use crate::services::outbox::Outbox;
+use crate::services::users::UserService;
 use crate::utils::clock::Clock;
 use crate::utils::errors::ApiError;
 use crate::utils::metrics::Metrics;
@@ -99,6 +100,8 @@ impl ChatSettings {
 
 /// What chat works with.
 pub struct ChatParts {
+    /// What users prefer.
+    pub users: Arc<UserService>,
     /// Produces the answers.
     pub engine: Engine,
     /// Where conversations are kept.
@@ -117,6 +120,7 @@ pub struct ChatParts {
 
 /// Chat, of both kinds.
 pub struct ChatService {
+    users: Arc<UserService>,
     engine: Engine,
     store: Arc<dyn ConversationStore>,
     outbox: Outbox,
@@ -132,6 +136,7 @@ impl ChatService {
     #[must_use]
     pub fn new(parts: ChatParts) -> Self {
         let ChatParts {
+            users,
             engine,
             store,
             outbox,
@@ -141,6 +146,7 @@ impl ChatService {
             settings,
         } = parts;
         Self {
+            users,
             engine,
             store,
             outbox,
@@ -152,11 +158,11 @@ impl ChatService {
         }
     }
 
-    /// The model that is asked: the first of these that is given.
-    fn model(&self, requested: Option<&str>, conversations: Option<String>) -> Result<Arc<str>, ApiError> {
+    /// The model that is asked: the first of these that is given. `preferred` is the conversation's or the user's.
+    fn model(&self, requested: Option<&str>, preferred: Option<String>) -> Result<Arc<str>, ApiError> {
         let model = requested
             .map(Arc::from)
-            .or_else(|| conversations.map(Arc::from))
+            .or_else(|| preferred.map(Arc::from))
             .or_else(|| self.settings.default_model.clone())
             .ok_or_else(|| ApiError::invalid_field("model", "is required, since no DEFAULT_MODEL is set"))?;
         if self.engine.model().surely_lacks(&model) {

@@ -17,6 +17,7 @@ use crate::services::conversations::{ConversationStore, StoreLimits};
 use crate::services::generation::GenerationRecords;
 use crate::services::health::Check;
 use crate::services::outbox::OutboxRecords;
+use crate::services::users::ProfileStore;
 use crate::utils::clock::Clock;
 use crate::utils::file_lock::{FileLock, FileLockError};
 
@@ -140,6 +141,12 @@ impl OpenDatabase {
     /// Its API keys.
     #[must_use]
     pub fn api_keys(&self) -> Arc<dyn ApiKeyRecords> {
+        of_each!(self, database => Arc::new(database.clone()))
+    }
+
+    /// Its users.
+    #[must_use]
+    pub fn profiles(&self) -> Arc<dyn ProfileStore> {
         of_each!(self, database => Arc::new(database.clone()))
     }
 

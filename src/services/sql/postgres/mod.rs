@@ -11,7 +11,7 @@
 //! - [`PostgresDatabase`]: the database; `connect` opens it
 //! - [`PostgresRows`]: a transaction; its methods are in `conversations`, `branches`, `messages`, `reads`, `answers` and
 //!   `search`; `columns` says what the records of both databases are read from
-//! - `generations`, `usage`, `outbox`, `api_keys`: what other services keep here; several instances may do so at once
+//! - `generations`, `usage`, `outbox`, `api_keys`, `users`: what other services keep here; several instances may do so at once
 //!
 //! All SQL is static and bound.
 
@@ -30,6 +30,7 @@ mod rows;
 mod search;
 mod texts;
 mod usage;
+mod users;
 mod values;
 
 use std::time::Duration;

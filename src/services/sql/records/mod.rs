@@ -13,6 +13,7 @@ mod outbox;
 mod path;
 mod stats;
 mod time;
+mod user;
 
 pub(super) use api_key::{ShownKeyRecord, VerifiedKeyRecord};
 pub(super) use branch::{BranchRecord, ShownBranchRecord};
@@ -26,3 +27,4 @@ pub(super) use outbox::{DeadRecord, OutboxRecord, WaitingRecord};
 pub(super) use path::{ContextRecord, FiguresRecord, NodeRecord};
 pub(super) use stats::{RemovedRecord, TotalsRecord};
 pub(super) use time::StoredTime;
+pub(super) use user::UserRecord;

@@ -7,7 +7,7 @@
 //! - [`Writer`]: the one task that writes
 //! - [`SqliteRows`]: a transaction; its methods are in `conversations`, `branches`, `messages`, `reads`, `answers` and
 //!   `search`
-//! - `generations`, `usage`, `outbox`, `api_keys`: what other services keep here
+//! - `generations`, `usage`, `outbox`, `api_keys`, `users`: what other services keep here
 //!
 //! All SQL is static, and each statement finds what it looks for by an index (a test looks at their plans).
 
@@ -30,6 +30,7 @@ mod search;
 mod tests;
 mod texts;
 mod usage;
+mod users;
 mod values;
 mod writer;
 

@@ -1,6 +1,8 @@
 //! No statement reads a whole table.
 
-use super::super::{answers, api_keys, branches, conversations, messages, outbox, reads, search, texts};
+use super::super::{
+    answers, api_keys, branches, conversations, messages, outbox, reads, search, texts, users,
+};
 use super::database;
 
 /// What has only the rows that a statement itself has made.
@@ -36,6 +38,7 @@ async fn every_statement_finds_its_rows_by_an_index() {
         reads::STATEMENTS,
         search::STATEMENTS,
         texts::STATEMENTS,
+        users::STATEMENTS,
     ];
     let named = named.into_iter().flatten().map(|(_, statement)| *statement);
     for statement in named.chain(conversations::list_statements()) {

@@ -1,0 +1,134 @@
+//! What users read and change of themselves.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use tokio::time::timeout;
+
+use super::{AnswerDefaults, ProfileStore, User, UserChanges, UserLimits, checks};
+use crate::models::ids::UserId;
+use crate::models::user::{Preferences, Profile, UpdatePreferencesRequest, UpdateProfileRequest};
+use crate::services::auth::Caller;
+use crate::services::conversations::StoreError;
+use crate::utils::errors::{ApiError, FieldErrors};
+use crate::utils::metrics::Metrics;
+
+/// How long a chat waits for the preferences of its user.
+const PREFERENCES_WITHIN: Duration = Duration::from_secs(1);
+
+/// What not knowing them is called in `best_effort_failures_total`.
+const PREFERENCES: &str = "chat_preferences";
+
+/// What the service of users works with.
+pub struct UserParts {
+    /// Where users are kept.
+    pub profiles: Arc<dyn ProfileStore>,
+    /// What their preferences may ask for.
+    pub limits: UserLimits,
+    /// The metrics.
+    pub metrics: Arc<Metrics>,
+}
+
+/// Profiles and preferences.
+pub struct UserService {
+    parts: UserParts,
+}
+
+impl UserService {
+    /// A service for users.
+    #[must_use]
+    pub const fn new(parts: UserParts) -> Self {
+        Self { parts }
+    }
+
+    /// The caller's profile. Who was not known is from now on.
+    ///
+    /// # Errors
+    /// A failing store.
+    pub async fn profile(&self, caller: &Caller) -> Result<Profile, ApiError> {
+        Ok(self.user(caller).await?.into())
+    }
+
+    /// Changes the caller's profile.
+    ///
+    /// # Errors
+    /// A field out of bounds or no field at all, or a failing store.
+    pub async fn update_profile(
+        &self,
+        caller: &Caller,
+        request: UpdateProfileRequest,
+    ) -> Result<Profile, ApiError> {
+        Ok(self.update(caller, request.into()).await?.into())
+    }
+
+    /// The caller's preferences.
+    ///
+    /// # Errors
+    /// A failing store.
+    pub async fn preferences(&self, caller: &Caller) -> Result<Preferences, ApiError> {
+        Ok(self.user(caller).await?.into())
+    }
+
+    /// Changes the caller's preferences.
+    ///
+    /// # Errors
+    /// A field out of bounds or no field at all, or a failing store.
+    pub async fn update_preferences(
+        &self,
+        caller: &Caller,
+        request: UpdatePreferencesRequest,
+    ) -> Result<Preferences, ApiError> {
+        Ok(self.update(caller, request.into()).await?.into())
+    }
+
+    /// What the user prefers where a chat says nothing. Whoever cannot be asked in time prefers nothing: no chat fails for
+    /// it.
+    pub async fn answer_defaults(&self, user: UserId) -> AnswerDefaults {
+        let found = timeout(PREFERENCES_WITHIN, self.parts.profiles.find(user)).await;
+        let reason = match found {
+            Ok(Ok(found)) => {
+                return found
+                    .map(|user| AnswerDefaults::of(user, &self.parts.limits))
+                    .unwrap_or_default();
+            }
+            Ok(Err(error)) => error.summary(),
+            Err(_) => "no answer in time".to_owned(),
+        };
+        let failures = &self.parts.metrics.best_effort_failures;
+        failures.with_label_values(&[PREFERENCES]).inc();
+        tracing::warn!(reason, "a chat goes on without the preferences of its user");
+        AnswerDefaults::default()
+    }
+
+    /// The time zone that is asked for in the parameter `timezone`, else that of the caller, else UTC.
+    ///
+    /// # Errors
+    /// A name that is none, or a failing store.
+    pub async fn timezone(&self, caller: &Caller, requested: Option<&str>) -> Result<Tz, ApiError> {
+        if let Some(name) = requested {
+            let mut errors = FieldErrors::default();
+            let zone = checks::parse_timezone(&mut errors, "timezone", name);
+            errors.into_result()?;
+            return Ok(zone.unwrap_or(Tz::UTC));
+        }
+        let name = self.user(caller).await?.timezone;
+        // One that a later release of the IANA's database has dropped is as good as none.
+        Ok(name.and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC))
+    }
+
+    async fn user(&self, caller: &Caller) -> Result<User, ApiError> {
+        let user = self.parts.profiles.provision(caller).await;
+        Ok(user.map_err(StoreError::from)?)
+    }
+
+    async fn update(&self, caller: &Caller, changes: UserChanges) -> Result<User, ApiError> {
+        let mut errors = checks::check(&changes, &self.parts.limits);
+        errors.check(!changes.is_empty(), "body", || {
+            "must have at least one field that can be changed".to_owned()
+        });
+        errors.into_result()?;
+        let changed = self.parts.profiles.update(caller, changes).await;
+        Ok(changed.map_err(StoreError::from)?)
+    }
+}

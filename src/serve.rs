@@ -19,6 +19,7 @@ use crate::app;
 use crate::config::{SecretBytes, Settings};
 use crate::models::ids::InstanceId;
 use crate::server::serve_connections;
+use crate::services::analytics::{AnalyticsParts, AnalyticsService, FeatureUses};
 use crate::services::api_keys::{ApiKeyParts, ApiKeyService};
 use crate::services::auth::{Authenticator, DevelopmentSecret, FailedAttempts, SecretFileError};
 use crate::services::cache::{Cache, CacheParts};
@@ -186,6 +187,7 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
         background.spawn(work);
     }
     background.spawn(outbox.run(stop_background.clone()));
+    background.spawn(services.feature_uses.clone().run(stop_background.clone()));
     if let Some(work) = services.catalog.background(&stop_background) {
         background.spawn(work);
     }
@@ -402,8 +404,14 @@ impl Wiring {
             settings: engine_settings(settings),
         });
         let users = Arc::new(self.users(&cache));
+        let feature_uses = FeatureUses::new(
+            self.database.usage_sums(),
+            self.metrics.clone(),
+            self.clock.clone(),
+        );
         let chat = ChatService::new(ChatParts {
             users: users.clone(),
+            feature_uses: feature_uses.clone(),
             engine: engine.clone(),
             store: store.clone(),
             outbox: outbox.clone(),
@@ -415,6 +423,7 @@ impl Wiring {
         let conversations = ConversationService::new(ConversationParts {
             store: store.clone(),
             answers: Arc::new(engine.clone()),
+            feature_uses: feature_uses.clone(),
             metrics: self.metrics.clone(),
             clock: self.clock.clone(),
             settings: ConversationSettings::new(&settings.app, &settings.business, &settings.features),
@@ -439,6 +448,8 @@ impl Wiring {
             authenticator: Arc::new(authenticator),
             api_keys: Arc::new(self.api_keys()),
             users,
+            analytics: Arc::new(self.analytics()),
+            feature_uses,
             cache,
             catalog,
             failed_attempts: Arc::new(FailedAttempts::new(self.redis.as_ref(), &self.metrics)),
@@ -480,6 +491,14 @@ impl Wiring {
                 context_messages: business.max_context_messages,
             },
             metrics: self.metrics.clone(),
+        })
+    }
+
+    fn analytics(&self) -> AnalyticsService {
+        AnalyticsService::new(AnalyticsParts {
+            sums: self.database.usage_sums(),
+            enabled: self.settings.features.user_analytics,
+            clock: self.clock.clone(),
         })
     }
 

@@ -9,6 +9,7 @@ use axum::extract::FromRef;
 
 use crate::config::Settings;
 use crate::extract::{BodyLimits, LargeBodyLimit, PageLimits};
+use crate::services::analytics::{AnalyticsService, FeatureUses};
 use crate::services::api_keys::ApiKeyService;
 use crate::services::auth::{Authenticator, FailedAttempts};
 use crate::services::cache::Cache;
@@ -51,6 +52,10 @@ pub struct Services {
     pub conversations: Arc<ConversationService>,
     /// Running answers.
     pub engine: Engine,
+    /// What users used.
+    pub analytics: Arc<AnalyticsService>,
+    /// What users do beside chatting, counted.
+    pub feature_uses: FeatureUses,
     /// Users: who they are, and what they prefer.
     pub users: Arc<UserService>,
     /// Time and ids.
@@ -98,6 +103,7 @@ pieces! {
     conversations: Arc<ConversationService>,
     engine: Engine,
     users: Arc<UserService>,
+    analytics: Arc<AnalyticsService>,
     clock: Clock,
 }
 

@@ -17,7 +17,9 @@ use crate::middleware::{
     authentication, concurrency, cors, error_body, panics, rate_limit, request_context, security_headers,
     time_limit,
 };
-use crate::routers::{api_keys, branches, chat, conversations, docs, health, messages, models, users};
+use crate::routers::{
+    analytics, api_keys, branches, chat, conversations, docs, health, messages, models, users,
+};
 use crate::state::AppState;
 use crate::utils::errors::{ApiError, ErrorCode};
 
@@ -30,6 +32,7 @@ fn api() -> OpenApiRouter<AppState> {
         .merge(messages::routes())
         .merge(models::routes())
         .merge(users::routes())
+        .merge(analytics::routes())
         .merge(api_keys::routes())
         .merge(health::routes())
 }

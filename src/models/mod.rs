@@ -1,5 +1,6 @@
 //! Wire types, one file per domain. They are never database rows.
 
+pub mod analytics;
 pub mod api_key;
 pub mod branch;
 pub mod chat;

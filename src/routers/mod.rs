@@ -1,6 +1,7 @@
 //! Handlers, one file or folder per domain. Each is a sentence: extract, call one service, answer.
 
 pub mod access;
+pub mod analytics;
 pub mod api_keys;
 pub mod branches;
 pub mod chat;

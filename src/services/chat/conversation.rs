@@ -10,6 +10,7 @@ use super::{ChatAnswer, ChatContext, ChatService, HEAD_WAIT, validation, whole};
 use crate::models::chat::ConversationChatRequest;
 use crate::models::ids::StreamId;
 use crate::models::message::Role;
+use crate::services::analytics::Feature;
 use crate::services::auth::Caller;
 use crate::services::conversations::{
     ContextMessage, NewTurn, StoreError, Turn, TurnInput, TurnTarget, model_messages,
@@ -207,6 +208,15 @@ impl ChatService {
         messages
             .with_label_values(&[role.as_str()])
             .inc_by(brought as u64);
+        let feature = match (turn.forked, brought) {
+            // An answer beside another: the branch is but its place.
+            (_, 0) => Some(Feature::Regeneration),
+            (true, _) => Some(Feature::Branch),
+            (false, _) => None,
+        };
+        if let Some(feature) = feature {
+            self.feature_uses.count(caller.user_id, feature);
+        }
         for (made, operation, event) in [
             (turn.new_conversation, "created", "conversation_created"),
             (turn.forked, "branched", "branch_created"),

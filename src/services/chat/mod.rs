@@ -22,6 +22,7 @@ use tokio::time::Instant;
 
 use self::repeats::Repeats;
 use crate::config::{BusinessSettings, LoadSettings, ModelSettings, OnDisconnect};
+use crate::services::analytics::FeatureUses;
 use crate::services::conversations::{ConversationStore, IdempotencyKey};
 use crate::services::generation::{Engine, Reader};
 use crate::services::lifecycle::Lifecycle;
@@ -100,6 +101,8 @@ impl ChatSettings {
 
 /// What chat works with.
 pub struct ChatParts {
+    /// Counts what users do beside chatting.
+    pub feature_uses: FeatureUses,
     /// What users prefer.
     pub users: Arc<UserService>,
     /// Produces the answers.
@@ -120,6 +123,7 @@ pub struct ChatParts {
 
 /// Chat, of both kinds.
 pub struct ChatService {
+    feature_uses: FeatureUses,
     users: Arc<UserService>,
     engine: Engine,
     store: Arc<dyn ConversationStore>,
@@ -136,6 +140,7 @@ impl ChatService {
     #[must_use]
     pub fn new(parts: ChatParts) -> Self {
         let ChatParts {
+            feature_uses,
             users,
             engine,
             store,
@@ -146,6 +151,7 @@ impl ChatService {
             settings,
         } = parts;
         Self {
+            feature_uses,
             users,
             engine,
             store,

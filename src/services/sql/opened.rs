@@ -11,6 +11,7 @@ use super::sqlite::{self, SqliteDatabase};
 use super::{SqlConversations, SqlDatabase};
 use crate::config::{DatabaseSettings, DatabaseUrl};
 use crate::models::ids::InstanceId;
+use crate::services::analytics::UsageSums;
 use crate::services::api_keys::ApiKeyRecords;
 use crate::services::billing::UsageLedger;
 use crate::services::conversations::{ConversationStore, StoreLimits};
@@ -129,6 +130,12 @@ impl OpenDatabase {
     /// Its usage ledger.
     #[must_use]
     pub fn ledger(&self) -> Arc<dyn UsageLedger> {
+        of_each!(self, database => Arc::new(database.clone()))
+    }
+
+    /// The sums of its usage ledger.
+    #[must_use]
+    pub fn usage_sums(&self) -> Arc<dyn UsageSums> {
         of_each!(self, database => Arc::new(database.clone()))
     }
 

@@ -11,10 +11,11 @@
 //! - [`PostgresDatabase`]: the database; `connect` opens it
 //! - [`PostgresRows`]: a transaction; its methods are in `conversations`, `branches`, `messages`, `reads`, `answers` and
 //!   `search`; `columns` says what the records of both databases are read from
-//! - `generations`, `usage`, `outbox`, `api_keys`, `users`: what other services keep here; several instances may do so at once
+//! - `generations`, `usage`, `analytics`, `outbox`, `api_keys`, `users`: what other services keep here; several instances may do so at once
 //!
 //! All SQL is static and bound.
 
+mod analytics;
 mod answers;
 mod api_keys;
 mod branches;

@@ -13,6 +13,7 @@ mod outbox;
 mod path;
 mod stats;
 mod time;
+mod usage;
 mod user;
 
 pub(super) use api_key::{ShownKeyRecord, VerifiedKeyRecord};
@@ -27,4 +28,5 @@ pub(super) use outbox::{DeadRecord, OutboxRecord, WaitingRecord};
 pub(super) use path::{ContextRecord, FiguresRecord, NodeRecord};
 pub(super) use stats::{RemovedRecord, TotalsRecord};
 pub(super) use time::StoredTime;
+pub(super) use usage::{ModelSumsRecord, TimedSumsRecord};
 pub(super) use user::UserRecord;

@@ -7,13 +7,14 @@
 //! - [`Writer`]: the one task that writes
 //! - [`SqliteRows`]: a transaction; its methods are in `conversations`, `branches`, `messages`, `reads`, `answers` and
 //!   `search`
-//! - `generations`, `usage`, `outbox`, `api_keys`, `users`: what other services keep here
+//! - `generations`, `usage`, `analytics`, `outbox`, `api_keys`, `users`: what other services keep here
 //!
 //! All SQL is static, and each statement finds what it looks for by an index (a test looks at their plans).
 
 #[macro_use]
 mod statements;
 
+mod analytics;
 mod answers;
 mod api_keys;
 mod branches;

@@ -132,3 +132,57 @@ impl UserService {
         Ok(changed.map_err(StoreError::from)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use async_trait::async_trait;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::utils::database::DatabaseError;
+
+    /// A store that fails, or does not even do that.
+    struct Broken {
+        hangs: bool,
+    }
+
+    #[async_trait]
+    impl ProfileStore for Broken {
+        async fn find(&self, _: UserId) -> Result<Option<User>, DatabaseError> {
+            if self.hangs {
+                return pending().await;
+            }
+            Err(DatabaseError::TimedOut)
+        }
+
+        async fn provision(&self, _: &Caller) -> Result<User, DatabaseError> {
+            Err(DatabaseError::TimedOut)
+        }
+
+        async fn update(&self, _: &Caller, _: UserChanges) -> Result<User, DatabaseError> {
+            Err(DatabaseError::TimedOut)
+        }
+    }
+
+    #[tokio::test]
+    async fn no_chat_fails_or_waits_for_preferences() {
+        for hangs in [false, true] {
+            let metrics = Arc::new(Metrics::new(0).expect("families"));
+            let users = UserService::new(UserParts {
+                profiles: Arc::new(Broken { hangs }),
+                limits: UserLimits {
+                    temperature: 2.0,
+                    output_tokens: 100,
+                    context_messages: 10,
+                },
+                metrics: metrics.clone(),
+            });
+            let defaults = users.answer_defaults(UserId(Uuid::from_u128(1))).await;
+            assert_eq!(defaults, AnswerDefaults::default());
+            let failures = metrics.best_effort_failures.with_label_values(&[PREFERENCES]);
+            assert_eq!(failures.get(), 1);
+        }
+    }
+}

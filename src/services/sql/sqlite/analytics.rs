@@ -35,17 +35,18 @@ statements! {
     /// Whole days, and the quarters before the first of them.
     BY_MODEL = "WITH known (model) AS MATERIALIZED
              (SELECT DISTINCT model FROM usage_buckets WHERE user_id = ?1 AND minutes = 1440)
-         SELECT b.model,
-             sum(b.requests) AS requests, sum(b.errors) AS errors, sum(b.streamed) AS streamed,
-             sum(b.prompt_tokens) AS prompt_tokens, sum(b.completion_tokens) AS completion_tokens,
-             sum(b.cached_tokens) AS cached_tokens, sum(b.reasoning_tokens) AS reasoning_tokens,
-             sum(b.cost) AS cost, sum(b.latency_sum) AS latency_sum, sum(b.latency_count) AS latency_count,
-             sum(b.first_token_sum) AS first_token_sum, sum(b.first_token_count) AS first_token_count
-         FROM known CROSS JOIN usage_buckets b
-             ON b.user_id = ?1 AND b.model = known.model
-             AND (b.minutes = 1440 AND b.starts_at >= ?3
-                  OR b.minutes = 15 AND b.starts_at >= ?2 AND b.starts_at < ?3)
-         GROUP BY b.model HAVING sum(b.requests) > 0";
+         SELECT part.model,
+             sum(part.requests) AS requests, sum(part.errors) AS errors, sum(part.streamed) AS streamed,
+             sum(part.prompt_tokens) AS prompt_tokens, sum(part.completion_tokens) AS completion_tokens,
+             sum(part.cached_tokens) AS cached_tokens, sum(part.reasoning_tokens) AS reasoning_tokens,
+             sum(part.cost) AS cost, sum(part.latency_sum) AS latency_sum, sum(part.latency_count) AS latency_count,
+             sum(part.first_token_sum) AS first_token_sum, sum(part.first_token_count) AS first_token_count
+         FROM (SELECT * FROM usage_buckets WHERE user_id = ?1 AND minutes = 1440 AND starts_at >= ?3
+               UNION ALL
+               SELECT q.* FROM known CROSS JOIN usage_buckets q
+                   ON q.user_id = ?1 AND q.minutes = 15 AND q.model = known.model
+                   AND q.starts_at >= ?2 AND q.starts_at < ?3) part
+         GROUP BY part.model HAVING sum(part.requests) > 0";
 
     BY_HOUR_OF_DAY = "WITH span (from_ms, until_ms, offset_ms) AS MATERIALIZED
              (SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?2))

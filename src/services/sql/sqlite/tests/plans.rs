@@ -6,7 +6,7 @@ use super::super::{
 use super::database;
 
 /// What has only the rows that a statement itself has made.
-const OWN_ROWS: [&str; 10] = [
+const OWN_ROWS: [&str; 11] = [
     "path",
     "up",
     "subtree",
@@ -16,6 +16,7 @@ const OWN_ROWS: [&str; 10] = [
     "newest",
     "span",
     "known",
+    "part",
     "CONSTANT ROW",
 ];
 

@@ -9,6 +9,7 @@ use axum::extract::FromRef;
 
 use crate::config::Settings;
 use crate::extract::{BodyLimits, LargeBodyLimit, PageLimits};
+use crate::services::analytics::{AnalyticsService, FeatureUses};
 use crate::services::api_keys::ApiKeyService;
 use crate::services::auth::{Authenticator, FailedAttempts};
 use crate::services::billing::Billing;
@@ -20,6 +21,7 @@ use crate::services::generation::Engine;
 use crate::services::health::HealthService;
 use crate::services::lifecycle::Lifecycle;
 use crate::services::rate_limit::RequestLimits;
+use crate::services::users::UserService;
 use crate::utils::clock::Clock;
 use crate::utils::metrics::Metrics;
 
@@ -53,6 +55,12 @@ pub struct Services {
     pub conversations: Arc<ConversationService>,
     /// Running answers.
     pub engine: Engine,
+    /// What users used.
+    pub analytics: Arc<AnalyticsService>,
+    /// What users do beside chatting, counted.
+    pub feature_uses: FeatureUses,
+    /// Users: who they are, and what they prefer.
+    pub users: Arc<UserService>,
     /// Time and ids.
     pub clock: Clock,
 }
@@ -98,6 +106,8 @@ pieces! {
     chat: Arc<ChatService>,
     conversations: Arc<ConversationService>,
     engine: Engine,
+    users: Arc<UserService>,
+    analytics: Arc<AnalyticsService>,
     clock: Clock,
 }
 

@@ -17,7 +17,9 @@ use crate::middleware::{
     authentication, concurrency, cors, error_body, panics, rate_limit, request_context, security_headers,
     time_limit,
 };
-use crate::routers::{api_keys, balance, branches, chat, conversations, docs, health, messages, models};
+use crate::routers::{
+    analytics, api_keys, balance, branches, chat, conversations, docs, health, messages, models, users,
+};
 use crate::state::AppState;
 use crate::utils::errors::{ApiError, ErrorCode};
 
@@ -29,6 +31,8 @@ fn api() -> OpenApiRouter<AppState> {
         .merge(branches::routes())
         .merge(messages::routes())
         .merge(models::routes())
+        .merge(users::routes())
+        .merge(analytics::routes())
         .merge(api_keys::routes())
         .merge(balance::routes())
         .merge(health::routes())

@@ -1,5 +1,6 @@
 //! Wire types, one file per domain. They are never database rows.
 
+pub mod analytics;
 pub mod api_key;
 pub mod balance;
 pub mod branch;
@@ -13,3 +14,4 @@ pub mod model;
 pub mod money;
 pub mod price;
 pub mod scope;
+pub mod user;

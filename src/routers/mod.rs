@@ -1,6 +1,7 @@
 //! Handlers, one file or folder per domain. Each is a sentence: extract, call one service, answer.
 
 pub mod access;
+pub mod analytics;
 pub mod api_keys;
 pub mod balance;
 pub mod branches;
@@ -14,3 +15,4 @@ pub mod messages;
 mod model_answer;
 pub mod models;
 mod path_query;
+pub mod users;

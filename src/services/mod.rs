@@ -1,5 +1,6 @@
 //! What the service does, free of HTTP: routers call these, and these call nothing above them.
 
+pub mod analytics;
 pub mod api_keys;
 pub mod auth;
 pub mod billing;
@@ -17,3 +18,4 @@ pub mod outbox;
 pub mod rate_limit;
 pub mod redis;
 pub mod sql;
+pub mod users;

@@ -12,12 +12,14 @@ use super::sqlite::{self, SqliteDatabase};
 use super::{SqlConversations, SqlDatabase};
 use crate::config::{DatabaseSettings, DatabaseUrl};
 use crate::models::ids::InstanceId;
+use crate::services::analytics::UsageSums;
 use crate::services::api_keys::ApiKeyRecords;
 use crate::services::billing::{AccountRecords, UsageLedger};
 use crate::services::conversations::{ConversationStore, StoreLimits};
 use crate::services::generation::GenerationRecords;
 use crate::services::health::Check;
 use crate::services::outbox::OutboxRecords;
+use crate::services::users::ProfileStore;
 use crate::utils::clock::Clock;
 use crate::utils::file_lock::{FileLock, FileLockError};
 
@@ -138,6 +140,12 @@ impl OpenDatabase {
         of_each!(self, database => Arc::new(SqlAccounts::new(database.clone(), limits)))
     }
 
+    /// The sums of its usage ledger.
+    #[must_use]
+    pub fn usage_sums(&self) -> Arc<dyn UsageSums> {
+        of_each!(self, database => Arc::new(database.clone()))
+    }
+
     /// Its outbox.
     #[must_use]
     pub fn outbox(&self) -> Arc<dyn OutboxRecords> {
@@ -147,6 +155,12 @@ impl OpenDatabase {
     /// Its API keys.
     #[must_use]
     pub fn api_keys(&self) -> Arc<dyn ApiKeyRecords> {
+        of_each!(self, database => Arc::new(database.clone()))
+    }
+
+    /// Its users.
+    #[must_use]
+    pub fn profiles(&self) -> Arc<dyn ProfileStore> {
         of_each!(self, database => Arc::new(database.clone()))
     }
 

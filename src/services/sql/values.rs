@@ -1,5 +1,6 @@
 //! How single values are stored in any SQL database, and read back.
 
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use serde_json::value::RawValue;
 
 use crate::utils::database::DatabaseError;
@@ -21,6 +22,21 @@ pub(super) fn stored(count: u64) -> i64 {
 /// larger.
 pub(super) fn sum(high: i64, low: i64) -> i64 {
     i64::try_from((i128::from(high) << 32) + i128::from(low)).unwrap_or(i64::MAX)
+}
+
+/// A day as it is stored: how many came before it since 1970.
+pub(super) fn days_since_1970(day: NaiveDate) -> i64 {
+    day.signed_duration_since(DateTime::UNIX_EPOCH.date_naive())
+        .num_days()
+}
+
+/// The first beginning of a day in UTC that is not before this.
+pub(super) fn next_utc_day(at: DateTime<Utc>) -> DateTime<Utc> {
+    let begun = at.date_naive().and_time(NaiveTime::MIN).and_utc();
+    if begun == at {
+        return at;
+    }
+    begun.checked_add_days(Days::new(1)).unwrap_or(at)
 }
 
 /// Stored JSON.

@@ -14,6 +14,8 @@ mod outbox;
 mod path;
 mod stats;
 mod time;
+mod usage;
+mod user;
 
 pub(super) use account::{
     AccountRecord, EnteredRecord, EntryRecord, HeldRecord, OrphanRecord, UsageTotalRecord,
@@ -30,3 +32,5 @@ pub(super) use outbox::{DeadRecord, OutboxRecord, WaitingRecord};
 pub(super) use path::{ContextRecord, FiguresRecord, NodeRecord};
 pub(super) use stats::{RemovedRecord, TotalsRecord};
 pub(super) use time::StoredTime;
+pub(super) use usage::{ModelSumsRecord, TimedSumsRecord};
+pub(super) use user::UserRecord;

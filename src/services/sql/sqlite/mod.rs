@@ -7,7 +7,7 @@
 //! - [`Writer`]: the one task that writes
 //! - [`SqliteRows`]: a transaction; its methods are in `conversations`, `branches`, `messages`, `reads`, `answers`,
 //!   `accounts` and `search`
-//! - `generations`, `outbox`, `api_keys`: what other services keep here
+//! - `generations`, `analytics`, `outbox`, `api_keys`, `users`: what other services keep here
 //!
 //! All SQL is static, and each statement finds what it looks for by an index (a test looks at their plans).
 
@@ -15,6 +15,7 @@
 mod statements;
 
 mod accounts;
+mod analytics;
 mod answers;
 mod api_keys;
 mod branches;
@@ -30,6 +31,7 @@ mod search;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod users;
 mod values;
 mod writer;
 

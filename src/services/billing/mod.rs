@@ -23,10 +23,10 @@ mod terms;
 mod usage;
 
 pub use account::{Account, Insufficient, Need};
-pub use error::{BillingError, Refusal};
+pub use error::{AccountError, HoldError, Refusal};
 pub use input::InputSize;
 pub use price_list::{PriceList, Rates, image_tokens};
-pub use records::{AccountChange, AccountRecords, EntryKind, NewEntry, UsageTotal};
+pub use records::{AccountChange, AccountRecords, NewEntry, UsageTotal};
 pub use reservation::{Hold, Orphan, Reservation};
 pub use service::{Billing, BillingParts, BillingSettings, OpenHold, Wish};
 pub use terms::HoldTerms;

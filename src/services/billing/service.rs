@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Datelike as _, NaiveTime, Utc};
 
+use super::error::unavailable;
 use super::standing::Standing;
 use super::{
-    Account, AccountRecords, AnswerUsage, BillingError, Hold, HoldTerms, InputSize, PriceList, Rates,
-    Refusal, Reservation,
+    Account, AccountRecords, AnswerUsage, Hold, HoldError, HoldTerms, InputSize, PriceList, Rates, Refusal,
+    Reservation,
 };
 use crate::config::{BusinessSettings, ModelSettings};
 use crate::models::balance::{Balance, BalanceEntry};
@@ -81,6 +82,8 @@ pub struct Wish<'a> {
     pub choices: u64,
     /// What is sent beside the messages.
     pub beside: InputSize,
+    /// A field of the request that makes it cost something else than its tokens.
+    pub unbounded_by: Option<&'static str>,
 }
 
 /// What is held back for an answer that is recorded nowhere else. As long as this lives, somebody is at work on it.
@@ -144,6 +147,7 @@ impl Billing {
             max_tokens: limit.unwrap_or(settings.max_output_tokens),
             assumed_limit: limit.is_none().then_some(settings.max_output_tokens),
             choices: wish.choices.max(1),
+            unbounded_by: wish.unbounded_by,
         }
     }
 
@@ -168,7 +172,7 @@ impl Billing {
                 Ok(open)
             }
             Err(error) => {
-                if let BillingError::Refused(refusal) = &error {
+                if let HoldError::Refused(refusal) = &error {
                     self.refused(user, refusal);
                 }
                 Err(error.into())
@@ -194,6 +198,10 @@ impl Billing {
             Refusal::Unpriced(model) => {
                 rejections.with_label_values(&["unpriced"]).inc();
                 tracing::info!(event = "unpriced_model_refused", user_id = %user, model = &**model, "business_event");
+            }
+            Refusal::Unbounded(field) => {
+                rejections.with_label_values(&["unpriced"]).inc();
+                tracing::info!(event = "unbounded_request_refused", user_id = %user, field, "business_event");
             }
             Refusal::Suspended => rejections.with_label_values(&["suspended"]).inc(),
         }
@@ -223,7 +231,7 @@ impl Billing {
     /// A failing database.
     pub async fn account(&self, user: UserId) -> Result<Account, ApiError> {
         let account = self.parts.records.account(user).await;
-        Ok(account.map_err(BillingError::from)?)
+        account.map_err(unavailable)
     }
 
     /// What a user may spend, and has spent.
@@ -234,10 +242,7 @@ impl Billing {
         let records = &self.parts.records;
         let account = self.account(user).await?;
         let month = beginning_of_month(self.parts.clock.now());
-        let period_spend = records
-            .spent_since(user, month)
-            .await
-            .map_err(BillingError::from)?;
+        let period_spend = records.spent_since(user, month).await.map_err(unavailable)?;
         let threshold = self.parts.settings.threshold;
         let available = account.available();
         let is_covered = available.is_none_or(|available| available > Money::ZERO && available >= threshold);
@@ -258,7 +263,7 @@ impl Billing {
     /// A failing database.
     pub async fn history(&self, user: UserId, page: Page) -> Result<(Vec<BalanceEntry>, u64), ApiError> {
         let history = self.parts.records.history(user, page).await;
-        Ok(history.map_err(BillingError::from)?)
+        history.map_err(unavailable)
     }
 }
 

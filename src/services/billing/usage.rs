@@ -57,6 +57,14 @@ impl AnswerUsage {
         self.prompt_tokens.saturating_add(self.completion_tokens)
     }
 
+    /// Lowers a cost that was only estimated to what was held back for it: nobody pays for our guesses what they had not agreed
+    /// to.
+    pub fn cap_estimate(&mut self, held: Option<Money>) {
+        if let (true, Some(cost), Some(held)) = (self.estimated, self.cost, held) {
+            self.cost = Some(cost.min(held));
+        }
+    }
+
     /// What it costs at these prices.
     #[must_use]
     pub fn cost_at(&self, prices: &TokenPrices) -> Option<Money> {

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use tracing::Instrument as _;
 
 use super::repeats::RepeatTurn;
-use super::{ChatAnswer, ChatContext, ChatService, HEAD_WAIT, validation, whole};
+use super::{ChatAnswer, ChatContext, ChatService, HEAD_WAIT, bounds, validation, whole};
 use crate::models::chat::ConversationChatRequest;
 use crate::models::ids::StreamId;
 use crate::models::message::Role;
@@ -103,6 +103,11 @@ impl ChatService {
                 max_tokens: Some(self.max_tokens(&request)),
                 choices: 1,
                 beside: size_beside_messages(&request, &admitted.defaults),
+                unbounded_by: request
+                    .tools
+                    .as_deref()
+                    .is_some_and(bounds::has_tools_of_servers)
+                    .then_some("tools"),
             })
             .await;
         let turn = NewTurn {

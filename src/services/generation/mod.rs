@@ -37,6 +37,7 @@ mod turn;
 pub(crate) use core::AnswerReport;
 pub use core::EngineSettings;
 pub use engine::{Engine, EngineParts, Found, StartGeneration};
+pub use finish::LAST_SAVE;
 pub use handle::{DisconnectPolicy, Ending, Generation, Next, Subscription};
 pub use places::Admission;
 pub use reader::Reader;

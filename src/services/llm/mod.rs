@@ -13,6 +13,7 @@ pub mod demo;
 mod discovery;
 mod error;
 pub mod litellm_client;
+pub mod token_limit;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

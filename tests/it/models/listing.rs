@@ -41,7 +41,7 @@ async fn a_model_has_everything_that_litellm_knows() {
             "pricing": {"input_per_1m": 3, "output_per_1m": 15, "cached_input_per_1m": 0.3, "currency": "USD"},
             "description": null,
             "metadata": {"sources": ["model_group_info", "model_info"], "priced_by": "model_group_info",
-                "hosts": ["anthropic"], "deprecated_on": "2030-01-31", "wildcard": null},
+                "hosts": ["anthropic"], "deprecated_on": "2030-01-31", "has_larger_limits": false, "wildcard": null},
         }])
     );
     assert!(

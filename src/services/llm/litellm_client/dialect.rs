@@ -3,13 +3,9 @@
 //! LiteLLM takes everything and translates it. Providers refuse whole requests for one field that they do not know, so
 //! what they refuse is left out, and what they call otherwise is renamed. Nothing is added.
 
-use serde_json::value::RawValue;
-
 use crate::config::DirectProvider;
+use crate::services::llm::token_limit;
 use crate::utils::json::RawObject;
-
-/// OpenAI's two names for the most tokens that an answer may have.
-const TOKEN_LIMITS: [&str; 2] = ["max_tokens", "max_completion_tokens"];
 
 /// What OpenAI's reasoning models refuse, and what the names of these models begin with.
 const SAMPLING: &[&str] = &[
@@ -108,7 +104,7 @@ impl Dialect {
     /// Makes a request for this model one that the server takes.
     pub(super) fn adapt(&self, body: &mut RawObject, model: &str) {
         if let Some(name) = self.token_limit {
-            rename_limit(body, name);
+            token_limit::rename(body, name);
         }
         for (from, to) in self.renamed {
             if let Some(value) = body.remove(from) {
@@ -120,17 +116,6 @@ impl Dialect {
         for name in self.refused.iter().chain(sampling) {
             body.remove(name);
         }
-    }
-}
-
-/// Gives the token limit under this name alone. Where both names are given, the wanted one's value counts.
-fn rename_limit(body: &mut RawObject, wanted: &'static str) {
-    let other = TOKEN_LIMITS.into_iter().find(|name| *name != wanted);
-    let given: Option<Box<RawValue>> = other.and_then(|other| body.remove(other));
-    if let Some(value) = given
-        && body.get(wanted).is_none()
-    {
-        body.set(wanted, value);
     }
 }
 

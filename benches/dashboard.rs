@@ -20,8 +20,9 @@ use ai_chat_orchestrator::models::ids::{StreamId, UserId};
 use ai_chat_orchestrator::models::message::MessageStatus;
 use ai_chat_orchestrator::models::money::Money;
 use ai_chat_orchestrator::services::analytics::{AnalyticsParts, AnalyticsService, UsageSums};
-use ai_chat_orchestrator::services::billing::{UsageEvent, UsageLedger};
-use ai_chat_orchestrator::services::conversations::{AnswerUsage, StoreError};
+use ai_chat_orchestrator::services::billing::{AnswerUsage, UsageEvent, UsageLedger};
+use ai_chat_orchestrator::services::conversations::{StoreError, StoreLimits};
+use ai_chat_orchestrator::services::sql::{SqlAccounts, SqlDatabase};
 use ai_chat_orchestrator::utils::clock::Clock;
 use ai_chat_orchestrator::utils::database::DatabaseError;
 use ai_chat_orchestrator::utils::errors::ApiError;
@@ -58,6 +59,15 @@ const MODELS: [&str; 5] = [
     "mistral-large",
     "llama-70b",
 ];
+
+/// Nobody reaches them.
+const LIMITS: StoreLimits = StoreLimits {
+    conversations: 1,
+    branches: 1,
+    messages: 1,
+    context_messages: 1,
+    new_user_budget: None,
+};
 
 /// Entries that are written at once.
 const AT_ONCE: usize = 128;
@@ -125,7 +135,8 @@ async fn main() -> Result<(), Failure> {
 }
 
 /// Enters the events of both users, unless there are some.
-async fn fill<D: UsageLedger + UsageSums>(database: &D, options: &Options) -> Result<(), Failure> {
+async fn fill<D: SqlDatabase + UsageSums>(database: &D, options: &Options) -> Result<(), Failure> {
+    let ledger = SqlAccounts::new(database.clone(), LIMITS);
     for (n, user) in USERS.into_iter().enumerate() {
         if database.first_use(user).await?.is_some() {
             continue;
@@ -133,7 +144,7 @@ async fn fill<D: UsageLedger + UsageSums>(database: &D, options: &Options) -> Re
         let started = Instant::now();
         let mut random = StdRng::seed_from_u64(n as u64);
         stream::iter((0..options.events).map(|_| event(user, &mut random)))
-            .map(|event| database.record(event))
+            .map(|event| ledger.record(event))
             .buffer_unordered(AT_ONCE)
             .try_collect::<()>()
             .await?;
@@ -170,6 +181,8 @@ fn event(user: UserId, random: &mut StdRng) -> UsageEvent {
             cost: Some(Money::from_nano(random.random_range(1_000..10_000_000))),
             ..AnswerUsage::default()
         },
+        attempts: Vec::new(),
+        provisional: false,
         latency_ms: Some(random.random_range(200..20_000)),
         first_token_ms: Some(random.random_range(50..2_000)),
         created_at: now() - TimeDelta::days(day) - TimeDelta::milliseconds(second),

@@ -2,7 +2,7 @@
 //!
 //! The house, from the front door down; imports run this way only:
 //!
-//! - [`cli`]: the commands; [`serve`] starts a server and stops it again
+//! - [`cli`]: the commands; [`serve`] starts a server and stops it again, on the services that `wiring` makes
 //! - [`app`]: the router with all routes and middleware, over one [`state`]; [`server`] accepts the connections
 //! - [`routers`]: handlers, one file per domain; [`middleware`] and [`extract`] around them
 //! - [`services`]: what the service does, free of HTTP
@@ -22,6 +22,7 @@ pub mod server;
 pub mod services;
 pub mod state;
 pub mod utils;
+mod wiring;
 
 #[cfg(test)]
 mod testing;

@@ -12,6 +12,7 @@ use crate::extract::{BodyLimits, LargeBodyLimit, PageLimits};
 use crate::services::analytics::{AnalyticsService, FeatureUses};
 use crate::services::api_keys::ApiKeyService;
 use crate::services::auth::{Authenticator, FailedAttempts};
+use crate::services::billing::Billing;
 use crate::services::cache::Cache;
 use crate::services::catalog::Catalog;
 use crate::services::chat::ChatService;
@@ -34,6 +35,8 @@ pub struct Services {
     pub authenticator: Arc<Authenticator>,
     /// API keys: in the hands of their users, and from keys to callers.
     pub api_keys: Arc<ApiKeyService>,
+    /// What users may spend, and have spent.
+    pub billing: Arc<Billing>,
     /// What is kept of what users read.
     pub cache: Cache,
     /// Which models there are.
@@ -96,6 +99,7 @@ pieces! {
     authenticator: Arc<Authenticator>,
     catalog: Arc<Catalog>,
     api_keys: Arc<ApiKeyService>,
+    billing: Arc<Billing>,
     failed_attempts: Arc<FailedAttempts>,
     lifecycle: Lifecycle,
     health: Arc<HealthService>,

@@ -15,7 +15,6 @@ use tower::ServiceExt;
 
 use crate::config::Settings;
 use crate::models::ids::{InstanceId, UserId};
-use crate::serve::Wiring;
 use crate::services::auth::DevelopmentToken;
 use crate::services::health::{Check, HealthService};
 use crate::services::lifecycle::Lifecycle;
@@ -25,6 +24,7 @@ use crate::services::sql::sqlite::SqliteDatabase;
 use crate::state::{AppState, Services};
 use crate::utils::clock::Clock;
 use crate::utils::metrics::Metrics;
+use crate::wiring::Wiring;
 
 const SECRET: &[u8] = b"the secret that unit tests sign with";
 

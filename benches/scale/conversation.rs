@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use ai_chat_orchestrator::models::common::{Page, SortOrder};
 use ai_chat_orchestrator::models::ids::{BranchId, ConversationId, MessageId, StreamId};
 use ai_chat_orchestrator::models::message::{MessageContent, Role};
+use ai_chat_orchestrator::services::billing::AnswerUsage;
 use ai_chat_orchestrator::services::conversations::{
-    AnswerOutcome, AnswerUsage, ConversationStore, FinishedAnswer, NewTurn, PathQuery, StoreError, Turn,
-    TurnInput, TurnTarget,
+    AnswerOutcome, ConversationStore, FinishedAnswer, NewTurn, PathQuery, StoreError, Turn, TurnInput,
+    TurnTarget,
 };
 use ai_chat_orchestrator::services::sql::SqlDatabase;
 use ai_chat_orchestrator::services::sql::rows::MessageRows as _;
@@ -101,6 +102,7 @@ fn new_turn(id: ConversationId, (branch, head): (BranchId, MessageId), stream_id
         request_id: "scale".into(),
         streamed: true,
         idempotency_key: None,
+        terms: None,
     }
 }
 
@@ -122,6 +124,7 @@ fn withdrawn(turn: &Turn, stream_id: StreamId, ended_at: chrono::DateTime<chrono
         tool_calls: None,
         finish_reason: None,
         usage: AnswerUsage::default(),
+        attempts: Vec::new(),
         latency_ms: None,
         first_token_ms: None,
         ended_at,

@@ -42,6 +42,7 @@ const LIMITS: StoreLimits = StoreLimits {
     branches: 1_000,
     messages: 100_000,
     context_messages: 100,
+    new_user_budget: None,
 };
 
 /// What is told to whoever names no database.

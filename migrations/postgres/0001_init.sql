@@ -278,15 +278,20 @@ CREATE TABLE idempotency_keys (
 
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
 
--- The usage ledger: what was used, by whom, and what it cost.
+-- The usage ledger: what was used, by whom, and what it cost. One row for each time that a model was asked.
 CREATE TABLE usage_events (
-    id                uuid        PRIMARY KEY,
+    -- The stream.
+    id                uuid        NOT NULL,
+    -- 1 for the first time; the last one is the answer, those before it have the status `retried`.
+    attempt           bigint      NOT NULL,
     user_id           uuid        NOT NULL,
     request_id        text        NOT NULL,
     conversation_id   uuid,
     message_id        uuid,
     model             text        NOT NULL,
     status            text        NOT NULL,
+    -- Why it was tried again.
+    error             text,
     streamed          boolean     NOT NULL,
     prompt_tokens     bigint      NOT NULL,
     completion_tokens bigint      NOT NULL,
@@ -296,10 +301,66 @@ CREATE TABLE usage_events (
     cost              bigint,
     latency_ms        bigint,
     first_token_ms    bigint,
-    created_at        timestamptz NOT NULL
+    -- Entered in place of whoever asked the model, who may still come and say what it really was.
+    provisional       boolean     NOT NULL DEFAULT false,
+    created_at        timestamptz NOT NULL,
+    PRIMARY KEY (id, attempt)
 );
 
 CREATE INDEX usage_events_by_user ON usage_events (user_id, created_at);
+CREATE INDEX usage_events_by_time ON usage_events (created_at);
+
+-- What users may spend, have spent, and have reserved for answers that are being written. Whoever changes one locks its row
+-- last of all, after a conversation's.
+CREATE TABLE accounts (
+    user_id    uuid        PRIMARY KEY,
+    -- What may be spent in all; NULL: as much as the user likes.
+    max_budget bigint,
+    spend      bigint      NOT NULL DEFAULT 0,
+    -- The sum of the user's reservations.
+    reserved   bigint      NOT NULL DEFAULT 0,
+    suspended  boolean     NOT NULL DEFAULT false,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL
+);
+
+-- Answers that are being written, what is held back for each, and at which prices (for a million tokens) it was begun.
+CREATE TABLE reservations (
+    -- The stream.
+    id                 uuid        PRIMARY KEY,
+    user_id            uuid        NOT NULL,
+    instance_id        uuid        NOT NULL,
+    amount             bigint      NOT NULL,
+    input_price        bigint,
+    output_price       bigint,
+    cached_input_price bigint,
+    model              text        NOT NULL,
+    request_id         text        NOT NULL,
+    streamed           boolean     NOT NULL,
+    -- Bytes of text that the model was sent: what tokens are estimated from if the process stops.
+    sent_bytes         bigint      NOT NULL,
+    created_at         timestamptz NOT NULL
+);
+
+CREATE INDEX reservations_by_instance ON reservations (instance_id, created_at);
+
+-- How balances came about.
+CREATE TABLE balance_entries (
+    number        bigint      PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    id            uuid        NOT NULL UNIQUE,
+    user_id       uuid        NOT NULL,
+    kind          text        NOT NULL CHECK (kind IN ('charge', 'credit', 'refund')),
+    amount        bigint      NOT NULL,
+    -- The budget without what is spent, whatever is reserved; NULL: there is no budget.
+    balance_after bigint,
+    stream_id     uuid,
+    message_id    uuid,
+    model         text,
+    created_at    timestamptz NOT NULL
+);
+
+CREATE INDEX balance_entries_by_user ON balance_entries (user_id, number);
+CREATE INDEX balance_entries_by_time ON balance_entries (user_id, created_at, kind, amount);
 
 -- What the ledger adds up to, kept by triggers on it: exact in the transaction that writes an event, whoever does. Of
 -- each event there are three sums: those of its model in its quarter of an hour, of all models ('') in its quarter of an
@@ -307,6 +368,7 @@ CREATE INDEX usage_events_by_user ON usage_events (user_id, created_at);
 -- it, so that sums of quarters are sums of anybody's hours and days; the others keep what is read of a year short. The
 -- tokens of an event are bounded where they are read. Its cost counts for a million dollars at most: what a model server
 -- makes up cannot make a sum overflow, and with it the ledger fail. Of what was taken back, rows of zeros may be left.
+-- A request that was tried again counts once.
 CREATE TABLE usage_buckets (
     user_id           uuid        NOT NULL,
     -- 15 or 1440.
@@ -350,6 +412,7 @@ BEGIN
     FROM changed e
     CROSS JOIN LATERAL (VALUES (15, interval '15 minutes', e.model), (15, interval '15 minutes', ''),
                                (1440, interval '24 hours', e.model)) AS bucket (minutes, width, model)
+    WHERE e.status <> 'retried'
     GROUP BY 1, 2, 3, 4
     ON CONFLICT (user_id, minutes, model, starts_at) DO UPDATE SET
         requests = usage_buckets.requests + excluded.requests, errors = usage_buckets.errors + excluded.errors,

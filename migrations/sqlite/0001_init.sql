@@ -254,15 +254,20 @@ CREATE TABLE idempotency_keys (
 
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
 
--- The usage ledger: what was used, by whom, and what it cost.
+-- The usage ledger: what was used, by whom, and what it cost. One row for each time that a model was asked.
 CREATE TABLE usage_events (
-    id                BLOB    NOT NULL PRIMARY KEY,
+    -- The stream.
+    id                BLOB    NOT NULL,
+    -- 1 for the first time; the last one is the answer, those before it have the status `retried`.
+    attempt           INTEGER NOT NULL,
     user_id           BLOB    NOT NULL,
     request_id        TEXT    NOT NULL,
     conversation_id   BLOB,
     message_id        BLOB,
     model             TEXT    NOT NULL,
     status            TEXT    NOT NULL,
+    -- Why it was tried again.
+    error             TEXT,
     streamed          INTEGER NOT NULL,
     prompt_tokens     INTEGER NOT NULL,
     completion_tokens INTEGER NOT NULL,
@@ -272,10 +277,66 @@ CREATE TABLE usage_events (
     cost              INTEGER,
     latency_ms        INTEGER,
     first_token_ms    INTEGER,
-    created_at        INTEGER NOT NULL
-) STRICT;
+    -- Entered in place of whoever asked the model, who may still come and say what it really was.
+    provisional       INTEGER NOT NULL DEFAULT 0,
+    created_at        INTEGER NOT NULL,
+    PRIMARY KEY (id, attempt)
+) STRICT, WITHOUT ROWID;
 
 CREATE INDEX usage_events_by_user ON usage_events (user_id, created_at);
+CREATE INDEX usage_events_by_time ON usage_events (created_at);
+
+-- What users may spend, have spent, and have reserved for answers that are being written. Whoever changes one locks its row
+-- last of all, after a conversation's.
+CREATE TABLE accounts (
+    user_id    BLOB    NOT NULL PRIMARY KEY,
+    -- What may be spent in all; NULL: as much as the user likes.
+    max_budget INTEGER,
+    spend      INTEGER NOT NULL DEFAULT 0,
+    -- The sum of the user's reservations.
+    reserved   INTEGER NOT NULL DEFAULT 0,
+    suspended  INTEGER NOT NULL DEFAULT 0,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Answers that are being written, what is held back for each, and at which prices (for a million tokens) it was begun.
+CREATE TABLE reservations (
+    -- The stream.
+    id                 BLOB    NOT NULL PRIMARY KEY,
+    user_id            BLOB    NOT NULL,
+    instance_id        BLOB    NOT NULL,
+    amount             INTEGER NOT NULL,
+    input_price        INTEGER,
+    output_price       INTEGER,
+    cached_input_price INTEGER,
+    model              TEXT    NOT NULL,
+    request_id         TEXT    NOT NULL,
+    streamed           INTEGER NOT NULL,
+    -- Bytes of text that the model was sent: what tokens are estimated from if the process stops.
+    sent_bytes         INTEGER NOT NULL,
+    created_at         INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX reservations_by_instance ON reservations (instance_id, created_at);
+
+-- How balances came about.
+CREATE TABLE balance_entries (
+    number        INTEGER NOT NULL PRIMARY KEY,
+    id            BLOB    NOT NULL UNIQUE,
+    user_id       BLOB    NOT NULL,
+    kind          TEXT    NOT NULL CHECK (kind IN ('charge', 'credit', 'refund')),
+    amount        INTEGER NOT NULL,
+    -- The budget without what is spent, whatever is reserved; NULL: there is no budget.
+    balance_after INTEGER,
+    stream_id     BLOB,
+    message_id    BLOB,
+    model         TEXT,
+    created_at    INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX balance_entries_by_user ON balance_entries (user_id, number);
+CREATE INDEX balance_entries_by_time ON balance_entries (user_id, created_at, kind, amount);
 
 -- What the ledger adds up to, kept by triggers on it: exact in the transaction that writes an event, whoever does. Of
 -- each event there are three sums: those of its model in its quarter of an hour, of all models ('') in its quarter of an
@@ -283,6 +344,7 @@ CREATE INDEX usage_events_by_user ON usage_events (user_id, created_at);
 -- it, so that sums of quarters are sums of anybody's hours and days; the others keep what is read of a year short. The
 -- tokens of an event are bounded where they are read. Its cost counts for a million dollars at most: what a model server
 -- makes up cannot make a sum overflow, and with it the ledger fail. Of what was taken back, rows of zeros may be left.
+-- A request that was tried again counts once.
 CREATE TABLE usage_buckets (
     user_id           BLOB    NOT NULL,
     -- 15 or 1440.
@@ -305,7 +367,7 @@ CREATE TABLE usage_buckets (
     PRIMARY KEY (user_id, minutes, model, starts_at)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TRIGGER usage_events_count_insert AFTER INSERT ON usage_events BEGIN
+CREATE TRIGGER usage_events_count_insert AFTER INSERT ON usage_events WHEN new.status <> 'retried' BEGIN
     INSERT INTO usage_buckets
         (user_id, minutes, model, starts_at,
          requests, errors, streamed, prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, cost,
@@ -332,7 +394,7 @@ CREATE TRIGGER usage_events_count_insert AFTER INSERT ON usage_events BEGIN
         first_token_sum = first_token_sum + excluded.first_token_sum,
         first_token_count = first_token_count + excluded.first_token_count;
 END;
-CREATE TRIGGER usage_events_count_delete AFTER DELETE ON usage_events BEGIN
+CREATE TRIGGER usage_events_count_delete AFTER DELETE ON usage_events WHEN old.status <> 'retried' BEGIN
     UPDATE usage_buckets SET
         requests = requests - 1, errors = errors - (old.status IN ('failed', 'interrupted')),
         streamed = streamed - old.streamed, prompt_tokens = prompt_tokens - old.prompt_tokens,

@@ -8,6 +8,7 @@ install_services() {
     install_packages
     install_venv litellm
     install_venv clients
+    install_node_packages
 }
 
 install_packages() {
@@ -60,4 +61,21 @@ install_venv() {
         "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$requirements"
         cp "$requirements" "$venv/installed.txt"
     ) 9>"$CACHE_DIR/$1.lock" </dev/null
+}
+
+# Makes CACHE_DIR/node as tests/fixtures/node/package-lock.json says, hashes included, by the npm of the clients'
+# environment. No package may run a script of its own.
+install_node_packages() {
+    local source=$ROOT/tests/fixtures/node target=$CACHE_DIR/node
+    (
+        flock 9
+        cmp -s "$source/package-lock.json" "$target/installed.json" && exit 0
+        say "installing packages for Node.js into $target"
+        rm -rf "$target"
+        mkdir "$target"
+        cp "$source/package.json" "$source/package-lock.json" "$target"
+        PATH=$CACHE_DIR/clients/bin:$PATH npm ci --prefix "$target" --ignore-scripts --no-audit --no-fund \
+            --loglevel=error >/dev/null
+        cp "$source/package-lock.json" "$target/installed.json"
+    ) 9>"$CACHE_DIR/node.lock" </dev/null
 }

@@ -35,6 +35,8 @@ start_services() {
     export TEST_LITELLM_KEY=$LITELLM_KEY
     export TEST_LITELLM_BIN=$LITELLM_VENV/bin/litellm
     export TEST_PYTHON=$CLIENTS_VENV/bin/python
+    export TEST_NODE=$CLIENTS_VENV/bin/node
+    export TEST_NODE_PATH=$CACHE_DIR/node/node_modules
 }
 
 # Ends exactly what `launch` started: asked first (PostgreSQL has shared memory to give back), then forced.

@@ -18,7 +18,7 @@ use crate::middleware::{
     time_limit,
 };
 use crate::routers::{
-    analytics, api_keys, branches, chat, conversations, docs, health, messages, models, users,
+    analytics, api_keys, balance, branches, chat, conversations, docs, health, messages, models, users,
 };
 use crate::state::AppState;
 use crate::utils::errors::{ApiError, ErrorCode};
@@ -34,6 +34,7 @@ fn api() -> OpenApiRouter<AppState> {
         .merge(users::routes())
         .merge(analytics::routes())
         .merge(api_keys::routes())
+        .merge(balance::routes())
         .merge(health::routes())
 }
 

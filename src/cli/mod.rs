@@ -5,7 +5,10 @@
 
 mod banner;
 mod commands;
+mod database;
 mod outbox;
+mod usage;
+mod user;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -50,6 +53,16 @@ enum Command {
         #[command(subcommand)]
         command: outbox::OutboxCommand,
     },
+    /// Look at users' accounts, and change them.
+    User {
+        #[command(subcommand)]
+        command: user::UserCommand,
+    },
+    /// Report what was used.
+    Usage {
+        #[command(subcommand)]
+        command: usage::UsageCommand,
+    },
     /// Print the OpenAPI document.
     Openapi,
     /// Ask the server on this machine whether it is ready; for containers.
@@ -83,6 +96,8 @@ pub fn run() -> ExitCode {
             Command::Token { user, email, ttl } => commands::token(&settings, user, email.as_deref(), ttl),
             Command::Migrate => commands::migrate(&settings).await,
             Command::Outbox { command } => outbox::run(&settings, command).await,
+            Command::User { command } => user::run(&settings, command).await,
+            Command::Usage { command } => usage::run(&settings, command).await,
             Command::Openapi => commands::openapi(),
             Command::Healthcheck => commands::healthcheck(&settings).await,
         }

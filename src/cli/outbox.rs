@@ -7,16 +7,12 @@ use std::process::ExitCode;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Subcommand;
-use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::commands::failed;
-use super::say;
+use super::database::{CommandDatabase, print};
 use crate::config::Settings;
-use crate::models::ids::{InstanceId, StreamId};
+use crate::models::ids::StreamId;
 use crate::services::outbox::{DeadFile, DeadLetter, DeadLine, OutboxRecords};
-use crate::services::sql::OpenDatabase;
-use crate::utils::clock::Clock;
 
 /// Dead letters of the database that are listed: the oldest.
 const LISTED: u32 = 1000;
@@ -37,36 +33,19 @@ pub(super) enum OutboxCommand {
 
 /// Runs the command.
 pub(super) async fn run(settings: &Settings, command: OutboxCommand) -> ExitCode {
-    match answer(settings, command).await {
-        Ok(text) => {
-            say(&text);
-            ExitCode::SUCCESS
-        }
-        Err(error) => failed(&error),
-    }
+    print(answer(settings, command).await)
 }
 
 async fn answer(settings: &Settings, command: OutboxCommand) -> Result<String, Box<dyn Error>> {
-    let (clock, tracker) = (Clock::system(), TaskTracker::new());
-    let database = OpenDatabase::open(
-        &settings.database,
-        clock.clone(),
-        InstanceId::new(&clock),
-        &tracker,
-    )
-    .await?;
-    let (records, file) = (database.outbox(), DeadFile::of(&settings.app.data_dir));
+    let opened = CommandDatabase::open(settings).await?;
+    let (records, file) = (opened.database.outbox(), DeadFile::of(&settings.app.data_dir));
     let answer = match command {
         OutboxCommand::List => list(&*records, &file).await,
         OutboxCommand::Retry => retry(&*records, &file).await,
         OutboxCommand::Discard { id } => discard(&*records, StreamId(id)).await,
     };
     drop(records);
-    database.close().await;
-    // The writer ends with the last handle on it.
-    drop(database);
-    tracker.close();
-    tracker.wait().await;
+    opened.close().await;
     answer
 }
 

@@ -349,8 +349,8 @@ pub struct BusinessSettings {
     pub min_balance_threshold_nano: i64,
     /// `ALLOW_UNPRICED_MODELS`.
     pub allow_unpriced_models: bool,
-    /// `DEFAULT_USER_BUDGET`, in nano-dollars.
-    pub default_user_budget_nano: i64,
+    /// `DEFAULT_USER_BUDGET`, in nano-dollars; `None`: as much as users like.
+    pub default_user_budget_nano: Option<i64>,
     /// `DEFAULT_PAGE_SIZE`.
     pub default_page_size: u32,
     /// `MAX_PAGE_SIZE`.

@@ -17,6 +17,7 @@ use tracing::field::display;
 use crate::config::Settings;
 use crate::services::api_keys::{ApiKeyService, ApiKeyVerifier};
 use crate::services::auth::{AuthError, AuthFailure, Authenticator, Caller, FailedAttempts, Presented};
+use crate::services::billing::Billing;
 use crate::services::rate_limit::Refusal;
 use crate::utils::errors::ApiError;
 
@@ -31,6 +32,7 @@ pub struct Authenticated(pub Caller);
 pub async fn require_caller(
     State(authenticator): State<Arc<Authenticator>>,
     State(api_keys): State<Arc<ApiKeyService>>,
+    State(billing): State<Arc<Billing>>,
     State(failed): State<Arc<FailedAttempts>>,
     State(settings): State<Arc<Settings>>,
     mut request: Request,
@@ -42,6 +44,10 @@ pub async fn require_caller(
     match authenticate(&authenticator, api_keys.verifier(), request.headers()).await {
         Ok(caller) => {
             Span::current().record("user_id", display(caller.user_id));
+            if let Err(error) = billing.check_standing(caller.user_id).await {
+                tracing::warn!(event = "suspended_account", "security_event");
+                return error.into_response();
+            }
             request.extensions_mut().insert(Authenticated(caller));
             next.run(request).await
         }

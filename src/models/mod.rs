@@ -2,6 +2,7 @@
 
 pub mod analytics;
 pub mod api_key;
+pub mod balance;
 pub mod branch;
 pub mod chat;
 pub mod common;

@@ -48,6 +48,18 @@ impl Money {
         parse_decimal(text, NANO + 6, nearest).map(Self)
     }
 
+    /// The sum; the end of the range where it is past that.
+    #[must_use]
+    pub const fn saturating_add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
+    /// The difference; the end of the range where it is past that.
+    #[must_use]
+    pub const fn saturating_sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
     /// The sum, or `None` past the range.
     #[must_use]
     pub const fn checked_add(self, other: Self) -> Option<Self> {
@@ -114,6 +126,13 @@ impl Serialize for Money {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let raw = RawValue::from_string(self.to_string()).map_err(serde::ser::Error::custom)?;
         raw.serialize(serializer)
+    }
+}
+
+/// For the details of an error, where all numbers are those of JSON.
+impl From<Money> for serde_json::Value {
+    fn from(money: Money) -> Self {
+        serde_json::to_value(money).unwrap_or_default()
     }
 }
 

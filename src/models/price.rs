@@ -63,6 +63,59 @@ impl TokenPrices {
     }
 }
 
+impl TokenPrices {
+    /// Whether both what is read and what is written has a price.
+    #[must_use]
+    pub const fn are_known(&self) -> bool {
+        self.input.is_some() && self.output.is_some()
+    }
+
+    /// The dearer price of each kind: what is paid at most where either of two models may answer. Unknown where either is.
+    #[must_use]
+    pub fn dearer(self, other: Self) -> Self {
+        let dearer = |one: Option<Money>, two: Option<Money>| Some(one?.max(two?));
+        let cached = |prices: Self| prices.cached_input.or(prices.input);
+        Self {
+            input: dearer(self.input, other.input),
+            output: dearer(self.output, other.output),
+            cached_input: dearer(cached(self), cached(other)),
+        }
+    }
+
+    /// What so many tokens cost at most, whichever of those that are read come from the model's cache. `None` as for
+    /// [`cost`](Self::cost).
+    #[must_use]
+    pub fn worst(&self, input: u64, output: u64) -> Option<Money> {
+        self.dearest_input().cost(TokenCounts {
+            input,
+            cached_input: 0,
+            output,
+        })
+    }
+
+    /// The most tokens that can be written for an amount which pays for `input` tokens that are read, too. `None`: any
+    /// number, since they cost nothing, or nobody knows what.
+    #[must_use]
+    pub fn output_within(&self, amount: Money, input: u64) -> Option<u64> {
+        let price = u128::try_from(self.output?.nano())
+            .ok()
+            .filter(|price| *price > 0)?;
+        let read = u128::try_from(self.dearest_input().input?.nano()).ok()?;
+        let millionths = u128::try_from(amount.nano()).unwrap_or_default() * UNIT;
+        let left = millionths.saturating_sub(u128::from(input).saturating_mul(read));
+        Some(u64::try_from(left / price).unwrap_or(u64::MAX))
+    }
+
+    fn dearest_input(&self) -> Self {
+        Self {
+            input: self
+                .input
+                .map(|input| input.max(self.cached_input.unwrap_or(input))),
+            ..*self
+        }
+    }
+}
+
 /// Reads the price of one token in dollars, as model servers give it (`1.5e-07`, `0.00000015`), as the price of a
 /// million. `None` for what is no amount, is negative, or is above a dollar.
 #[must_use]
@@ -150,7 +203,30 @@ mod tests {
         assert_eq!(nano(dear, counts(u64::MAX, 0, u64::MAX)), None);
     }
 
+    #[test]
+    fn the_dearer_of_two_is_unknown_where_one_is() {
+        let other = TokenPrices {
+            input: Some(Money::from_nano(100)),
+            output: None,
+            cached_input: None,
+        };
+        let dearer = PRICES.dearer(other);
+        assert_eq!((dearer.input, dearer.output), (PRICES.input, None));
+        assert_eq!(dearer.cached_input, PRICES.cached_input);
+        assert_eq!(TokenPrices::FREE.output_within(Money::ZERO, 10), None);
+    }
+
     proptest! {
+        #[test]
+        fn what_an_amount_covers_it_pays_for(amount in 0..10_000_000_i64, input in 0..10_000_u64) {
+            let amount = Money::from_nano(amount);
+            let covered = PRICES.output_within(amount, input).expect("it has a price");
+            if covered > 0 {
+                prop_assert!(PRICES.worst(input, covered).expect("a cost") <= amount);
+            }
+            prop_assert!(PRICES.worst(input, covered + 1).expect("a cost") > amount);
+        }
+
         #[test]
         fn splitting_an_answer_never_makes_it_cheaper(a in 0..1_000_000_u64, b in 0..1_000_000_u64) {
             let cost = |input| nano(PRICES, counts(input, 0, 0)).unwrap_or_default();

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::ids::UserId;
+use super::money::Money;
 use crate::utils::patch::nullable;
 
 /// How a frontend looks.
@@ -41,6 +42,16 @@ impl Theme {
     }
 }
 
+/// Whether a user may come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AccountStatus {
+    /// The user may.
+    Active,
+    /// An operator has suspended the account.
+    Suspended,
+}
+
 /// A user's profile.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Profile {
@@ -69,6 +80,17 @@ pub struct Profile {
     pub default_temperature: Option<f64>,
     /// Sent to the model where the request has none; null: `DEFAULT_MAX_TOKENS`.
     pub default_max_tokens: Option<u64>,
+    /// Whether the user may come.
+    pub status: AccountStatus,
+    /// What was spent in all, in US dollars.
+    #[schema(value_type = f64, example = 0.7)]
+    pub spend: Money,
+    /// What may be spent in all; null: as much as the user likes.
+    #[schema(value_type = Option<f64>, example = 10.0)]
+    pub max_budget: Option<Money>,
+    /// What is left: neither spent nor reserved for answers that are being written; null: as much as the user likes.
+    #[schema(value_type = Option<f64>, example = 9.3)]
+    pub available_balance: Option<Money>,
     /// Whatever frontends keep here.
     #[schema(value_type = Object)]
     pub metadata: Box<RawValue>,

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod analytics;
 pub mod api_keys;
+pub mod balance;
 pub mod branches;
 pub mod chat;
 pub mod conversations;

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::services::api_keys::ApiKeyService;
 use crate::services::auth::Authenticator;
+use crate::services::billing::Billing;
 use crate::services::cache::Cache;
 use crate::services::sql::OpenDatabase;
 use crate::utils::metrics::Metrics;
@@ -25,6 +26,8 @@ pub struct Gauges {
     pub authenticator: Arc<Authenticator>,
     /// For the API keys it keeps records of.
     pub api_keys: Arc<ApiKeyService>,
+    /// For the users whose standing it keeps.
+    pub billing: Arc<Billing>,
     /// For its entries.
     pub cache: Cache,
     /// Where the readings go.
@@ -63,8 +66,10 @@ impl Gauges {
         connections
             .with_label_values(&["idle"])
             .set(i64::try_from(idle).unwrap_or(i64::MAX));
-        let entries =
-            self.authenticator.cached_tokens() + self.api_keys.verifier().remembered() + self.cache.entries();
+        let entries = self.authenticator.cached_tokens()
+            + self.api_keys.verifier().remembered()
+            + self.billing.remembered()
+            + self.cache.entries();
         let entries = i64::try_from(entries).unwrap_or(i64::MAX);
         self.metrics
             .cache_entries

@@ -1,27 +1,31 @@
 //! Every metric family of the service, in a registry of its own.
 //!
 //! A family is registered at start, with its help text, so that it is present from the first scrape. Labels
-//! are closed enums, route templates, or texts that pass through a [`LabelLimit`]: no family grows without end.
+//! are closed enums, route templates, or texts that pass through a [`LabelLimit`]; families in which some of these meet are
+//! [`Limited`] as a whole: none has more than 2,000 series.
+//!
+//! - `families`: how a family is made; `labels`: what may stand in a label; `limited`: how many series there may be
 
+mod families;
 mod labels;
+mod limited;
 
 use std::time::Duration;
 
-use prometheus::core::Collector;
 use prometheus::{
-    CounterVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, Registry, TextEncoder,
+    CounterVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
+    TextEncoder,
 };
 
+use self::families::{
+    amounts_by_model, by_answer, by_model, by_request, counter, counters, gauge, gauges, histogram,
+    histograms, times_by_model, times_by_request,
+};
 use self::labels::{ModelLabels, OTHER};
 use super::errors::ErrorCode;
 
 pub use self::labels::{LabelLimit, Rejection};
-
-/// Seconds, from 0.5 ms to 120 s.
-const BUCKETS: &[f64] = &[
-    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0,
-];
+pub use self::limited::Limited;
 
 /// The families. Handles are resolved where they are used often; vectors are looked up by label otherwise.
 #[derive(Debug)]
@@ -33,14 +37,14 @@ pub struct Metrics {
     registry: Registry,
     models: ModelLabels,
     users: LabelLimit,
-    pub http_requests: IntCounterVec,
-    pub http_request_duration: HistogramVec,
+    pub http_requests: Limited<IntCounterVec>,
+    pub http_request_duration: Limited<HistogramVec>,
     pub http_requests_in_flight: IntGauge,
     pub http_rejections: IntCounterVec,
-    pub chat_completions: IntCounterVec,
-    pub chat_tokens: IntCounterVec,
-    pub chat_completion_duration: HistogramVec,
-    pub chat_time_to_first_token: HistogramVec,
+    pub chat_completions: Limited<IntCounterVec>,
+    pub chat_tokens: Limited<IntCounterVec>,
+    pub chat_completion_duration: Limited<HistogramVec>,
+    pub chat_time_to_first_token: Limited<HistogramVec>,
     pub chat_overhead: Histogram,
     pub active_streams: IntGauge,
     pub stream_subscribers: IntGauge,
@@ -53,8 +57,12 @@ pub struct Metrics {
     pub outbox_lost: IntCounter,
     pub conversations: IntCounterVec,
     pub messages: IntCounterVec,
-    pub revenue_usd: CounterVec,
+    pub revenue_usd: Limited<CounterVec>,
     pub unpriced_completions: IntCounter,
+    pub balance_rejections: IntCounterVec,
+    pub reservations_open: IntGauge,
+    pub reservation_leaks: IntCounter,
+    pub reservation_overruns: IntCounter,
     pub catalog_models: IntGauge,
     pub catalog_stale: IntGauge,
     pub catalog_dropped: IntCounterVec,
@@ -73,7 +81,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Registers all families. `user_label_limit` is how many users appear by id; 0 leaves the label empty.
+    /// Registers all families. `user_label_limit` is how many users appear by id; with 0 there is no such label.
     ///
     /// # Errors
     /// If two families had one name, which a test rules out.
@@ -82,17 +90,11 @@ impl Metrics {
         let metrics = Self {
             models: ModelLabels::default(),
             users: LabelLimit::new(user_label_limit),
-            http_requests: counters(
-                &r,
-                "http_requests_total",
-                "HTTP requests answered",
-                &["method", "endpoint", "status"],
-            )?,
-            http_request_duration: histograms(
+            http_requests: by_request(&r, "http_requests_total", "HTTP requests answered")?,
+            http_request_duration: times_by_request(
                 &r,
                 "http_request_duration_seconds",
                 "Time from the request's head to the end of the response's body",
-                &["method", "endpoint"],
             )?,
             http_requests_in_flight: gauge(
                 &r,
@@ -105,39 +107,32 @@ impl Metrics {
                 "Requests refused before any work was done",
                 &["reason"],
             )?,
-            chat_completions: counters(
+            chat_completions: by_answer(
                 &r,
                 "chat_completions_total",
                 "Answers by how they ended",
-                &["model", "user", "status", "stream"],
+                user_label_limit > 0,
             )?,
-            chat_tokens: counters(
+            chat_tokens: by_model(
                 &r,
                 "chat_tokens_total",
                 "Tokens that models read and wrote",
                 &["model", "type"],
             )?,
-            chat_completion_duration: histograms(
+            chat_completion_duration: times_by_model(
                 &r,
                 "chat_completion_duration_seconds",
                 "Time from the start of an answer to its end",
-                &["model"],
             )?,
-            chat_time_to_first_token: histograms(
+            chat_time_to_first_token: times_by_model(
                 &r,
                 "chat_time_to_first_token_seconds",
                 "Time from the start of an answer to its first token",
-                &["model"],
             )?,
-            chat_overhead: registered(
+            chat_overhead: histogram(
                 &r,
-                Histogram::with_opts(
-                    HistogramOpts::new(
-                        "chat_overhead_seconds",
-                        "Our own time before the first token: request time minus time waiting for upstreams",
-                    )
-                    .buckets(BUCKETS.to_vec()),
-                )?,
+                "chat_overhead_seconds",
+                "Our own time before the first token: request time minus time waiting for upstreams",
             )?,
             active_streams: gauge(&r, "active_streams_current", "Answers being produced")?,
             stream_subscribers: gauge(&r, "stream_subscribers_current", "Connections reading an answer")?,
@@ -175,17 +170,32 @@ impl Metrics {
                 &["operation"],
             )?,
             messages: counters(&r, "messages_total", "Messages stored", &["role"])?,
-            revenue_usd: registered(
-                &r,
-                CounterVec::new(
-                    Opts::new("revenue_total_usd", "What answers cost, in US dollars"),
-                    &["model"],
-                )?,
-            )?,
+            revenue_usd: amounts_by_model(&r, "revenue_total_usd", "What answers cost, in US dollars")?,
             unpriced_completions: counter(
                 &r,
                 "unpriced_completions_total",
                 "Answers whose cost nobody could tell",
+            )?,
+            balance_rejections: counters(
+                &r,
+                "balance_rejections_total",
+                "Answers that were refused for want of money, of a price, or of a good standing",
+                &["reason"],
+            )?,
+            reservations_open: gauge(
+                &r,
+                "reservations_open",
+                "Answers for which something is held back, at all instances",
+            )?,
+            reservation_leaks: counter(
+                &r,
+                "reservation_leaks_total",
+                "Reservations that were found without anybody at work on their answers",
+            )?,
+            reservation_overruns: counter(
+                &r,
+                "reservation_overruns_total",
+                "Answers that cost more than was held back for them",
             )?,
             catalog_models: gauge(&r, "catalog_models", "Models in the catalog")?,
             catalog_stale: gauge(
@@ -312,6 +322,9 @@ impl Metrics {
             }
         }
         self.cache_backend_up.with_label_values(&["memory"]).set(1);
+        for reason in ["insufficient", "unpriced", "suspended"] {
+            self.balance_rejections.with_label_values(&[reason]);
+        }
         for operation in [
             "checkpoint",
             "api_key_last_use",
@@ -374,7 +387,7 @@ impl Metrics {
         self.models.admit(model)
     }
 
-    /// The label for a user: the id, or `other` past the limit, or nothing where the limit is 0.
+    /// The label for a user: the id, or `other` past the limit, or nothing where there is no such label.
     pub fn user_label<'a>(&self, user: &'a str) -> &'a str {
         if self.users.is_nothing() {
             ""
@@ -407,48 +420,5 @@ impl Metrics {
 /// The `service` label of `errors_total`.
 const SERVICE: &str = "orchestrator";
 
-fn registered<C: Collector + Clone + 'static>(
-    registry: &Registry,
-    family: C,
-) -> Result<C, prometheus::Error> {
-    registry.register(Box::new(family.clone()))?;
-    Ok(family)
-}
-
-fn counter(registry: &Registry, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
-    registered(registry, IntCounter::new(name, help)?)
-}
-
-fn gauge(registry: &Registry, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
-    registered(registry, IntGauge::new(name, help)?)
-}
-
-fn counters(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> Result<IntCounterVec, prometheus::Error> {
-    registered(registry, IntCounterVec::new(Opts::new(name, help), labels)?)
-}
-
-fn gauges(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> Result<IntGaugeVec, prometheus::Error> {
-    registered(registry, IntGaugeVec::new(Opts::new(name, help), labels)?)
-}
-
-fn histograms(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> Result<HistogramVec, prometheus::Error> {
-    registered(
-        registry,
-        HistogramVec::new(HistogramOpts::new(name, help).buckets(BUCKETS.to_vec()), labels)?,
-    )
-}
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! What every layer may use and what knows of no service: errors, SSE, metrics, logging, time.
+//! What every layer may use and what knows of no service: errors, checks, SSE, metrics, logging, time.
 
 pub mod breaker;
 pub mod clock;
@@ -10,3 +10,4 @@ pub mod logging;
 pub mod metrics;
 pub mod patch;
 pub mod sse;
+pub mod validation;

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use crate::support::client::text;
 use crate::support::{
-    Answer, Client, EventStream, Gate, MODEL, Machine, Reply, Store, TestServer, on_each_store, time,
+    Answer, Client, EventStream, Gate, MODEL, Machine, Reply, Store, TestServer, Transcript, on_each_store,
+    time,
 };
 
 on_each_store!(
@@ -230,9 +231,9 @@ async fn what_is_refused_is_refused_at_every_instance_with_redis() {
     Box::pin(refused_at_two(Machine::with_redis().await)).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn fifty_at_once_on_two_instances_with_redis_get_the_same_events() {
-    let machine = Machine::with_redis().await;
+/// Sends the same request fifty times at once to two instances of this machine: what each of them got, and the messages that
+/// are stored. One model is asked.
+async fn fifty_at_two(machine: Machine) -> (Vec<Transcript>, Vec<Value>) {
     let (here, there) = tokio::join!(machine.instance("here"), machine.instance("there"));
     machine.upstream.script(MODEL, [Reply::answer(["one", "two"])]);
     let user = here.user();
@@ -245,6 +246,13 @@ async fn fifty_at_once_on_two_instances_with_redis_get_the_same_events() {
         .map(async |user| streamed(user, "k", &body).await.finish().await);
     let answers = join_all(answers).await;
     assert_eq!(machine.upstream.chats().len(), 1);
+    let messages = user.messages(&answers[0].conversation()).await;
+    (answers, messages)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_at_once_on_two_instances_with_redis_get_the_same_events() {
+    let (answers, _) = fifty_at_two(Machine::with_redis().await).await;
     for answer in &answers {
         assert_eq!(*answer, answers[0]);
     }
@@ -252,27 +260,13 @@ async fn fifty_at_once_on_two_instances_with_redis_get_the_same_events() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_at_once_on_two_instances_are_one_request() {
-    let machine = Machine::on(Store::Postgres).await;
-    let (here, there) = tokio::join!(machine.instance("here"), machine.instance("there"));
-    machine.upstream.script(MODEL, [Reply::answer(["one", "two"])]);
-    let user = here.user();
-    let users = [user.clone(), user.at(&there.base)];
-    let body = ask("Hi", true);
-    let answers = users
-        .iter()
-        .cycle()
-        .take(AT_ONCE)
-        .map(async |user| streamed(user, "k", &body).await.finish().await);
-    let answers = join_all(answers).await;
-    assert_eq!(machine.upstream.chats().len(), 1);
-    let conversation = answers[0].conversation();
+    let (answers, messages) = fifty_at_two(Machine::on(Store::Postgres).await).await;
     for answer in &answers {
         assert_eq!(answer.text(), "onetwo");
         assert_eq!(answer.first(), answers[0].first());
         assert_eq!(answer.last()["usage"], answers[0].last()["usage"]);
         assert_eq!(answer.last()["message_id"], answers[0].last()["message_id"]);
     }
-    let messages = user.messages(&conversation).await;
     assert_eq!(messages.len(), 2);
     let begun: DateTime<Utc> = text(&messages[1]["created_at"]).parse().expect("a time");
     assert_eq!(answers[0].first()["created"], begun.timestamp());

@@ -9,6 +9,7 @@
 
 mod api_keys;
 mod auth;
+mod balance;
 mod branches;
 mod cache;
 mod chat_conversation;
@@ -27,6 +28,7 @@ mod headers;
 mod idempotency;
 mod import;
 mod instances;
+mod label_limits;
 mod ledger;
 mod limits;
 mod litellm_e2e;

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::operations::{document, operations};
-use crate::support::{TestServer, python};
+use crate::support::TestServer;
+use crate::support::script::Interpreter;
 
 const ERROR_BODY: &str = "#/components/schemas/ErrorBody";
 
@@ -19,7 +20,9 @@ async fn the_document_changes_only_on_purpose() {
 async fn the_document_follows_its_specification() {
     let server = TestServer::start().await;
     let address = format!("{}/openapi.json", server.base());
-    let output = python::run("validate_openapi.py", &[&address], &[]).await;
+    let output = Interpreter::Python
+        .run("validate_openapi.py", &[&address], &[])
+        .await;
     assert_eq!(output.code, Some(0), "{}", output.stderr);
 }
 

@@ -46,6 +46,7 @@ const FAMILIES: &[&str] = &[
     "cache_operations_total",
     "cache_entries",
     "cache_backend_up",
+    "rate_limit_decisions_total",
     "api_keys_total",
     "build_info",
     "process_resident_memory_bytes",
@@ -170,6 +171,17 @@ async fn every_metric_family_is_there_from_the_start() {
             text.contains(&format!("# TYPE {family} ")),
             "no type for {family}"
         );
+    }
+    for reason in [
+        "auth",
+        "scope",
+        "validation",
+        "rate_limit",
+        "overload",
+        "too_large",
+    ] {
+        let sample = format!("http_rejections_total{{reason=\"{reason}\"}} 0");
+        assert!(text.lines().any(|line| line == sample), "no {sample} in\n{text}");
     }
 }
 

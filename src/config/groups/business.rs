@@ -3,7 +3,7 @@
 use crate::config::catalogue::{is, settings};
 use crate::config::reader::Reader;
 use crate::config::sections::BusinessSettings;
-use crate::config::syntax::{Dollars, Flag, Whole};
+use crate::config::syntax::{Budget, Dollars, Flag, Whole};
 
 settings! {
     Business:
@@ -20,11 +20,11 @@ settings! {
     MAX_BATCH_OPERATION_SIZE: Whole<u32> = Whole::new(1, 1000), is("50"),
         "conversations in one batch operation";
     MIN_BALANCE_THRESHOLD: Dollars = Dollars::up_to(1_000_000), is("0.01"),
-        "dollars that a user must have left to be answered", later();
+        "dollars that a user must have left to be answered";
     ALLOW_UNPRICED_MODELS: Flag = Flag, is("false"),
-        "whether models without a price may be used", later();
-    DEFAULT_USER_BUDGET: Dollars = Dollars::up_to(1_000_000), is("10.0"),
-        "dollars that a new user has", later();
+        "whether models without a price may be used";
+    DEFAULT_USER_BUDGET: Budget = Budget(Dollars::up_to(1_000_000)), is("10.0"),
+        "dollars that a new user may spend, or unlimited";
     DEFAULT_PAGE_SIZE: Whole<u32> = Whole::new(1, 1000), is("20"),
         "entries on a page when a request names no number";
     MAX_PAGE_SIZE: Whole<u32> = Whole::new(1, 1000), is("100"),

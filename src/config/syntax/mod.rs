@@ -10,7 +10,7 @@ mod urls;
 
 pub use auth::{Algorithms, JwtSecret};
 pub use lists::{Cidrs, Fallbacks, FunctionNames, Origins};
-pub use numbers::{Decimal, Dollars, Flag, Milliseconds, Seconds, Whole};
+pub use numbers::{Budget, Decimal, Dollars, Flag, Milliseconds, Seconds, Whole};
 pub use text::{Choice, File, Folder, FunctionName, Host, LogFilter, Secret, Text};
 pub use urls::{DatabaseLocation, HttpUrl, RedisUrl};
 

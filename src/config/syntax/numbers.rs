@@ -136,6 +136,24 @@ impl Syntax for Dollars {
     }
 }
 
+/// What may be spent: an amount in nano-dollars, or anything (`None`).
+pub struct Budget(pub Dollars);
+
+impl Syntax for Budget {
+    type Value = Option<i64>;
+
+    fn parse(&self, text: &str) -> Option<Option<i64>> {
+        if text.eq_ignore_ascii_case("unlimited") {
+            return Some(None);
+        }
+        self.0.parse(text).map(Some)
+    }
+
+    fn allowed(&self) -> String {
+        format!("{}, or unlimited", self.0.allowed())
+    }
+}
+
 /// On or off.
 pub struct Flag;
 

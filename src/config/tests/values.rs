@@ -58,7 +58,9 @@ fn durations_and_money_are_exact() {
     assert_eq!(settings.app.shutdown_timeout, Duration::ZERO);
     assert_eq!(settings.cache.redis_timeout, Duration::from_millis(75));
     assert_eq!(settings.business.min_balance_threshold_nano, 1);
-    assert_eq!(settings.business.default_user_budget_nano, 100_000_000);
+    assert_eq!(settings.business.default_user_budget_nano, Some(100_000_000));
+    let unlimited = read(&[("DEFAULT_USER_BUDGET", "unlimited")]).expect("settings");
+    assert_eq!(unlimited.business.default_user_budget_nano, None);
 }
 
 #[test]

@@ -29,6 +29,20 @@ pub enum ApiKeyError {
     Database(#[from] DatabaseError),
 }
 
+impl ApiKeyError {
+    /// `Ok` while there may be one more key.
+    ///
+    /// # Errors
+    /// [`Self::LimitReached`].
+    pub const fn unless_below(limit: u32, current: u64) -> Result<(), Self> {
+        if current < limit as u64 {
+            Ok(())
+        } else {
+            Err(Self::LimitReached { limit, current })
+        }
+    }
+}
+
 impl From<sqlx::Error> for ApiKeyError {
     fn from(error: sqlx::Error) -> Self {
         Self::Database(error.into())

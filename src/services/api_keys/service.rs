@@ -11,8 +11,8 @@ use crate::models::common::Page;
 use crate::models::ids::{ApiKeyId, UserId};
 use crate::models::scope::Scope;
 use crate::services::auth::Caller;
-use crate::services::conversations::{YEARS, check_length, check_printable};
 use crate::utils::errors::{ApiError, ErrorCode, FieldErrors};
+use crate::utils::validation::{YEARS, check_length, check_printable};
 
 /// Keys that a user may have, expired and inactive ones included, revoked ones not.
 pub const MAX_KEYS_PER_USER: u32 = 50;

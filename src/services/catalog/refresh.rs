@@ -71,6 +71,7 @@ impl Catalog {
             Err(error) => {
                 tracing::warn!(%error, "the models could not be read");
                 self.state.send_modify(|state| {
+                    state.was_read = true;
                     state.is_stale = state.snapshot.is_some();
                     state.is_complete = false;
                 });
@@ -83,6 +84,7 @@ impl Catalog {
         let report = snapshot.changes_since(before.as_deref());
         self.count(&snapshot, absorbed.dropped, absorbed.is_stale);
         self.state.send_replace(State {
+            was_read: true,
             snapshot: Some(snapshot),
             is_stale: absorbed.is_stale,
             is_complete: absorbed.is_complete,

@@ -6,10 +6,11 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::filter::{ModelFilter, ModelOrder};
-use super::snapshot::Snapshot;
+use super::snapshot::{self, Snapshot};
 use super::well_known::WellKnown;
 use super::{compare, search, summary};
 use crate::models::model::{
@@ -17,7 +18,7 @@ use crate::models::model::{
     SearchResults,
 };
 use crate::models::price::TokenPrices;
-use crate::services::billing::PriceList;
+use crate::services::billing::{PriceList, Rates, image_tokens};
 use crate::services::llm::{Model, ModelError};
 use crate::utils::clock::Clock;
 use crate::utils::errors::{ApiError, ErrorCode, FieldErrors};
@@ -25,6 +26,9 @@ use crate::utils::metrics::Metrics;
 
 /// How many may wait for a reading; who comes later waits for a place.
 const MAX_WAITING: usize = 1_024;
+
+/// How long an answer waits for the first reading before it is begun with what is well known.
+const READY_WITHIN: Duration = Duration::from_secs(5);
 
 /// Models that can be compared at once.
 const COMPARED: RangeInclusive<usize> = 2..=10;
@@ -68,6 +72,8 @@ pub struct Catalog {
 /// What is known at present.
 #[derive(Debug, Clone, Default)]
 pub(super) struct State {
+    /// Whether a first reading has come to its end, however that was.
+    pub(super) was_read: bool,
     /// Nothing before the first reading that succeeds.
     pub(super) snapshot: Option<Arc<Snapshot>>,
     /// Whether something of it is older than the last reading.
@@ -233,9 +239,35 @@ impl Catalog {
     }
 }
 
+#[async_trait]
 impl PriceList for Catalog {
-    fn prices(&self, model: &str) -> Option<TokenPrices> {
-        self.state.borrow().snapshot.as_ref()?.prices(model)
+    /// A reading that fails is not waited for again: then what is well known has to do.
+    async fn ready(&self) {
+        let mut changes = self.state.subscribe();
+        let read = changes.wait_for(|state| state.was_read);
+        if tokio::time::timeout(READY_WITHIN, read).await.is_err() {
+            tracing::info!("an answer is begun before the models were read");
+        }
+    }
+
+    /// Of a model that no server has listed, what is well known.
+    fn rates(&self, model: &str) -> Option<Rates> {
+        let snapshot = self.state.borrow().snapshot.clone();
+        let listed = snapshot.as_ref().and_then(|snapshot| snapshot.find(model));
+        let model = match listed {
+            Some(model) => model,
+            None => Cow::Owned(snapshot::unlisted(model, self.clock.now())),
+        };
+        Some(Rates {
+            prices: TokenPrices {
+                input: model.pricing.input_per_1m,
+                output: model.pricing.output_per_1m,
+                cached_input: model.pricing.cached_input_per_1m,
+            },
+            context_window: model.limits.context_window,
+            max_output_tokens: model.limits.max_output_tokens,
+            image_tokens: image_tokens(model.provider, &model.id),
+        })
     }
 }
 

@@ -8,7 +8,6 @@ use chrono::{DateTime, Utc};
 use super::merge;
 use super::sources::Gathered;
 use crate::models::model::{ModelInfo, RefreshReport};
-use crate::models::price::TokenPrices;
 
 /// What stands for any text in a pattern.
 const ANY: char = '*';
@@ -71,16 +70,6 @@ impl Snapshot {
         }
     }
 
-    /// What the tokens of this model cost.
-    pub(super) fn prices(&self, id: &str) -> Option<TokenPrices> {
-        let pricing = self.find(id)?.pricing;
-        Some(TokenPrices {
-            input: pricing.input_per_1m,
-            output: pricing.output_per_1m,
-            cached_input: pricing.cached_input_per_1m,
-        })
-    }
-
     /// Whether there is a model of this name.
     pub(super) fn has(&self, id: &str) -> bool {
         self.places.contains_key(id) || self.patterns().any(|pattern| covers(pattern, id))
@@ -109,6 +98,13 @@ impl Snapshot {
         model.metadata.wildcard = Some(pattern.facts.id.clone());
         Some(model)
     }
+}
+
+/// A model that no server has listed: what is well known of it.
+pub(super) fn unlisted(id: &str, now: DateTime<Utc>) -> ModelInfo {
+    let mut gathered = Gathered::default();
+    id.clone_into(&mut gathered.facts.id);
+    merge::model(&gathered, now.date_naive())
 }
 
 /// Whether a pattern covers a name: each `*` in it stands for any text, an empty one too. The name must not be a pattern.
@@ -181,7 +177,8 @@ mod tests {
         );
         assert_eq!(model.limits.context_window, Some(128_000), "it is well known");
         assert!(snapshot.has("openai/gpt-4o") && !snapshot.has("openai/*"));
-        assert!(snapshot.prices("a").is_some_and(|prices| prices.input.is_none()));
+        let unknown = snapshot.find("a").expect("listed");
+        assert_eq!(unknown.pricing.input_per_1m, None);
     }
 
     #[test]

@@ -32,6 +32,10 @@ impl Model for Server {
         "test"
     }
 
+    fn fallbacks(&self, _model: &str) -> &[Arc<str>] {
+        &[]
+    }
+
     fn surely_lacks(&self, _model: &str) -> bool {
         false
     }

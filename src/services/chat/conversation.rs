@@ -12,13 +12,15 @@ use crate::models::ids::StreamId;
 use crate::models::message::Role;
 use crate::services::analytics::Feature;
 use crate::services::auth::Caller;
+use crate::services::billing::{InputSize, Wish};
 use crate::services::conversations::{
     ContextMessage, NewTurn, StoreError, Turn, TurnInput, TurnTarget, model_messages,
 };
 use crate::services::generation::{
-    Admission, DisconnectPolicy, Kind, ModelJob, Reader, Shorten, StartGeneration, Subscription, TurnIds,
+    Admission, DisconnectPolicy, JobHold, Kind, ModelJob, Reader, Shorten, StartGeneration, Subscription,
+    TurnIds,
 };
-use crate::services::llm::ChatCall;
+use crate::services::llm::{AttemptLog, ChatCall};
 use crate::services::users::AnswerDefaults;
 use crate::utils::errors::ApiError;
 use crate::utils::json::RawObject;
@@ -94,6 +96,15 @@ impl ChatService {
             of_conversation.or_else(|| admitted.defaults.model.clone()),
         )?;
         let streamed = request.stream.unwrap_or(true);
+        let terms = self
+            .billing
+            .terms(Wish {
+                model: &model,
+                max_tokens: Some(self.max_tokens(&request)),
+                choices: 1,
+                beside: size_beside_messages(&request, &admitted.defaults),
+            })
+            .await;
         let turn = NewTurn {
             target,
             input,
@@ -103,6 +114,7 @@ impl ChatService {
             request_id: context.request_id.clone(),
             streamed,
             idempotency_key: context.idempotency_key.clone(),
+            terms: Some(terms),
         };
         let user = caller.user_id;
         // In a task of its own: a client that goes away between the two must not leave a message behind whose place
@@ -151,10 +163,15 @@ impl ChatService {
         };
         let turn = match self.store.append_turn(caller, new).await {
             Err(StoreError::Repeated { stream_id }) => return Ok(Begun::Before(stream_id)),
+            Err(StoreError::Refused(refusal)) => {
+                self.billing.refused(caller.user_id, &refusal);
+                return Err(refusal.into());
+            }
             appended => appended?,
         };
         // From here on a repeat finds this turn.
         drop(repeat);
+        self.billing.held(caller.user_id, &turn.hold);
         self.tell(caller, &turn, role, brought);
         let ids = TurnIds {
             conversation_id: turn.conversation_id,
@@ -170,7 +187,7 @@ impl ChatService {
                 .clone()
                 .or(turn.system_message)
                 .or(defaults.system_message),
-            default_max_tokens: self.settings.default_max_tokens,
+            max_tokens: turn.hold.max_tokens.unwrap_or_else(|| self.max_tokens(&request)),
             request,
         };
         let call = ChatCall {
@@ -181,6 +198,7 @@ impl ChatService {
             // an empty one, and the message stay.
             body: composer.body(usize::MAX).unwrap_or_default(),
             traceparent: context.traceparent,
+            attempts: AttemptLog::default(),
         };
         Ok(Begun::Answer(self.engine.start(StartGeneration {
             id: stream_id,
@@ -197,9 +215,16 @@ impl ChatService {
                 call,
                 shorten: composer.shorten(),
                 received: context.received,
+                hold: JobHold::Recorded(turn.hold),
             },
             admission,
         })))
+    }
+
+    /// The most tokens that an answer may have, as far as its request is concerned.
+    fn max_tokens(&self, request: &ConversationChatRequest) -> u64 {
+        let default = u64::from(self.settings.default_max_tokens);
+        request.max_tokens.unwrap_or(default)
     }
 
     /// Counts what was appended, and tells of what was made for it.
@@ -234,12 +259,26 @@ impl ChatService {
     }
 }
 
+/// How much a model is sent beside the messages that are stored.
+fn size_beside_messages(request: &ConversationChatRequest, defaults: &AnswerDefaults) -> InputSize {
+    let mut size = InputSize::default();
+    let system = request.system_message.as_ref();
+    if let Some(system) = system.or(defaults.system_message.as_ref()) {
+        size.add_message(system, None);
+    }
+    let definitions = [&request.tools, &request.tool_choice, &request.response_format];
+    for definition in definitions.into_iter().flatten() {
+        size.add_definition(definition);
+    }
+    size
+}
+
 /// Makes the request for the model, with as much of the context as is wanted.
 struct Composer {
     request: ConversationChatRequest,
     system: Option<String>,
     context: Vec<ContextMessage>,
-    default_max_tokens: u32,
+    max_tokens: u64,
 }
 
 impl Composer {
@@ -259,12 +298,7 @@ impl Composer {
         let request = &self.request;
         let mut body = RawObject::default();
         body.set("messages", messages);
-        body.set_value(
-            "max_tokens",
-            &request
-                .max_tokens
-                .unwrap_or_else(|| u64::from(self.default_max_tokens)),
-        )?;
+        body.set_value("max_tokens", &self.max_tokens)?;
         if let Some(temperature) = request.temperature {
             body.set_value("temperature", &temperature)?;
         }

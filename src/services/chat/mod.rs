@@ -23,6 +23,7 @@ use tokio::time::Instant;
 use self::repeats::Repeats;
 use crate::config::{BusinessSettings, LoadSettings, ModelSettings, OnDisconnect};
 use crate::services::analytics::FeatureUses;
+use crate::services::billing::Billing;
 use crate::services::conversations::{ConversationStore, IdempotencyKey};
 use crate::services::generation::{Engine, Reader};
 use crate::services::lifecycle::Lifecycle;
@@ -109,6 +110,8 @@ pub struct ChatParts {
     pub engine: Engine,
     /// Where conversations are kept.
     pub store: Arc<dyn ConversationStore>,
+    /// What answers may cost.
+    pub billing: Arc<Billing>,
     /// Where charges go.
     pub outbox: Outbox,
     /// The metrics.
@@ -127,6 +130,7 @@ pub struct ChatService {
     users: Arc<UserService>,
     engine: Engine,
     store: Arc<dyn ConversationStore>,
+    billing: Arc<Billing>,
     outbox: Outbox,
     metrics: Arc<Metrics>,
     lifecycle: Lifecycle,
@@ -144,6 +148,7 @@ impl ChatService {
             users,
             engine,
             store,
+            billing,
             outbox,
             metrics,
             lifecycle,
@@ -155,6 +160,7 @@ impl ChatService {
             users,
             engine,
             store,
+            billing,
             outbox,
             metrics,
             lifecycle,

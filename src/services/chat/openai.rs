@@ -11,17 +11,20 @@ use crate::config::OnDisconnect;
 use crate::models::chat::{OpenAiChatRequest, StreamOptions};
 use crate::models::ids::StreamId;
 use crate::models::message::MessageStatus;
+use crate::models::money::Money;
 use crate::services::auth::Caller;
-use crate::services::billing::{PriceList, UsageEvent};
-use crate::services::conversations::AnswerUsage;
+use crate::services::billing::{AnswerUsage, Billing, InputSize, OpenHold, Reservation, UsageEvent, Wish};
 use crate::services::generation::{
-    Admission, AnswerReport, DisconnectPolicy, Engine, Kind, ModelJob, Reader, StartGeneration,
+    Admission, AnswerReport, DisconnectPolicy, Engine, JobHold, Kind, ModelJob, Reader, StartGeneration,
 };
-use crate::services::llm::{ChatCall, Completion, ModelError, ModelErrorKind, TimeoutStage};
+use crate::services::llm::{AttemptLog, ChatCall, Completion, ModelError, ModelErrorKind, TimeoutStage};
 use crate::services::outbox::Outbox;
 use crate::utils::clock::Clock;
 use crate::utils::errors::{ApiError, ErrorCode};
 use crate::utils::json::RawObject;
+
+/// OpenAI's two names for the most tokens that an answer may have.
+const TOKEN_LIMITS: [&str; 2] = ["max_tokens", "max_completion_tokens"];
 
 impl ChatService {
     /// Has the messages answered. Nothing is stored but the usage.
@@ -38,17 +41,46 @@ impl ChatService {
         validation::openai(request)?;
         let admission = self.engine.admit(caller.user_id).await?;
         let model = self.model(request.model.as_deref(), None)?;
+        let streamed = request.stream.unwrap_or(false);
+        let id = StreamId::new(&self.clock);
+        let (messages, beside) = input_size(&body);
+        let terms = self
+            .billing
+            .terms(Wish {
+                model: &model,
+                max_tokens: token_limit(&body),
+                choices: number(&body, "n").unwrap_or(1),
+                beside,
+            })
+            .await;
+        let reservation = Reservation {
+            id,
+            user_id: caller.user_id,
+            request_id: context.request_id.clone(),
+            model: model.clone(),
+            streamed,
+            sent_bytes: messages.bytes,
+            input_tokens: terms.input_tokens(messages),
+            terms,
+        };
         let call = ChatCall {
             request_id: context.request_id.clone(),
             user: caller.user_id,
             model,
             body,
             traceparent: context.traceparent.clone(),
+            attempts: AttemptLog::default(),
         };
-        if request.stream.unwrap_or(false) {
-            self.stream(context, request, call, admission).await
+        let wanted = Wanted {
+            id,
+            reservation,
+            call,
+            admission,
+        };
+        if streamed {
+            self.stream(context, shows_usage(request), wanted).await
         } else {
-            let completion = self.whole(context.on_disconnect, call, admission).await?;
+            let completion = self.whole(context.on_disconnect, wanted).await?;
             Ok(ChatAnswer::Whole {
                 body: completion.body,
                 waited: Some(completion.waited),
@@ -59,33 +91,47 @@ impl ChatService {
     async fn stream(
         &self,
         context: ChatContext,
-        request: &OpenAiChatRequest,
-        call: ChatCall,
-        admission: Admission,
+        shows_usage: bool,
+        wanted: Wanted,
     ) -> Result<ChatAnswer, ApiError> {
         // Nobody could come back for it, unless the client says that it will.
         let action = context.on_disconnect.unwrap_or(OnDisconnect::Cancel);
         let keep_log = action == OnDisconnect::Continue;
-        let reader = self.engine.start(StartGeneration {
-            id: StreamId::new(&self.clock),
-            user_id: call.user,
-            kind: Kind::Stateless {
-                shows_usage: shows_usage(request),
-            },
-            begun_at: self.clock.now(),
-            streamed: true,
-            keep_log,
-            policy: DisconnectPolicy {
-                action,
-                grace: Duration::ZERO,
-            },
-            job: ModelJob {
-                call,
-                shorten: None,
-                received: context.received,
-            },
-            admission,
-        });
+        let (engine, billing, begun_at) = (self.engine.clone(), self.billing.clone(), self.clock.now());
+        // In a task of its own: a client that goes away in between must not leave something held back.
+        let beginning = async move {
+            let Wanted {
+                id,
+                reservation,
+                mut call,
+                admission,
+            } = wanted;
+            let hold = hold(&billing, reservation, &mut call).await?;
+            Ok::<_, ApiError>(engine.start(StartGeneration {
+                id,
+                user_id: call.user,
+                kind: Kind::Stateless { shows_usage },
+                begun_at,
+                streamed: true,
+                keep_log,
+                policy: DisconnectPolicy {
+                    action,
+                    grace: Duration::ZERO,
+                },
+                job: ModelJob {
+                    call,
+                    shorten: None,
+                    received: context.received,
+                    hold: JobHold::Open(hold),
+                },
+                admission,
+            }))
+        };
+        let reader = self
+            .lifecycle
+            .spawn(beginning.in_current_span())
+            .await
+            .map_err(ApiError::internal)??;
         reader.generation().opened(HEAD_WAIT).await?;
         Ok(ChatAnswer::Stream(Reader::Here(reader)))
     }
@@ -95,8 +141,7 @@ impl ChatService {
     async fn whole(
         &self,
         on_disconnect: Option<OnDisconnect>,
-        call: ChatCall,
-        admission: Admission,
+        wanted: Wanted,
     ) -> Result<Completion, ApiError> {
         let (reply, answer) = oneshot::channel();
         let gone = CancellationToken::new();
@@ -107,15 +152,86 @@ impl ChatService {
             limit: self.settings.stream_timeout,
             hard: self.lifecycle.hard().clone(),
             gone: gone.clone(),
-            admission,
         };
+        let call = &wanted.call;
         let span = tracing::error_span!("completion", request_id = &*call.request_id, user_id = %call.user);
         self.lifecycle
-            .spawn(Box::pin(task.run(call, reply).instrument(span)));
+            .spawn(Box::pin(task.run(wanted, reply).instrument(span)));
         let goes_on = on_disconnect == Some(OnDisconnect::Continue);
         let _hang_up = (!goes_on).then(|| gone.drop_guard());
         answer.await.unwrap_or_else(|_| Err(interrupted()))
     }
+}
+
+/// An answer that is wanted.
+struct Wanted {
+    id: StreamId,
+    reservation: Reservation,
+    call: ChatCall,
+    admission: Admission,
+}
+
+/// Holds back what the answer costs at worst, and shortens it to what is covered. A request that names no limit gets one
+/// where the model has none that is known: otherwise there would be no worst case.
+async fn hold(
+    billing: &Billing,
+    reservation: Reservation,
+    call: &mut ChatCall,
+) -> Result<OpenHold, ApiError> {
+    let assumed = reservation.terms.assumed_limit;
+    let open = billing.hold(reservation).await?;
+    let is_charged = open.hold.amount.is_some_and(|amount| amount > Money::ZERO);
+    let limit = open.hold.max_tokens.or(assumed.filter(|_| is_charged));
+    if let Some(limit) = limit {
+        set_token_limit(&mut call.body, limit).map_err(ApiError::internal)?;
+    }
+    Ok(open)
+}
+
+/// How much the messages of a request are, and how much what else it brings.
+fn input_size(body: &RawObject) -> (InputSize, InputSize) {
+    let messages = body.get("messages").map(InputSize::of_messages);
+    let mut beside = InputSize::default();
+    for name in [
+        "tools",
+        "functions",
+        "tool_choice",
+        "response_format",
+        "prediction",
+    ] {
+        if let Some(value) = body.get(name) {
+            beside.add_definition(value);
+        }
+    }
+    (messages.unwrap_or_default(), beside)
+}
+
+/// The most tokens that a request wants for each choice: the higher of its limits, should it name both.
+fn token_limit(body: &RawObject) -> Option<u64> {
+    TOKEN_LIMITS.iter().filter_map(|name| number(body, name)).max()
+}
+
+/// Lowers the limits that a request names to this one, or names it.
+fn set_token_limit(body: &mut RawObject, limit: u64) -> Result<(), serde_json::Error> {
+    let mut named = TOKEN_LIMITS
+        .into_iter()
+        .filter(|name| number(body, name).is_some())
+        .peekable();
+    let [usual, _] = TOKEN_LIMITS;
+    if named.peek().is_none() {
+        return body.set_value(usual, &limit);
+    }
+    let named: Vec<_> = named.collect();
+    for name in named {
+        let lower = number(body, name).unwrap_or(limit).min(limit);
+        body.set_value(name, &lower)?;
+    }
+    Ok(())
+}
+
+/// A whole number of a request. What is none is for the model to refuse.
+fn number(body: &RawObject, name: &str) -> Option<u64> {
+    serde_json::from_str(body.get(name)?.get()).ok()
 }
 
 /// Whether the client asked for the usage. What is wrong with the options is for the model to say.
@@ -135,11 +251,25 @@ struct WholeAnswer {
     limit: Duration,
     hard: CancellationToken,
     gone: CancellationToken,
-    admission: Admission,
 }
 
 impl WholeAnswer {
-    async fn run(self, call: ChatCall, reply: oneshot::Sender<Result<Completion, ApiError>>) {
+    async fn run(self, wanted: Wanted, reply: oneshot::Sender<Result<Completion, ApiError>>) {
+        let Wanted {
+            id,
+            reservation,
+            mut call,
+            admission,
+        } = wanted;
+        let open = match hold(self.engine.billing(), reservation, &mut call).await {
+            Ok(open) => open,
+            Err(error) => {
+                admission.give_back().await;
+                // The client may have gone away.
+                let _ = reply.send(Err(error));
+                return;
+            }
+        };
         let started = tokio::time::Instant::now();
         let (status, result) = tokio::select! {
             biased;
@@ -157,13 +287,14 @@ impl WholeAnswer {
         let (model, usage) = match &result {
             Ok(completion) => (
                 completion.model.clone(),
-                usage(completion, &call, self.engine.prices()),
+                usage(completion, &call, self.engine.billing()),
             ),
             // A model that was stopped in the middle has read at least what it was sent.
-            Err(_) if status == MessageStatus::Cancelled || status == MessageStatus::Interrupted => (
-                call.model.clone(),
-                AnswerUsage::reported_or_estimated(None, sent_bytes(&call), 0),
-            ),
+            Err(_) if status == MessageStatus::Cancelled || status == MessageStatus::Interrupted => {
+                let mut usage = AnswerUsage::reported_or_estimated(None, sent_bytes(&call), 0);
+                usage.cost = self.engine.billing().cost(&call.model, &usage);
+                (call.model.clone(), usage)
+            }
             Err(_) => (call.model.clone(), AnswerUsage::default()),
         };
         self.engine.report(&AnswerReport {
@@ -173,10 +304,11 @@ impl WholeAnswer {
             status,
             streamed: false,
             usage: &usage,
+            held: open.hold.amount,
             took,
         });
         let event = UsageEvent {
-            id: StreamId::new(&self.clock),
+            id,
             user_id: call.user,
             request_id: call.request_id,
             conversation_id: None,
@@ -185,12 +317,15 @@ impl WholeAnswer {
             status,
             streamed: false,
             usage,
+            attempts: call.attempts.take(),
             latency_ms: u64::try_from(took.as_millis()).ok(),
             first_token_ms: None,
+            provisional: false,
             created_at: self.clock.now(),
         };
         self.outbox.record_usage(event).await;
-        self.admission.give_back().await;
+        drop(open);
+        admission.give_back().await;
         // The client may have gone away.
         let _ = reply.send(result);
     }
@@ -198,10 +333,12 @@ impl WholeAnswer {
 
 /// What the model says it used, and where it does not, what its size suggests; what it says it cost, and where it does
 /// not, what its prices come to.
-fn usage(completion: &Completion, call: &ChatCall, prices: &dyn PriceList) -> AnswerUsage {
+fn usage(completion: &Completion, call: &ChatCall, billing: &Billing) -> AnswerUsage {
     let mut usage =
         AnswerUsage::reported_or_estimated(completion.usage, sent_bytes(call), completion.body.len());
-    usage.cost = completion.cost.or_else(|| prices.cost(&completion.model, &usage));
+    usage.cost = completion
+        .cost
+        .or_else(|| billing.cost(&completion.model, &usage));
     usage
 }
 

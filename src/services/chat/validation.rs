@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use super::ChatSettings;
 use crate::models::chat::{ConversationChatRequest, OpenAiChatRequest, ToolResultInput};
 use crate::services::conversations::{
-    ToolResult, TurnInput, TurnTarget, check_branch_name, check_content, check_length, check_model,
-    check_system_message,
+    ToolResult, TurnInput, TurnTarget, check_branch_name, check_content, check_model, check_system_message,
 };
 use crate::utils::errors::{ApiError, ErrorCode, FieldErrors};
+use crate::utils::validation::check_length;
 
 /// Tool results in one request.
 const MAX_TOOL_RESULTS: usize = 128;

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use super::ToolResult;
 use crate::models::message::Role;
+use crate::services::billing::InputSize;
 
 /// A stored message on the path.
 #[derive(Debug, Clone)]
@@ -110,6 +111,19 @@ pub fn model_messages(
         }
     }
     serde_json::value::to_raw_value(&messages)
+}
+
+/// How much the messages of a context are, all of them.
+#[must_use]
+pub fn context_size(context: &[ContextMessage]) -> InputSize {
+    let mut size = InputSize::default();
+    for message in context {
+        size.add_message(&message.content, message.parts.as_deref());
+        if let Some(calls) = &message.tool_calls {
+            size.add_text(calls.get());
+        }
+    }
+    size
 }
 
 fn plain(role: Role, content: Content<'_>) -> ModelMessage<'_> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::models::ids::StreamId;
+use crate::services::billing::{BillingError, Refusal};
 use crate::utils::database::DatabaseError;
 use crate::utils::errors::{ApiError, ErrorCode};
 
@@ -55,9 +56,23 @@ pub enum StoreError {
     /// The tool results do not answer the parent's calls.
     #[error("{0}")]
     InvalidToolResults(String),
+    /// The user may not have an answer.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// The store does not answer, or refuses for reasons of its own.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+}
+
+impl From<BillingError> for StoreError {
+    fn from(error: BillingError) -> Self {
+        match error {
+            BillingError::Refused(refusal) => Self::Refused(refusal),
+            BillingError::NoBudget => Self::Conflict("The account has no budget."),
+            BillingError::OutOfRange => Self::Conflict("The budget would be out of range."),
+            BillingError::Database(error) => Self::Database(error),
+        }
+    }
 }
 
 impl StoreError {
@@ -123,6 +138,7 @@ impl From<StoreError> for ApiError {
                 "This Idempotency-Key was used for a request with another body.",
             ),
             StoreError::InvalidToolResults(message) => Self::invalid_field("tool_results", message),
+            StoreError::Refused(refusal) => refusal.into(),
             StoreError::Database(error) if !error.is_outage() => Self::internal(error),
             StoreError::Database(error) => Self::new(
                 ErrorCode::StoreUnavailable,

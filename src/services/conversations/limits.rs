@@ -1,14 +1,14 @@
 //! Bounds on what conversations hold, shared by all that write into them.
 
-use std::ops::RangeInclusive;
-
 use serde_json::value::RawValue;
 
 use crate::models::message::{ContentPart, ImageUrl, MergedFrom, MessageContent};
+use crate::models::money::Money;
 use crate::utils::errors::FieldErrors;
 use crate::utils::json::{RawObject, depth};
+use crate::utils::validation::{check_length, check_printable};
 
-/// How many of a thing one owner may have. They bind what users write, not what they import.
+/// How much of a thing one owner may have. They bind what users write, not what they import.
 #[derive(Debug, Clone, Copy)]
 pub struct StoreLimits {
     /// Conversations of a user.
@@ -19,6 +19,8 @@ pub struct StoreLimits {
     pub messages: u32,
     /// The newest messages that become context.
     pub context_messages: u32,
+    /// What a new user may spend; `None`: as much as they like.
+    pub new_user_budget: Option<Money>,
 }
 
 /// Characters of a model's name.
@@ -35,9 +37,6 @@ pub const MAX_METADATA_BYTES: usize = 10_000;
 
 /// Deepest nesting of metadata: what any reader of JSON takes, with what stands around it in answers and exports.
 pub const MAX_METADATA_DEPTH: usize = 100;
-
-/// The years of times: those of RFC 3339 that every database of ours takes.
-pub const YEARS: RangeInclusive<i32> = 1..=9999;
 
 /// What the address of an image must be.
 pub const IMAGE_ADDRESS: &str = "must be an http(s) address or a data:image/ URL";
@@ -130,21 +129,4 @@ pub fn is_image_address(image: &ImageUrl) -> bool {
     ["https://", "http://", "data:image/"]
         .iter()
         .any(|scheme| image.url.starts_with(scheme))
-}
-
-/// Notes control characters in a name, other than tabs and ends of lines.
-pub fn check_printable(errors: &mut FieldErrors, field: &str, text: &str) {
-    let printable = !text.chars().any(|c| c.is_control() && c != '\t' && c != '\n');
-    errors.check(printable, field, || "must not hold control characters".to_owned());
-}
-
-/// Notes a text that is shorter or longer, in characters, than it may be.
-pub fn check_length(errors: &mut FieldErrors, field: &str, text: &str, min: usize, max: usize) {
-    // No text has more characters than bytes: most need no counting.
-    let fits = text.len() <= max || text.chars().count() <= max;
-    let enough = min == 0 || text.len() >= min;
-    errors.check(fits && enough, field, || match min {
-        0 => format!("must have at most {max} characters"),
-        _ => format!("must have between {min} and {max} characters"),
-    });
 }

@@ -29,13 +29,12 @@ pub use changes::{
     MessageCursor, MessageEdit, MessageFilter, NewBranch, NewBranchName, NewConversation, NewMessage,
     PathQuery, Relatives,
 };
-pub use context::{ContextMessage, model_messages, unanswered_calls};
+pub use context::{ContextMessage, context_size, model_messages, unanswered_calls};
 pub use error::StoreError;
 pub use limits::{
     IMAGE_ADDRESS, MAX_BRANCH_NAME_CHARS, MAX_METADATA_BYTES, MAX_METADATA_DEPTH, MAX_MODEL_CHARS,
-    MAX_SYSTEM_MESSAGE_CHARS, MAX_TITLE_CHARS, StoreLimits, YEARS, check_branch_name, check_content,
-    check_length, check_message_metadata, check_metadata, check_model, check_printable, check_system_message,
-    check_title, is_image_address,
+    MAX_SYSTEM_MESSAGE_CHARS, MAX_TITLE_CHARS, StoreLimits, check_branch_name, check_content,
+    check_message_metadata, check_metadata, check_model, check_system_message, check_title, is_image_address,
 };
 pub use running::RunningAnswers;
 pub use service::{BranchOrder, ConversationParts, ConversationService, ConversationSettings, Export};
@@ -43,6 +42,6 @@ pub use store::{ConversationStore, MessageBatch};
 pub use title::title_from_answer;
 pub use tree::tree_json;
 pub use turn::{
-    AnswerOutcome, AnswerUsage, ChatDefaults, FinishedAnswer, IdempotencyKey, KEYS_KEPT, NewTurn, ToolResult,
-    Turn, TurnInput, TurnTarget,
+    AnswerOutcome, ChatDefaults, FinishedAnswer, IdempotencyKey, KEYS_KEPT, NewTurn, ToolResult, Turn,
+    TurnInput, TurnTarget,
 };

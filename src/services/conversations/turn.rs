@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 use super::ContextMessage;
 use crate::models::ids::{BranchId, ConversationId, MessageId, StreamId, UserId};
 use crate::models::message::{MessageContent, MessageStatus};
-use crate::models::money::Money;
-use crate::services::llm::Usage;
+use crate::services::billing::{AnswerUsage, Hold, HoldTerms, UsageEvent};
+use crate::services::llm::FailedAttempt;
 
 /// What a turn brings into the conversation.
 #[derive(Debug, Clone)]
@@ -102,6 +102,8 @@ pub struct NewTurn {
     pub streamed: bool,
     /// The client's mark on the request.
     pub idempotency_key: Option<IdempotencyKey>,
+    /// What the answer may cost, to be held back together with what is appended.
+    pub terms: Option<HoldTerms>,
 }
 
 /// What a conversation says about its answers.
@@ -133,6 +135,8 @@ pub struct Turn {
     /// The path up to and including this turn, oldest first, at most the newest
     /// [`context_messages`](super::StoreLimits::context_messages).
     pub context: Vec<ContextMessage>,
+    /// What is held back for the answer.
+    pub hold: Hold,
 }
 
 /// What becomes of the answer's place.
@@ -182,6 +186,9 @@ pub struct FinishedAnswer {
     pub finish_reason: Option<String>,
     /// What it used.
     pub usage: AnswerUsage,
+    /// The times before that the model was asked, and failed.
+    #[serde(default)]
+    pub attempts: Vec<FailedAttempt>,
     /// Milliseconds from the start to the end; unknown where the process stopped in between.
     pub latency_ms: Option<u64>,
     /// Milliseconds from the start to the first token.
@@ -190,47 +197,29 @@ pub struct FinishedAnswer {
     pub ended_at: DateTime<Utc>,
 }
 
-/// Tokens and cost of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct AnswerUsage {
-    /// Tokens that the model read.
-    pub prompt_tokens: u64,
-    /// Tokens that the model wrote.
-    pub completion_tokens: u64,
-    /// Of the read ones, those from the provider's cache.
-    pub cached_tokens: Option<u64>,
-    /// Of the written ones, those of its reasoning.
-    pub reasoning_tokens: Option<u64>,
-    /// Counted by this service, because the model did not say.
-    pub estimated: bool,
-    /// Nano-dollars; `None` where nobody could tell.
-    pub cost: Option<Money>,
-}
-
-/// Bytes of text that make a token, about, in English and with the tokenisers of 2026.
-const BYTES_PER_TOKEN: usize = 4;
-
-impl AnswerUsage {
-    /// What was used: as the model says, and where it does not, estimated from the bytes that went to and fro.
+impl FinishedAnswer {
+    /// Its entry in the ledger.
     #[must_use]
-    pub fn reported_or_estimated(reported: Option<Usage>, sent_bytes: usize, written_bytes: usize) -> Self {
-        let reported = reported.unwrap_or_default();
-        let estimate = |bytes: usize| bytes.div_ceil(BYTES_PER_TOKEN) as u64;
-        Self {
-            prompt_tokens: reported.prompt_tokens.unwrap_or_else(|| estimate(sent_bytes)),
-            completion_tokens: reported
-                .completion_tokens
-                .unwrap_or_else(|| estimate(written_bytes)),
-            cached_tokens: reported.cached_tokens,
-            reasoning_tokens: reported.reasoning_tokens,
-            estimated: reported.prompt_tokens.is_none() || reported.completion_tokens.is_none(),
-            cost: reported.cost,
+    pub fn usage_event(&self) -> UsageEvent {
+        let (status, message_id) = match self.outcome {
+            AnswerOutcome::Stored(status) => (status, Some(self.message_id)),
+            AnswerOutcome::Withdrawn => (MessageStatus::Failed, None),
+        };
+        UsageEvent {
+            id: self.stream_id,
+            user_id: self.user_id,
+            request_id: self.request_id.clone(),
+            conversation_id: Some(self.conversation_id),
+            message_id,
+            model: self.model.clone(),
+            status,
+            streamed: self.streamed,
+            usage: self.usage,
+            attempts: self.attempts.clone(),
+            latency_ms: self.latency_ms,
+            first_token_ms: self.first_token_ms,
+            provisional: false,
+            created_at: self.ended_at,
         }
-    }
-
-    /// Both kinds together.
-    #[must_use]
-    pub const fn total_tokens(&self) -> u64 {
-        self.prompt_tokens.saturating_add(self.completion_tokens)
     }
 }

@@ -16,8 +16,9 @@ use super::replay::{ReplayBudget, ReplayLog};
 use super::shared::Sharing;
 use crate::models::ids::{ConversationId, InstanceId, StreamId, UserId};
 use crate::models::message::MessageStatus;
-use crate::services::billing::PriceList;
-use crate::services::conversations::{AnswerUsage, ConversationStore, KEYS_KEPT, StoreError};
+use crate::models::money::Money;
+use crate::services::billing::{AnswerUsage, Billing};
+use crate::services::conversations::{ConversationStore, KEYS_KEPT, StoreError};
 use crate::services::lifecycle::Lifecycle;
 use crate::services::llm::Model;
 use crate::services::outbox::Outbox;
@@ -55,7 +56,7 @@ pub(super) struct EngineCore {
     pub(super) model: Arc<dyn Model>,
     pub(super) store: Arc<dyn ConversationStore>,
     pub(super) records: Arc<dyn GenerationRecords>,
-    pub(super) prices: Arc<dyn PriceList>,
+    pub(super) billing: Arc<Billing>,
     pub(super) outbox: Outbox,
     pub(super) metrics: Arc<Metrics>,
     pub(super) lifecycle: Lifecycle,
@@ -81,6 +82,8 @@ pub(crate) struct AnswerReport<'a> {
     pub(crate) status: MessageStatus,
     pub(crate) streamed: bool,
     pub(crate) usage: &'a AnswerUsage,
+    /// What was held back for it.
+    pub(crate) held: Option<Money>,
     pub(crate) took: Duration,
 }
 
@@ -172,6 +175,13 @@ impl EngineCore {
                 .chat_tokens
                 .with_label_values(&[model, kind])
                 .inc_by(tokens);
+        }
+        if answer
+            .held
+            .zip(usage.cost)
+            .is_some_and(|(held, cost)| cost > held)
+        {
+            metrics.reservation_overruns.inc();
         }
         match usage.cost {
             Some(cost) => {

@@ -22,10 +22,10 @@ use super::replay::ReplayBudget;
 use super::shared::{self, LogName, SharedLogs, Sharing};
 use super::task::{self, ModelJob};
 use super::turn::Kind;
-use super::{checkpointer, lease, stop};
+use super::{checkpointer, lease, orphans, stop};
 use crate::models::ids::{ConversationId, InstanceId, MessageId, StreamId, UserId};
 use crate::models::message::MessageStatus;
-use crate::services::billing::PriceList;
+use crate::services::billing::Billing;
 use crate::services::conversations::ConversationStore;
 use crate::services::lifecycle::Lifecycle;
 use crate::services::llm::Model;
@@ -49,8 +49,8 @@ pub struct EngineParts {
     pub store: Arc<dyn ConversationStore>,
     /// Where running answers are recorded.
     pub records: Arc<dyn GenerationRecords>,
-    /// What answers cost whose model server does not say.
-    pub prices: Arc<dyn PriceList>,
+    /// What answers cost, and what is held back for them.
+    pub billing: Arc<Billing>,
     /// Where answers go that cannot be stored.
     pub outbox: Outbox,
     /// Where logs are shared with other instances.
@@ -110,7 +110,7 @@ impl Engine {
             model: parts.model,
             store: parts.store,
             records: parts.records,
-            prices: parts.prices,
+            billing: parts.billing,
             outbox: parts.outbox,
             metrics: parts.metrics,
             lifecycle: parts.lifecycle,
@@ -135,9 +135,9 @@ impl Engine {
         &self.0.model
     }
 
-    /// What models cost.
-    pub(crate) fn prices(&self) -> &dyn PriceList {
-        &*self.0.prices
+    /// What answers cost.
+    pub(crate) fn billing(&self) -> &Billing {
+        &self.0.billing
     }
 
     /// Takes a place for one answer of this user.
@@ -341,6 +341,9 @@ impl Engine {
             }),
             self.work(stop, |core, stop| {
                 Box::pin(every(lease::LOST_INTERVAL, stop, || lease::close_lost(core)))
+            }),
+            self.work(stop, |core, stop| {
+                Box::pin(every(lease::LOST_INTERVAL, stop, || orphans::settle_here(core)))
             }),
             self.work(stop, |core, stop| {
                 Box::pin(every(stop::REQUESTS_INTERVAL, stop, || stop::obey_requests(core)))

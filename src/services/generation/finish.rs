@@ -14,8 +14,9 @@ use super::places::Admission;
 use super::turn::{Kind, TurnIds};
 use crate::models::message::MessageStatus;
 use crate::models::money::Money;
-use crate::services::billing::UsageEvent;
-use crate::services::conversations::{AnswerOutcome, AnswerUsage, FinishedAnswer, StoreError};
+use crate::services::billing::{AnswerUsage, UsageEvent};
+use crate::services::conversations::{AnswerOutcome, FinishedAnswer, StoreError};
+use crate::services::llm::FailedAttempt;
 use crate::services::outbox::OutboxEntry;
 use crate::utils::database::DatabaseError;
 use crate::utils::errors::ApiError;
@@ -38,6 +39,10 @@ pub(super) struct Produced {
     pub(super) usage_chunk: Option<Bytes>,
     /// The model's own completion, where the answer came whole.
     pub(super) completion: Option<Bytes>,
+    /// What was tried in vain before.
+    pub(super) attempts: Vec<FailedAttempt>,
+    /// What was held back for it.
+    pub(super) held: Option<Money>,
 }
 
 pub(super) async fn finish(
@@ -101,7 +106,7 @@ fn usage(engine: &EngineCore, generation: &Generation, produced: &Produced) -> A
         .cost
         .filter(|cost| *cost > Money::ZERO)
         .or(produced.header_cost)
-        .or_else(|| engine.prices.cost(&produced.model, &usage));
+        .or_else(|| engine.billing.cost(&produced.model, &usage));
     usage
 }
 
@@ -142,6 +147,7 @@ fn take_answer(
         tool_calls: draft.tool_calls(),
         finish_reason,
         usage,
+        attempts: produced.attempts.clone(),
         latency_ms: Some(millis(produced.took)),
         first_token_ms: produced.first_token.map(millis),
         ended_at,
@@ -192,8 +198,10 @@ async fn record_usage(engine: &EngineCore, generation: &Generation, produced: &P
         status: produced.status,
         streamed: generation.streamed,
         usage,
+        attempts: produced.attempts.clone(),
         latency_ms: Some(millis(produced.took)),
         first_token_ms: produced.first_token.map(millis),
+        provisional: false,
         created_at: engine.clock.now(),
     };
     engine.outbox.record_usage(event).await;
@@ -262,6 +270,7 @@ fn report(
         status: produced.status,
         streamed: generation.streamed,
         usage,
+        held: produced.held,
         took: produced.took,
     });
     // A refusal is counted where it is answered, and leaves no message.

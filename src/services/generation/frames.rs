@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::turn::{Kind, TurnIds};
 use crate::models::ids::{MessageId, StreamId};
 use crate::models::message::{Message, MessageContent};
-use crate::services::conversations::AnswerUsage;
+use crate::services::billing::AnswerUsage;
 use crate::utils::errors::{ApiError, ErrorCode};
 use crate::utils::json::RawObject;
 

@@ -16,7 +16,7 @@ use super::turn::{Kind, TurnIds};
 use crate::config::OnDisconnect;
 use crate::models::ids::{StreamId, UserId};
 use crate::models::message::MessageStatus;
-use crate::services::conversations::AnswerUsage;
+use crate::services::billing::AnswerUsage;
 use crate::utils::errors::{ApiError, ErrorCode};
 use crate::utils::metrics::Metrics;
 use crate::utils::sse::write_frame;

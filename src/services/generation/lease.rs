@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::core::{EngineCore, unavailable};
 use super::records::{ABANDONED_BATCH, UnfinishedGeneration};
-use super::recovery;
+use super::{orphans, recovery};
 use crate::models::ids::{InstanceId, StreamId};
 use crate::utils::database::DatabaseError;
 use crate::utils::errors::ApiError;
@@ -23,7 +23,7 @@ use crate::utils::errors::ApiError;
 pub(super) const RENEW_INTERVAL: Duration = Duration::from_millis(2_500);
 
 /// How long an instance may say nothing. What it left is closed within three renewals more.
-const LEASE: Duration = Duration::from_secs(10);
+pub(super) const LEASE: Duration = Duration::from_secs(10);
 
 /// How often an instance looks for answers that it is recorded to be producing and is not.
 pub(super) const LOST_INTERVAL: Duration = Duration::from_secs(10);
@@ -40,9 +40,9 @@ pub(super) async fn begin(engine: &EngineCore, waiting: &HashSet<StreamId>) -> R
     let left = engine.records.unfinished_here(None, &[]).await;
     let left = left.map_err(unavailable)?;
     let waits = |generation: &UnfinishedGeneration| waiting.contains(&generation.answer.stream_id);
-    recovery::close(engine, left.into_iter().filter(|left| !waits(left)))
-        .await
-        .map(drop)
+    recovery::close(engine, left.into_iter().filter(|left| !waits(left))).await?;
+    let waiting: Vec<StreamId> = waiting.iter().copied().collect();
+    orphans::settle_left(engine, &waiting).await.map_err(unavailable)
 }
 
 /// Renews the lease until `stop` is cancelled, whatever else there is to do.
@@ -76,6 +76,7 @@ pub(super) async fn close_abandoned(engine: &EngineCore) {
         Ok(silent) => note_silent(engine, silent.into_iter().collect()),
         Err(error) => return best_effort(engine, "silent instances cannot be looked for", &error),
     }
+    orphans::settle_of_others(engine).await;
     loop {
         let abandoned = match engine.records.abandoned(LEASE).await {
             Ok(abandoned) => abandoned,

@@ -18,6 +18,7 @@ use super::places::Admission;
 use super::turn::Kind;
 use crate::models::message::MessageStatus;
 use crate::models::money::Money;
+use crate::services::billing::{Hold, OpenHold};
 use crate::services::llm::{
     ChatCall, Chunk, Completion, Model, ModelError, ModelErrorKind, ModelEvent, ModelStream, TimeoutStage,
     is_usage_only,
@@ -37,6 +38,28 @@ pub struct ModelJob {
     pub shorten: Option<Shorten>,
     /// When the request arrived.
     pub received: Instant,
+    /// What is held back for it.
+    pub hold: JobHold,
+}
+
+/// What is held back for an answer.
+#[derive(Debug)]
+pub enum JobHold {
+    /// Its record says so: what becomes of that becomes of this.
+    Recorded(Hold),
+    /// It is recorded nowhere else.
+    Open(OpenHold),
+}
+
+impl JobHold {
+    /// How much.
+    #[must_use]
+    pub const fn amount(&self) -> Option<Money> {
+        match self {
+            Self::Recorded(hold) => hold.amount,
+            Self::Open(open) => open.hold.amount,
+        }
+    }
 }
 
 /// Why an answer is stopped from our side.
@@ -58,6 +81,7 @@ pub(super) async fn run(
 ) {
     let running = Running::begin(&engine, &generation);
     let started = Instant::now();
+    let attempts = job.call.attempts.clone();
     let mut task = Task {
         engine: &engine,
         generation: &generation,
@@ -87,9 +111,11 @@ pub(super) async fn run(
         took: started.elapsed(),
         usage_chunk: task.usage_chunk,
         completion: task.completion,
+        attempts: attempts.take(),
+        held: job.hold.amount(),
     };
     finish(&engine, &generation, produced, admission).await;
-    drop(running);
+    drop((running, job.hold));
 }
 
 /// Sees to it that an answer ends for everybody, even if its task panics or is abandoned.
@@ -178,12 +204,14 @@ impl Task<'_> {
             .body
             .get("messages")
             .map_or(0, |messages| messages.get().len());
+        let asked = Instant::now();
         match how(model, &call).await {
             Err(error) if error.kind() == ModelErrorKind::ContextLength => {
                 let Some(shorter) = shorten.and_then(|shorten| shorten()) else {
                     return Err(error);
                 };
                 tracing::info!("the context is too long for the model, trying once with a shorter one");
+                call.attempts.note(&call.model, &error, asked.elapsed());
                 call.body = shorter;
                 self.sent_bytes = call
                     .body

@@ -14,13 +14,14 @@ mod discovery;
 mod error;
 pub mod litellm_client;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use http::HeaderValue;
+use serde::{Deserialize, Serialize};
 
 pub use chunk::{Chunk, Usage, is_usage_only};
 pub use demo::DemoModel;
@@ -46,6 +47,44 @@ pub struct ChatCall {
     pub body: RawObject,
     /// The trace that the call belongs to.
     pub traceparent: Option<HeaderValue>,
+    /// What is tried in vain.
+    pub attempts: AttemptLog,
+}
+
+/// A time that a model was asked and did not answer, before it or another was asked again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedAttempt {
+    /// The model.
+    pub model: Arc<str>,
+    /// What it failed with: the name of a [`ModelErrorKind`].
+    pub error: Arc<str>,
+    /// How long that took, in milliseconds.
+    pub latency_ms: u64,
+}
+
+/// Where a call writes down what it tried in vain; it outlives the call, however that ends. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct AttemptLog(Arc<Mutex<Vec<FailedAttempt>>>);
+
+impl AttemptLog {
+    /// Notes an attempt after which another is made.
+    pub fn note(&self, model: &Arc<str>, error: &ModelError, took: Duration) {
+        self.lock().push(FailedAttempt {
+            model: Arc::clone(model),
+            error: Arc::from(error.kind().as_str()),
+            latency_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        });
+    }
+
+    /// What was noted, the oldest first; nothing is left.
+    #[must_use]
+    pub fn take(&self) -> Vec<FailedAttempt> {
+        std::mem::take(&mut *self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<FailedAttempt>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A model's answer while it is being produced. The first chunk has arrived.
@@ -94,6 +133,9 @@ pub struct Completion {
 pub trait Model: Send + Sync + 'static {
     /// What it is, for reports: `litellm`, `providers` or `demo`.
     fn name(&self) -> &'static str;
+
+    /// The models that may answer in place of this one.
+    fn fallbacks(&self, model: &str) -> &[Arc<str>];
 
     /// Whether it is known without asking that there is no such model.
     fn surely_lacks(&self, model: &str) -> bool;

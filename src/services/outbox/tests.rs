@@ -10,7 +10,8 @@ use uuid::Uuid;
 use super::*;
 use crate::models::ids::{InstanceId, UserId};
 use crate::models::message::MessageStatus;
-use crate::services::conversations::{AnswerUsage, StoreLimits};
+use crate::services::billing::AnswerUsage;
+use crate::services::conversations::StoreLimits;
 use crate::services::sql::OpenDatabase;
 use crate::services::sql::sqlite::SqliteDatabase;
 use crate::testing;
@@ -20,6 +21,7 @@ const LIMITS: StoreLimits = StoreLimits {
     branches: 1,
     messages: 10,
     context_messages: 10,
+    new_user_budget: None,
 };
 
 /// A table that refuses whatever is inserted, as it would a broken constraint.
@@ -54,7 +56,7 @@ impl Fixture {
             data_dir.path(),
             database.outbox(),
             database.conversations(LIMITS),
-            database.ledger(),
+            database.ledger(LIMITS),
             Arc::new(Metrics::new(0).expect("families")),
             clock,
         );
@@ -111,6 +113,8 @@ fn charge(stream: u128) -> OutboxEntry {
         status: MessageStatus::Completed,
         streamed: true,
         usage: AnswerUsage::default(),
+        attempts: Vec::new(),
+        provisional: false,
         latency_ms: Some(1),
         first_token_ms: None,
         created_at: DateTime::UNIX_EPOCH,

@@ -5,7 +5,6 @@ use futures_util::future::BoxFuture;
 
 use super::rows::Rows;
 use crate::models::ids::InstanceId;
-use crate::services::conversations::StoreError;
 use crate::utils::clock::Clock;
 use crate::utils::database::DatabaseError;
 
@@ -35,8 +34,9 @@ pub trait SqlDatabase: Clone + Send + Sync + 'static {
     ///
     /// # Errors
     /// What `work` failed with, or why it could not be run or committed.
-    async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
-        F: for<'t> FnOnce(&'t mut dyn Rows) -> BoxFuture<'t, Result<T, StoreError>> + Send + 'static,
-        T: Send + 'static;
+        F: for<'t> FnOnce(&'t mut dyn Rows) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<DatabaseError> + Send + 'static;
 }

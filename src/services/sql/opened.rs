@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
 
+use super::accounts::SqlAccounts;
 use super::postgres::{self, PostgresDatabase};
 use super::sqlite::{self, SqliteDatabase};
 use super::{SqlConversations, SqlDatabase};
@@ -13,7 +14,7 @@ use crate::config::{DatabaseSettings, DatabaseUrl};
 use crate::models::ids::InstanceId;
 use crate::services::analytics::UsageSums;
 use crate::services::api_keys::ApiKeyRecords;
-use crate::services::billing::UsageLedger;
+use crate::services::billing::{AccountRecords, UsageLedger};
 use crate::services::conversations::{ConversationStore, StoreLimits};
 use crate::services::generation::GenerationRecords;
 use crate::services::health::Check;
@@ -127,10 +128,16 @@ impl OpenDatabase {
         of_each!(self, database => Arc::new(database.clone()))
     }
 
-    /// Its usage ledger.
+    /// Its usage ledger. The limits are those of new accounts.
     #[must_use]
-    pub fn ledger(&self) -> Arc<dyn UsageLedger> {
-        of_each!(self, database => Arc::new(database.clone()))
+    pub fn ledger(&self, limits: StoreLimits) -> Arc<dyn UsageLedger> {
+        of_each!(self, database => Arc::new(SqlAccounts::new(database.clone(), limits)))
+    }
+
+    /// Its accounts. The limits are those of new ones.
+    #[must_use]
+    pub fn accounts(&self, limits: StoreLimits) -> Arc<dyn AccountRecords> {
+        of_each!(self, database => Arc::new(SqlAccounts::new(database.clone(), limits)))
     }
 
     /// The sums of its usage ledger.

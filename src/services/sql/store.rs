@@ -38,14 +38,9 @@ impl<D: SqlDatabase> SqlConversations<D> {
     /// Conversations within limits.
     #[must_use]
     pub fn new(database: D, limits: StoreLimits) -> Self {
-        let environment = Environment {
-            limits,
-            clock: database.clock().clone(),
-            instance: database.instance(),
-        };
         Self {
+            environment: Environment::of(&database, limits),
             database,
-            environment,
         }
     }
 }

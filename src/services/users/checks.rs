@@ -7,10 +7,9 @@ use icu_locale_core::Locale;
 use reqwest::Url;
 
 use super::UserChanges;
-use crate::services::conversations::{
-    MAX_MODEL_CHARS, MAX_SYSTEM_MESSAGE_CHARS, check_length, check_metadata, check_printable,
-};
+use crate::services::conversations::{MAX_MODEL_CHARS, MAX_SYSTEM_MESSAGE_CHARS, check_metadata};
 use crate::utils::errors::FieldErrors;
+use crate::utils::validation::{check_length, check_printable};
 
 /// Characters of a display name.
 const MAX_NAME_CHARS: usize = 100;

@@ -16,5 +16,5 @@ mod store;
 pub use answer_defaults::AnswerDefaults;
 pub use cached::CachedProfiles;
 pub use checks::UserLimits;
-pub use service::{UserParts, UserService};
+pub use service::{Accounts, UserParts, UserService};
 pub use store::{ProfileStore, User, UserChanges};

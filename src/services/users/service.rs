@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use chrono_tz::Tz;
 use tokio::time::timeout;
 
@@ -10,6 +11,7 @@ use super::{AnswerDefaults, ProfileStore, User, UserChanges, UserLimits, checks}
 use crate::models::ids::UserId;
 use crate::models::user::{Preferences, Profile, UpdatePreferencesRequest, UpdateProfileRequest};
 use crate::services::auth::Caller;
+use crate::services::billing::{Account, Billing};
 use crate::services::conversations::StoreError;
 use crate::utils::errors::{ApiError, FieldErrors};
 use crate::utils::metrics::Metrics;
@@ -20,8 +22,27 @@ const PREFERENCES_WITHIN: Duration = Duration::from_secs(1);
 /// What not knowing them is called in `best_effort_failures_total`.
 const PREFERENCES: &str = "chat_preferences";
 
+/// Whoever knows what users may spend.
+#[async_trait]
+pub trait Accounts: Send + Sync + 'static {
+    /// The account of a user.
+    ///
+    /// # Errors
+    /// A failing database.
+    async fn account(&self, user: UserId) -> Result<Account, ApiError>;
+}
+
+#[async_trait]
+impl Accounts for Billing {
+    async fn account(&self, user: UserId) -> Result<Account, ApiError> {
+        Self::account(self, user).await
+    }
+}
+
 /// What the service of users works with.
 pub struct UserParts {
+    /// What they may spend.
+    pub accounts: Arc<dyn Accounts>,
     /// Where users are kept.
     pub profiles: Arc<dyn ProfileStore>,
     /// What their preferences may ask for.
@@ -47,7 +68,8 @@ impl UserService {
     /// # Errors
     /// A failing store.
     pub async fn profile(&self, caller: &Caller) -> Result<Profile, ApiError> {
-        Ok(self.user(caller).await?.into())
+        let user = self.user(caller).await?;
+        self.with_account(user).await
     }
 
     /// Changes the caller's profile.
@@ -59,7 +81,13 @@ impl UserService {
         caller: &Caller,
         request: UpdateProfileRequest,
     ) -> Result<Profile, ApiError> {
-        Ok(self.update(caller, request.into()).await?.into())
+        let user = self.update(caller, request.into()).await?;
+        self.with_account(user).await
+    }
+
+    async fn with_account(&self, user: User) -> Result<Profile, ApiError> {
+        let account = self.parts.accounts.account(user.id).await?;
+        Ok(user.into_profile(&account))
     }
 
     /// The caller's preferences.
@@ -137,7 +165,6 @@ impl UserService {
 mod tests {
     use std::future::pending;
 
-    use async_trait::async_trait;
     use uuid::Uuid;
 
     use super::*;
@@ -166,11 +193,19 @@ mod tests {
         }
     }
 
+    #[async_trait]
+    impl Accounts for Broken {
+        async fn account(&self, _: UserId) -> Result<Account, ApiError> {
+            Err(StoreError::from(DatabaseError::TimedOut).into())
+        }
+    }
+
     #[tokio::test]
     async fn no_chat_fails_or_waits_for_preferences() {
         for hangs in [false, true] {
             let metrics = Arc::new(Metrics::new(0).expect("families"));
             let users = UserService::new(UserParts {
+                accounts: Arc::new(Broken { hangs }),
                 profiles: Arc::new(Broken { hangs }),
                 limits: UserLimits {
                     temperature: 2.0,

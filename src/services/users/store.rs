@@ -6,8 +6,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::models::ids::UserId;
-use crate::models::user::{Preferences, Profile, Theme, UpdatePreferencesRequest, UpdateProfileRequest};
+use crate::models::user::{
+    AccountStatus, Preferences, Profile, Theme, UpdatePreferencesRequest, UpdateProfileRequest,
+};
 use crate::services::auth::Caller;
+use crate::services::billing::Account;
 use crate::utils::database::DatabaseError;
 
 /// All that is kept of a user: the profile and the preferences. What the user has not said is `None`.
@@ -159,9 +162,19 @@ fn empty_object() -> Box<RawValue> {
     serde_json::value::to_raw_value(&serde_json::Map::new()).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
-impl From<User> for Profile {
-    fn from(user: User) -> Self {
-        Self {
+impl User {
+    /// The profile of the user who has this account.
+    pub(super) fn into_profile(self, account: &Account) -> Profile {
+        let user = self;
+        Profile {
+            status: if account.is_suspended {
+                AccountStatus::Suspended
+            } else {
+                AccountStatus::Active
+            },
+            spend: account.spend,
+            max_budget: account.max_budget,
+            available_balance: account.available(),
             id: user.id,
             email: user.email,
             display_name: user.display_name,

@@ -4,47 +4,16 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::process::Process;
+use super::Two;
 use crate::support::time::{pass, within_limit};
-use crate::support::{Client, EventStream, Gate, MODEL, Machine, Reply};
+use crate::support::{Gate, MODEL, Machine, Reply};
 
-/// A user with one place, and an answer at the first of two instances that has taken it.
-struct Taken {
-    machine: Machine,
-    here: Process,
-    there: Process,
-    gate: Gate,
-    user: Client,
-    stream: EventStream,
-}
-
-impl Taken {
-    async fn new() -> Self {
-        let machine = Machine::with_redis().await;
-        let one = [("MAX_CONCURRENT_STREAMS_PER_USER", "1")];
-        let (here, there) = tokio::join!(
-            machine.instance_with("here", &one),
-            machine.instance_with("there", &one)
-        );
-        let gate = Gate::new();
-        let held = Reply::stream().text("one").wait(&gate).end();
-        machine.upstream.script(MODEL, [held, Reply::answer(["next"])]);
-        let user = here.user();
-        let mut stream = user.chat_stream(&request()).await;
-        stream.until_text("one").await;
-        Self {
-            machine,
-            here,
-            there,
-            gate,
-            user,
-            stream,
-        }
-    }
-
-    fn user_there(&self) -> Client {
-        self.user.at(&self.there.base)
-    }
+/// Users have one place, and an answer at the first of two instances has taken that of one of them.
+async fn taken() -> Two {
+    let one = [("MAX_CONCURRENT_STREAMS_PER_USER", "1")];
+    let gate = Gate::new();
+    let held = Reply::stream().text("one").wait(&gate).end();
+    Two::on_with(Machine::with_redis().await, &one, gate, held).await
 }
 
 fn request() -> serde_json::Value {
@@ -53,7 +22,7 @@ fn request() -> serde_json::Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_place_is_taken_at_all_instances_until_the_answer_ends() {
-    let taken = Taken::new().await;
+    let taken = taken().await;
     let user = taken.user_there();
     let refused = user.chat(&request()).await.error(429, "RATE_LIMIT_EXCEEDED");
     assert_eq!(refused["details"]["limit"], 1);
@@ -67,7 +36,7 @@ async fn a_place_is_taken_at_all_instances_until_the_answer_ends() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_places_of_a_dead_instance_are_free_again() {
-    let mut taken = Taken::new().await;
+    let mut taken = taken().await;
     let user = taken.user_there();
     taken.here.kill();
     user.chat(&request()).await.error(429, "RATE_LIMIT_EXCEEDED");
@@ -81,7 +50,7 @@ async fn the_places_of_a_dead_instance_are_free_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_redis_each_instance_counts_its_own() {
-    let mut taken = Taken::new().await;
+    let mut taken = taken().await;
     taken.machine.redis().kill();
     let there = taken.user_there();
     assert_eq!(there.chat_stream(&request()).await.finish().await.text(), "next");

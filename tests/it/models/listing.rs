@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::{ROUTE, ids, list, refresh, script_groups, with_groups};
-use crate::support::{MODEL, Reply, TestServer, python, token};
+use super::{ROUTE, ids, list, refresh, with_groups};
+use crate::support::{Reply, TestServer};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_model_has_everything_that_litellm_knows() {
@@ -187,20 +187,4 @@ async fn models_need_a_caller() {
     }
     let refused = stranger.post(&format!("{ROUTE}/refresh"), &json!({})).await;
     refused.error(401, "MISSING_AUTH_HEADER");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn openais_sdk_reads_the_list_and_a_model() {
-    let server = TestServer::start().await;
-    script_groups(
-        &server.upstream,
-        json!([{"model_group": "openai/gpt-4o"}, {"model_group": "claude"}]),
-    );
-    refresh(&server.user()).await;
-    let token = token::for_user(token::new_uuid());
-    let settings = [("BASE_URL", server.base()), ("TOKEN", &token)];
-    let output = python::run("openai_models.py", &[], &settings).await;
-    assert_eq!(output.code, Some(0), "{}\n{}", output.stdout, output.stderr);
-    let listed: Vec<_> = output.stdout.lines().collect();
-    assert_eq!(listed, ["claude", "openai/gpt-4o", MODEL]);
 }

@@ -1,13 +1,17 @@
 //! What answers cost where the model server does not say: the catalog's prices.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{refresh, script_groups};
-use crate::support::{MODEL, Reply, TestServer, chunk};
+use crate::support::{Client, MODEL, Reply, TestServer, chunk};
 
 /// A server whose [`MODEL`] costs 1 and 2 dollars for a million tokens. Answers have 5 tokens in and 3 out.
 async fn start() -> TestServer {
-    let server = TestServer::with([("FALLBACK_MODELS", "failing=test-model")]).await;
+    let server = TestServer::with([
+        ("FALLBACK_MODELS", "failing=test-model"),
+        ("DEFAULT_USER_BUDGET", "unlimited"),
+    ])
+    .await;
     script_groups(
         &server.upstream,
         json!([{"model_group": MODEL, "input_cost_per_token": 1e-06, "output_cost_per_token": 2e-06},
@@ -18,16 +22,18 @@ async fn start() -> TestServer {
     server
 }
 
+/// What this model answers, as it is stored when its stream has ended.
+async fn answer_of(user: &Client, model: &str) -> Value {
+    let stream = user.chat_stream(&json!({"model": model, "message": "Hi"})).await;
+    let conversation = stream.finish().await.conversation();
+    user.messages(&conversation).await.remove(1)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_without_a_cost_costs_what_its_prices_come_to() {
     let server = start().await;
     let user = server.user();
-    let transcript = user
-        .chat_stream(&json!({"model": MODEL, "message": "Hi"}))
-        .await
-        .finish()
-        .await;
-    let message = &user.messages(&transcript.conversation()).await[1];
+    let message = answer_of(&user, MODEL).await;
     assert_eq!(message["usage"]["cost_usd"], 0.000_011, "{message}");
     let metrics = server.anonymous().get("/metrics").await.text();
     assert!(metrics.contains("unpriced_completions_total 0"), "{metrics}");
@@ -75,12 +81,7 @@ async fn a_fallback_costs_its_own_price() {
         .upstream
         .script("failing", [Reply::error(500, "server_error", "boom")]);
     let user = server.user();
-    let transcript = user
-        .chat_stream(&json!({"model": "failing", "message": "Hi"}))
-        .await
-        .finish()
-        .await;
-    let message = &user.messages(&transcript.conversation()).await[1];
+    let message = answer_of(&user, "failing").await;
     assert_eq!(
         (&message["model"], &message["usage"]["cost_usd"]),
         (&json!(MODEL), &json!(0.000_011))
@@ -92,12 +93,7 @@ async fn without_every_price_that_is_needed_the_cost_is_unknown() {
     let server = start().await;
     let user = server.user();
     for model in ["half-priced", "unheard-of"] {
-        let transcript = user
-            .chat_stream(&json!({"model": model, "message": "Hi"}))
-            .await
-            .finish()
-            .await;
-        let message = &user.messages(&transcript.conversation()).await[1];
+        let message = answer_of(&user, model).await;
         assert!(message["usage"]["cost_usd"].is_null(), "{message}");
     }
     let metrics = server.anonymous().get("/metrics").await.text();

@@ -11,13 +11,13 @@ use ai_chat_orchestrator::config::{DatabaseSettings, DatabaseUrl, SqliteSynchron
 use ai_chat_orchestrator::models::ids::InstanceId;
 use ai_chat_orchestrator::services::analytics::UsageSums;
 use ai_chat_orchestrator::services::api_keys::ApiKeyRecords;
-use ai_chat_orchestrator::services::billing::UsageLedger;
+use ai_chat_orchestrator::services::billing::{AccountRecords, UsageLedger};
 use ai_chat_orchestrator::services::conversations::{ConversationStore, StoreLimits};
 use ai_chat_orchestrator::services::generation::GenerationRecords;
 use ai_chat_orchestrator::services::outbox::OutboxRecords;
-use ai_chat_orchestrator::services::sql::SqlConversations;
 use ai_chat_orchestrator::services::sql::postgres::PostgresDatabase;
 use ai_chat_orchestrator::services::sql::sqlite::SqliteDatabase;
+use ai_chat_orchestrator::services::sql::{SqlAccounts, SqlConversations};
 use ai_chat_orchestrator::services::users::ProfileStore;
 use ai_chat_orchestrator::utils::clock::Clock;
 use chrono::DateTime;
@@ -41,6 +41,7 @@ pub const LIMITS: StoreLimits = StoreLimits {
     branches: 40,
     messages: 300,
     context_messages: 20,
+    new_user_budget: None,
 };
 
 /// A store over an empty database.
@@ -50,6 +51,8 @@ pub struct TestStore {
     pub outbox: Arc<dyn OutboxRecords>,
     /// The API keys there.
     pub api_keys: Arc<dyn ApiKeyRecords>,
+    /// The accounts there.
+    pub accounts: Arc<dyn AccountRecords>,
     /// The usage ledger there.
     pub ledger: Arc<dyn UsageLedger>,
     /// What it adds up to.
@@ -105,10 +108,11 @@ impl TestStore {
         Self {
             outbox: Arc::new(database.clone()),
             api_keys: Arc::new(database.clone()),
-            ledger: Arc::new(database.clone()),
             usage_sums: Arc::new(database.clone()),
             profiles: Arc::new(database.clone()),
             generations: Arc::new(database.clone()),
+            accounts: Arc::new(SqlAccounts::new(database.clone(), limits)),
+            ledger: Arc::new(SqlAccounts::new(database.clone(), limits)),
             store: Arc::new(SqlConversations::new(database, limits)),
             clock,
             limits,
@@ -131,10 +135,11 @@ impl TestStore {
         Self {
             outbox: Arc::new(pool.clone()),
             api_keys: Arc::new(pool.clone()),
-            ledger: Arc::new(pool.clone()),
             usage_sums: Arc::new(pool.clone()),
             profiles: Arc::new(pool.clone()),
             generations: Arc::new(pool.clone()),
+            accounts: Arc::new(SqlAccounts::new(pool.clone(), limits)),
+            ledger: Arc::new(SqlAccounts::new(pool.clone(), limits)),
             store: Arc::new(SqlConversations::new(pool.clone(), limits)),
             clock,
             limits,
@@ -218,7 +223,7 @@ impl TestStore {
     /// Closes the store and removes its database.
     pub async fn close(self) {
         drop((self.store, self.outbox, self.api_keys, self.generations));
-        drop((self.ledger, self.usage_sums, self.profiles));
+        drop((self.accounts, self.ledger, self.usage_sums, self.profiles));
         if let Home::Server { pool, .. } = &self.home {
             pool.close().await;
         }

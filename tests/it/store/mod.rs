@@ -2,6 +2,7 @@
 //!
 //! - [`contract`]: one function for each promise, stamped onto every store by [`store_contract_suite!`]
 //! - [`properties`]: random [`program`]s of [`command`]s, which the [`runner`] runs on a store and on a small [`model`]
+//! - [`money`]: random reservations, charges and refunds, on each store and in a small model
 //! - [`plans`]: how PostgreSQL finds what it is asked for; [`parts`]: texts that are far from each other there
 //! - [`databases`]: the stores, each over a database of its own
 //! - [`user`], [`chat`], [`imports`]: what tests do again and again
@@ -16,6 +17,7 @@ mod contract;
 mod databases;
 mod imports;
 mod model;
+mod money;
 mod parts;
 mod plans;
 mod program;

@@ -21,6 +21,7 @@ const LIMITS: StoreLimits = StoreLimits {
     branches: 12,
     messages: 80,
     context_messages: 5,
+    new_user_budget: None,
 };
 
 /// Tables that grow with what users write.

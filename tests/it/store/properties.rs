@@ -31,6 +31,7 @@ const LIMITS: StoreLimits = StoreLimits {
     branches: 6,
     messages: 40,
     context_messages: 5,
+    new_user_budget: None,
 };
 
 #[test]
@@ -73,7 +74,7 @@ fn check(store: impl Future<Output = TestStore>) {
     clippy::disallowed_methods,
     reason = "proptest's own variable, with another default"
 )]
-fn cases() -> u32 {
+pub fn cases() -> u32 {
     let cases = std::env::var("PROPTEST_CASES");
     let cases = cases.as_deref().unwrap_or(CASES);
     cases.parse().expect("PROPTEST_CASES: a number of programs")

@@ -8,10 +8,11 @@ use ai_chat_orchestrator::models::ids::{ConversationId, StreamId, UserId};
 use ai_chat_orchestrator::models::message::{MessageContent, MessageStatus};
 use ai_chat_orchestrator::models::money::Money;
 use ai_chat_orchestrator::services::auth::Caller;
+use ai_chat_orchestrator::services::billing::AnswerUsage;
 use ai_chat_orchestrator::services::conversations::search::SearchQuery;
 use ai_chat_orchestrator::services::conversations::{
-    AnswerOutcome, AnswerUsage, ConversationFilter, ConversationOrder, FinishedAnswer, NewConversation,
-    NewTurn, Turn, TurnInput, TurnTarget,
+    AnswerOutcome, ConversationFilter, ConversationOrder, FinishedAnswer, NewConversation, NewTurn, Turn,
+    TurnInput, TurnTarget,
 };
 
 use super::chat::Chat;
@@ -118,6 +119,7 @@ impl<'a> User<'a> {
             request_id: Arc::from("request"),
             streamed: true,
             idempotency_key: None,
+            terms: None,
         }
     }
 
@@ -145,6 +147,7 @@ impl<'a> User<'a> {
                 cost: Some(COST),
                 ..AnswerUsage::default()
             },
+            attempts: Vec::new(),
             latency_ms: Some(20),
             first_token_ms: Some(3),
             ended_at: self.store.clock.now(),

@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, SqliteConnection};
 use uuid::Uuid;
 
-const LEDGER: &str = "SELECT * FROM usage_events ORDER BY id";
+const LEDGER: &str = "SELECT * FROM usage_events ORDER BY id, attempt";
 
 /// The ledger of a server on any store, which the API does not show.
 pub enum Ledger {
@@ -53,6 +53,7 @@ pub struct UsageRow {
     pub message_id: Option<Uuid>,
     pub model: String,
     pub status: String,
+    pub error: Option<String>,
     pub streamed: bool,
     pub prompt_tokens: i64,
     pub completion_tokens: i64,
@@ -66,6 +67,12 @@ impl Database {
     pub async fn open(data_dir: &Path) -> Self {
         let options = SqliteConnectOptions::new().filename(data_dir.join("orchestrator.db"));
         Self(options.connect().await.expect("the server's database"))
+    }
+
+    /// The number that a statement tells.
+    pub async fn number(&mut self, sql: &'static str) -> i64 {
+        let number = sqlx::query_scalar(sql).fetch_one(&mut self.0).await;
+        number.expect("a number")
     }
 
     /// How many rows a table has.

@@ -8,7 +8,7 @@
 //! - [`database`]: the server's database, from outside; [`postgres`]: databases on a server; [`private_postgres`]: a server
 //!   of the test's own
 //! - [`redis`]: Redis servers to be killed and frozen
-//! - [`python`]: what other people's clients and tools make of the service
+//! - [`script`]: what other people's clients and tools make of the service
 //! - [`upstream`]: the double of an OpenAI-compatible model server
 //! - [`client`], [`sse`], [`token`]: a user of the API
 //! - [`tree`]: a conversation in the hands of its owner; [`eventful`]: one in which everything has happened
@@ -23,8 +23,8 @@ pub mod machine;
 pub mod postgres;
 pub mod private_postgres;
 pub mod process;
-pub mod python;
 pub mod redis;
+pub mod script;
 pub mod server;
 pub mod signals;
 pub mod slow_proxy;

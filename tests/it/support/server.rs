@@ -200,6 +200,8 @@ fn defaults(upstream: &Upstream, data_dir: &TempDir) -> BTreeMap<String, String>
         ("LITELLM_URL", &upstream.url()),
         ("LITELLM_MASTER_KEY", UPSTREAM_KEY),
         ("LITELLM_CONNECT_TIMEOUT", "2"),
+        // Most tests ask models that nobody knows.
+        ("ALLOW_UNPRICED_MODELS", "true"),
         ("SHUTDOWN_TIMEOUT", "1"),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))

@@ -7,10 +7,9 @@ use crate::models::branch::CreateBranchRequest;
 use crate::models::conversation::UpdateConversationRequest;
 use crate::models::ids::MessageId;
 use crate::services::conversations::search::SearchQuery;
-use crate::services::conversations::{
-    YEARS, check_length, check_metadata, check_model, check_system_message, check_title,
-};
+use crate::services::conversations::{check_metadata, check_model, check_system_message, check_title};
 use crate::utils::errors::{ApiError, FieldErrors};
+use crate::utils::validation::{YEARS, check_length};
 
 /// Characters of a search.
 const MAX_QUERY_CHARS: usize = 200;

@@ -82,6 +82,10 @@ impl Model for DemoModel {
         "demo"
     }
 
+    fn fallbacks(&self, _model: &str) -> &[Arc<str>] {
+        &[]
+    }
+
     fn surely_lacks(&self, model: &str) -> bool {
         model != DEMO_MODEL
     }

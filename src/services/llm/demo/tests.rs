@@ -15,6 +15,7 @@ fn call(model: &str, content: &Value) -> ChatCall {
         model: model.into(),
         body: serde_json::from_str(&body.to_string()).expect("an object"),
         traceparent: None,
+        attempts: crate::services::llm::AttemptLog::default(),
     }
 }
 

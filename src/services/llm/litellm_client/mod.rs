@@ -133,10 +133,15 @@ impl LiteLlmClient {
         Fut: Future<Output = Result<T, ModelError>> + Send,
         T: Send,
     {
-        let fallbacks = self.fallbacks.get(&call.model).map_or(&[][..], Vec::as_slice);
-        let mut plan = AttemptPlan::new(&call.model, fallbacks, self.max_retries, Instant::now());
+        let mut plan = AttemptPlan::new(
+            &call.model,
+            self.fallbacks(&call.model),
+            self.max_retries,
+            Instant::now(),
+        );
         loop {
             let model = plan.model();
+            let started = Instant::now();
             let error = match self.attempt(&model, run(Arc::clone(&model))).await {
                 Ok(answer) => return Ok((model, answer)),
                 Err(error) => error,
@@ -144,6 +149,7 @@ impl LiteLlmClient {
             let Some(pause) = plan.after(&error, Instant::now(), rand::random_range(0.5..1.0)) else {
                 return Err(error);
             };
+            call.attempts.note(&model, &error, started.elapsed());
             tracing::info!(
                 %error,
                 model = &*model,
@@ -244,6 +250,10 @@ impl Model for LiteLlmClient {
         } else {
             "providers"
         }
+    }
+
+    fn fallbacks(&self, model: &str) -> &[Arc<str>] {
+        self.fallbacks.get(model).map_or(&[][..], Vec::as_slice)
     }
 
     fn surely_lacks(&self, model: &str) -> bool {

@@ -175,6 +175,7 @@ mod tests {
             model: "gpt".into(),
             body: serde_json::from_str(body).expect("an object"),
             traceparent: Some(HeaderValue::from_static("00-1-2-01")),
+            attempts: crate::services::llm::AttemptLog::default(),
         }
     }
 

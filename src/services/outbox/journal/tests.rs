@@ -4,8 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use super::*;
 use crate::models::ids::UserId;
 use crate::models::message::MessageStatus;
-use crate::services::billing::UsageEvent;
-use crate::services::conversations::AnswerUsage;
+use crate::services::billing::{AnswerUsage, UsageEvent};
 use uuid::Uuid;
 
 fn entry(n: u128) -> OutboxEntry {
@@ -22,6 +21,8 @@ fn entry(n: u128) -> OutboxEntry {
             cost: crate::models::money::Money::parse_dollars("1.5e-6"),
             ..AnswerUsage::default()
         },
+        attempts: Vec::new(),
+        provisional: false,
         latency_ms: Some(1),
         first_token_ms: None,
         created_at: chrono::DateTime::UNIX_EPOCH,

@@ -1,5 +1,8 @@
 //! How an answer ends.
 
+use std::borrow::Cow;
+
+use super::accounts::settle;
 use super::create::search_title;
 use super::{Environment, cut};
 use crate::models::message::MessageStatus;
@@ -43,11 +46,7 @@ pub async fn save_answer(
         rows.end_claim(answer.stream_id, end, answer.error.as_deref(), now)
             .await?;
     }
-    if taken_over {
-        rows.forget_usage(answer.stream_id).await?;
-    }
-    rows.record_usage(&UsageEvent::of_answer(answer)).await?;
-    Ok(())
+    Ok(settle(rows, environment, &answer.usage_event()).await?)
 }
 
 /// Writes what is known of an answer that nobody produces any more. See
@@ -72,14 +71,37 @@ pub async fn close_abandoned(
         status: status(answer),
         taken_over: true,
     };
+    let answer = &priced(rows, answer).await?;
     if fill(rows, &mut conversation, answer, end.status).await? {
         rows.save_conversation(&conversation).await?;
     }
     let now = environment.clock.now();
     rows.end_claim(answer.stream_id, end, answer.error.as_deref(), now)
         .await?;
-    rows.record_usage(&UsageEvent::of_answer(answer)).await?;
+    let event = UsageEvent {
+        provisional: true,
+        ..answer.usage_event()
+    };
+    settle(rows, environment, &event).await?;
     Ok(true)
+}
+
+/// The answer with what it costs at the prices that it was begun at, if nobody has said that yet: whoever closes it may
+/// not know them any more.
+async fn priced<'a>(
+    rows: &mut dyn Rows,
+    answer: &'a FinishedAnswer,
+) -> Result<Cow<'a, FinishedAnswer>, StoreError> {
+    if answer.usage.cost.is_some() {
+        return Ok(Cow::Borrowed(answer));
+    }
+    let held = rows.reservation(answer.stream_id).await?;
+    let Some(cost) = held.and_then(|held| answer.usage.cost_at(&held.prices)) else {
+        return Ok(Cow::Borrowed(answer));
+    };
+    let mut priced = answer.clone();
+    priced.usage.cost = Some(cost);
+    Ok(Cow::Owned(priced))
 }
 
 const fn status(answer: &FinishedAnswer) -> MessageStatus {

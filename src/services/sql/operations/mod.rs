@@ -4,6 +4,7 @@
 //! - `create`: conversations, and what changes in them
 //! - `place`: where something new goes in a tree, and the fork that it may need
 //! - `turns`, `answers`: what is asked, and how its answer ends; `repeats`: what is asked more than once
+//! - `accounts`: what is held back for an answer, and what it is charged in the end
 //! - `messages`: adding, editing and deleting without a model
 //! - `branches`: making, changing and deleting; `stats` says what is on one
 //! - `merge`: bringing one branch into another
@@ -13,6 +14,7 @@
 //! A writing operation locks its conversation first. Whoever holds that lock may read, decide and write: nobody else
 //! changes anything in the conversation until the transaction ends.
 
+mod accounts;
 mod answers;
 mod branches;
 mod create;
@@ -30,6 +32,7 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 
+pub use accounts::{change_account, hold, lock as lock_account, settle};
 pub use answers::{close_abandoned, save_answer};
 pub use branches::{activate_branch, create_branch, delete_branch, update_branch};
 pub use create::{create_conversation, delete_conversation, update_conversation};
@@ -42,6 +45,7 @@ pub use search::{search_conversations, search_messages};
 pub use stats::branch_stats;
 pub use turns::append_turn;
 
+use super::database::SqlDatabase;
 use super::rows::{BranchRow, ConversationRow, Node, Rows, RunningAnswer};
 use crate::models::ids::{BranchId, ConversationId, InstanceId, MessageId, UserId};
 use crate::models::money::Money;
@@ -60,6 +64,17 @@ pub struct Environment {
     pub clock: Clock,
     /// The instance that this is.
     pub instance: InstanceId,
+}
+
+impl Environment {
+    /// That of a database, with these limits.
+    pub fn of<D: SqlDatabase>(database: &D, limits: StoreLimits) -> Self {
+        Self {
+            limits,
+            clock: database.clock().clone(),
+            instance: database.instance(),
+        }
+    }
 }
 
 /// The user's conversation, locked.

@@ -4,12 +4,14 @@
 use chrono::{DateTime, Utc};
 
 use super::place::{self, NewFork, Place, RowBuilder, check_message_limit};
-use super::{Environment, create, lock, node, preview_of, refuse_running, repeats};
+use super::{Environment, accounts, create, lock, node, preview_of, refuse_running, repeats};
 use crate::models::ids::{ConversationId, MessageId};
 use crate::models::message::{MessageContent, MessageStatus, Role};
 use crate::services::auth::Caller;
+use crate::services::billing::{Hold, InputSize, Reservation};
 use crate::services::conversations::{
-    NewConversation, NewTurn, StoreError, ToolResult, Turn, TurnInput, TurnTarget, unanswered_calls,
+    NewConversation, NewTurn, StoreError, ToolResult, Turn, TurnInput, TurnTarget, context_size,
+    unanswered_calls,
 };
 use crate::services::sql::rows::{ClaimRow, ConversationRow, MessageRow, Rows};
 use crate::utils::clock::Clock;
@@ -58,6 +60,7 @@ pub async fn append_turn(
     let context = rows
         .context(question, environment.limits.context_messages)
         .await?;
+    let sent = context_size(&context);
     rows.insert_claim(&ClaimRow {
         stream_id: turn.stream_id,
         instance_id: environment.instance,
@@ -70,10 +73,26 @@ pub async fn append_turn(
         model: turn.model.clone(),
         request_id: turn.request_id.clone(),
         streamed: turn.streamed,
-        sent_bytes: context.iter().map(|message| message.content.len() as u64).sum(),
+        sent_bytes: sent.bytes,
         started_at: now,
     })
     .await?;
+    let hold = match &turn.terms {
+        Some(terms) => {
+            let reservation = Reservation {
+                id: turn.stream_id,
+                user_id: caller.user_id,
+                request_id: turn.request_id.clone(),
+                model: turn.model.clone(),
+                streamed: turn.streamed,
+                sent_bytes: sent.bytes,
+                input_tokens: terms.input_tokens(sent.and(instructions(&conversation))),
+                terms: terms.clone(),
+            };
+            accounts::hold(rows, environment, &reservation).await?
+        }
+        None => Hold::default(),
+    };
     Ok(Turn {
         conversation_id: id,
         new_conversation,
@@ -84,7 +103,17 @@ pub async fn append_turn(
         begun_at: now,
         system_message: conversation.shown.system_message,
         context,
+        hold,
     })
+}
+
+/// What the conversation tells the model first.
+fn instructions(conversation: &ConversationRow) -> InputSize {
+    let mut size = InputSize::default();
+    if let Some(text) = &conversation.shown.system_message {
+        size.add_message(text, None);
+    }
+    size
 }
 
 async fn find_place(

@@ -5,10 +5,9 @@ use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 
 use super::values::millis;
-use super::{PostgresRows, texts, usage};
+use super::{PostgresRows, texts};
 use crate::models::ids::{ConversationId, StreamId, UserId};
 use crate::models::message::MessageStatus;
-use crate::services::billing::UsageEvent;
 use crate::services::conversations::{FinishedAnswer, IdempotencyKey};
 use crate::services::sql::records::{ClaimRecord, KeyedRecord, RunningRecord};
 use crate::services::sql::rows::{AnswerRows, ClaimRow, ClaimState, KeyedAnswer, RowsResult, RunningAnswer};
@@ -184,13 +183,5 @@ impl AnswerRows for PostgresRows {
                 .await?;
         }
         Ok(())
-    }
-
-    async fn record_usage(&mut self, event: &UsageEvent) -> RowsResult<()> {
-        Ok(usage::insert(self.connection(), event).await?)
-    }
-
-    async fn forget_usage(&mut self, id: StreamId) -> RowsResult<()> {
-        Ok(usage::remove(self.connection(), id).await?)
     }
 }

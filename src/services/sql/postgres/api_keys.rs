@@ -58,10 +58,7 @@ impl ApiKeyRecords for PostgresDatabase {
             .bind(caller.user_id)
             .fetch_one(&mut *transaction)
             .await?;
-        let current = count(current);
-        if current >= u64::from(limit) {
-            return Err(ApiKeyError::LimitReached { limit, current });
-        }
+        ApiKeyError::unless_below(limit, count(current))?;
         let stored: ShownKeyRecord = sqlx::query_as(INSERT)
             .bind(key.id)
             .bind(caller.user_id)

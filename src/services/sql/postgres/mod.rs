@@ -9,12 +9,13 @@
 //! using it a moment ago, is told that the database does not answer, which is true.
 //!
 //! - [`PostgresDatabase`]: the database; `connect` opens it
-//! - [`PostgresRows`]: a transaction; its methods are in `conversations`, `branches`, `messages`, `reads`, `answers` and
-//!   `search`; `columns` says what the records of both databases are read from
-//! - `generations`, `usage`, `analytics`, `outbox`, `api_keys`, `users`: what other services keep here; several instances may do so at once
+//! - [`PostgresRows`]: a transaction; its methods are in `conversations`, `branches`, `messages`, `reads`, `answers`,
+//!   `accounts` and `search`; `columns` says what the records of both databases are read from
+//! - `generations`, `analytics`, `outbox`, `api_keys`, `users`: what other services keep here; several instances may do so at once
 //!
 //! All SQL is static and bound.
 
+mod accounts;
 mod analytics;
 mod answers;
 mod api_keys;
@@ -30,7 +31,6 @@ mod reads;
 mod rows;
 mod search;
 mod texts;
-mod usage;
 mod users;
 mod values;
 
@@ -50,7 +50,6 @@ use super::database::SqlDatabase;
 use super::rows::Rows;
 use crate::config::DatabaseSettings;
 use crate::models::ids::InstanceId;
-use crate::services::conversations::StoreError;
 use crate::services::health::{Check, Importance};
 use crate::utils::clock::Clock;
 use crate::utils::database::DatabaseError;
@@ -150,10 +149,11 @@ impl SqlDatabase for PostgresDatabase {
         Ok(PostgresRows::new(self.pool.begin_with(READING).await?))
     }
 
-    async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
-        F: for<'t> FnOnce(&'t mut dyn Rows) -> BoxFuture<'t, Result<T, StoreError>> + Send + 'static,
+        F: for<'t> FnOnce(&'t mut dyn Rows) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
         T: Send + 'static,
+        E: From<DatabaseError> + Send + 'static,
     {
         let job = transact(self.pool.clone(), work).in_current_span();
         match self.tracker.spawn(job).await {
@@ -164,18 +164,20 @@ impl SqlDatabase for PostgresDatabase {
     }
 }
 
-async fn transact<T, F>(pool: PgPool, work: F) -> Result<T, StoreError>
+async fn transact<T, E, F>(pool: PgPool, work: F) -> Result<T, E>
 where
-    F: for<'t> FnOnce(&'t mut dyn Rows) -> BoxFuture<'t, Result<T, StoreError>> + Send,
+    F: for<'t> FnOnce(&'t mut dyn Rows) -> BoxFuture<'t, Result<T, E>> + Send,
     T: Send,
+    E: From<DatabaseError> + Send,
 {
     let writing = async {
-        let mut rows = PostgresRows::new(pool.begin_with(WRITING).await?);
+        let begun = pool.begin_with(WRITING).await;
+        let mut rows = PostgresRows::new(begun.map_err(DatabaseError::from)?);
         let result = work(&mut rows).await;
         // Either way it is over when the caller hears of it: nobody finds a lock of theirs still held.
         let ended = rows.end(result.is_ok()).await;
         let value = result?;
-        ended?;
+        ended.map_err(DatabaseError::from)?;
         Ok(value)
     };
     tokio::time::timeout(WRITE_TIMEOUT, writing)

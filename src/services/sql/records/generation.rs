@@ -6,7 +6,8 @@ use sqlx::FromRow;
 use super::StoredTime;
 use crate::models::ids::{BranchId, ConversationId, MessageId, StreamId, UserId};
 use crate::models::message::MessageStatus;
-use crate::services::conversations::{AnswerOutcome, AnswerUsage, FinishedAnswer};
+use crate::services::billing::AnswerUsage;
+use crate::services::conversations::{AnswerOutcome, FinishedAnswer};
 use crate::services::generation::{Checkpoint, GenerationRecord, TurnIds, UnfinishedGeneration};
 use crate::services::sql::rows::{ClaimState, KeyedAnswer, RunningAnswer};
 use crate::services::sql::values::{count, named};
@@ -141,6 +142,7 @@ impl UnfinishedRecord {
                 tool_calls: None,
                 finish_reason: None,
                 usage: AnswerUsage::default(),
+                attempts: Vec::new(),
                 latency_ms: None,
                 first_token_ms: None,
                 ended_at,

@@ -3,6 +3,7 @@
 //! The statements are each database's own; the names and meanings of their columns are the same. What the databases have
 //! different types for is a [`StoredTime`].
 
+mod account;
 mod api_key;
 mod branch;
 mod conversation;
@@ -16,6 +17,9 @@ mod time;
 mod usage;
 mod user;
 
+pub(super) use account::{
+    AccountRecord, EnteredRecord, EntryRecord, HeldRecord, OrphanRecord, UsageTotalRecord,
+};
 pub(super) use api_key::{ShownKeyRecord, VerifiedKeyRecord};
 pub(super) use branch::{BranchRecord, ShownBranchRecord};
 pub(super) use conversation::ConversationRecord;

@@ -9,7 +9,6 @@ use serde_json::value::RawValue;
 use super::RowsResult;
 use crate::models::ids::{BranchId, ConversationId, InstanceId, MessageId, StreamId, UserId};
 use crate::models::message::MessageStatus;
-use crate::services::billing::UsageEvent;
 use crate::services::conversations::{FinishedAnswer, IdempotencyKey};
 
 /// An answer that is being written.
@@ -132,10 +131,4 @@ pub trait AnswerRows {
         error: Option<&RawValue>,
         now: DateTime<Utc>,
     ) -> RowsResult<()>;
-
-    /// Enters usage into the ledger, once however often it is brought.
-    async fn record_usage(&mut self, event: &UsageEvent) -> RowsResult<()>;
-
-    /// Takes usage back that was entered as an estimate.
-    async fn forget_usage(&mut self, id: StreamId) -> RowsResult<()>;
 }

@@ -9,8 +9,10 @@
 //! - [`MessageRows`]: writing messages and walking their tree
 //! - [`MessageReads`]: messages as they are shown
 //! - [`AnswerRows`]: running answers and how they end
+//! - [`AccountRows`]: accounts, and the ledger
 //! - [`SearchRows`]: what a query finds
 
+mod accounts;
 mod answers;
 mod branches;
 mod conversations;
@@ -18,6 +20,7 @@ mod messages;
 mod reads;
 mod search;
 
+pub use accounts::{AccountRows, Entered, Held, ReservationRow};
 pub use answers::{AnswerRows, ClaimRow, ClaimState, KeyedAnswer, RunningAnswer};
 pub use branches::{BranchRow, BranchRows};
 pub use conversations::{ConversationRow, ConversationRows};
@@ -34,11 +37,18 @@ pub type RowsResult<T> = Result<T, DatabaseError>;
 
 /// All of them, in one transaction.
 pub trait Rows:
-    ConversationRows + BranchRows + MessageRows + MessageReads + AnswerRows + SearchRows + Send
+    ConversationRows + BranchRows + MessageRows + MessageReads + AnswerRows + AccountRows + SearchRows + Send
 {
 }
 
 impl<T> Rows for T where
-    T: ConversationRows + BranchRows + MessageRows + MessageReads + AnswerRows + SearchRows + Send
+    T: ConversationRows
+        + BranchRows
+        + MessageRows
+        + MessageReads
+        + AnswerRows
+        + AccountRows
+        + SearchRows
+        + Send
 {
 }

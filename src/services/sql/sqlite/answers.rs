@@ -8,10 +8,9 @@ use serde_json::value::RawValue;
 use sqlx::SqliteConnection;
 
 use super::values::{millis, raw, stored};
-use super::{SqliteRows, texts, usage};
+use super::{SqliteRows, texts};
 use crate::models::ids::{ConversationId, StreamId, UserId};
 use crate::models::message::MessageStatus;
-use crate::services::billing::UsageEvent;
 use crate::services::conversations::{FinishedAnswer, IdempotencyKey};
 use crate::services::sql::records::{ClaimRecord, KeyedRecord, RunningRecord};
 use crate::services::sql::rows::{AnswerRows, ClaimRow, ClaimState, KeyedAnswer, RowsResult, RunningAnswer};
@@ -183,13 +182,5 @@ where
                 .await?;
         }
         Ok(())
-    }
-
-    async fn record_usage(&mut self, event: &UsageEvent) -> RowsResult<()> {
-        Ok(usage::insert(self.connection(), event).await?)
-    }
-
-    async fn forget_usage(&mut self, id: StreamId) -> RowsResult<()> {
-        Ok(usage::remove(self.connection(), id).await?)
     }
 }

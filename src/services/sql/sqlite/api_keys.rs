@@ -137,10 +137,7 @@ async fn insert(
         .bind(caller.user_id)
         .fetch_one(&mut *connection)
         .await?;
-    let current = count(current);
-    if current >= u64::from(limit) {
-        return Err(ApiKeyError::LimitReached { limit, current });
-    }
+    ApiKeyError::unless_below(limit, count(current))?;
     let stored: ShownKeyRecord = sqlx::query_as(INSERT)
         .bind(key.id)
         .bind(caller.user_id)

@@ -5,15 +5,16 @@
 //!
 //! - [`SqliteDatabase`]: the file; `open` opens it, `lock` keeps a second process away
 //! - [`Writer`]: the one task that writes
-//! - [`SqliteRows`]: a transaction; its methods are in `conversations`, `branches`, `messages`, `reads`, `answers` and
-//!   `search`
-//! - `generations`, `usage`, `analytics`, `outbox`, `api_keys`, `users`: what other services keep here
+//! - [`SqliteRows`]: a transaction; its methods are in `conversations`, `branches`, `messages`, `reads`, `answers`,
+//!   `accounts` and `search`
+//! - `generations`, `analytics`, `outbox`, `api_keys`, `users`: what other services keep here
 //!
 //! All SQL is static, and each statement finds what it looks for by an index (a test looks at their plans).
 
 #[macro_use]
 mod statements;
 
+mod accounts;
 mod analytics;
 mod answers;
 mod api_keys;
@@ -30,7 +31,6 @@ mod search;
 #[cfg(test)]
 mod tests;
 mod texts;
-mod usage;
 mod users;
 mod values;
 mod writer;
@@ -47,7 +47,6 @@ pub use writer::Writer;
 use super::database::SqlDatabase;
 use super::rows::Rows;
 use crate::models::ids::InstanceId;
-use crate::services::conversations::StoreError;
 use crate::services::health::{Check, Importance};
 use crate::utils::clock::Clock;
 use crate::utils::database::DatabaseError;
@@ -98,10 +97,11 @@ impl SqlDatabase for SqliteDatabase {
         Ok(SqliteRows::new(self.readers.begin().await?))
     }
 
-    async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
-        F: for<'t> FnOnce(&'t mut dyn Rows) -> BoxFuture<'t, Result<T, StoreError>> + Send + 'static,
+        F: for<'t> FnOnce(&'t mut dyn Rows) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
         T: Send + 'static,
+        E: From<DatabaseError> + Send + 'static,
     {
         self.writer
             .write(move |connection| {

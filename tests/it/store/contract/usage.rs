@@ -7,8 +7,7 @@ use ai_chat_orchestrator::models::ids::{StreamId, UserId};
 use ai_chat_orchestrator::models::message::MessageStatus;
 use ai_chat_orchestrator::models::money::Money;
 use ai_chat_orchestrator::services::analytics::{AnalyticsParts, AnalyticsService, Feature, FeatureCount};
-use ai_chat_orchestrator::services::billing::UsageEvent;
-use ai_chat_orchestrator::services::conversations::AnswerUsage;
+use ai_chat_orchestrator::services::billing::{AnswerUsage, UsageEvent};
 use ai_chat_orchestrator::utils::clock::Clock;
 use chrono::{DateTime, Datelike as _, Days, NaiveDate, TimeDelta, Timelike as _, Utc};
 use chrono_tz::Tz;
@@ -304,6 +303,8 @@ fn event(store: &TestStore, user: UserId, at: DateTime<Utc>, random: &mut StdRng
             estimated: random.random(),
             cost: some(random, 1_000_000).map(|nano| Money::from_nano(i64::try_from(nano).expect("a cost"))),
         },
+        attempts: Vec::new(),
+        provisional: false,
         latency_ms: some(random, 60_000),
         first_token_ms: some(random, 5_000),
         created_at: at,

@@ -181,6 +181,7 @@ impl Refusal {
             StoreError::Repeated { .. } | StoreError::IdempotencyConflict => {
                 panic!("programs give no idempotency keys: {error}")
             }
+            StoreError::Refused(refusal) => panic!("programs ask on no terms: {refusal}"),
             StoreError::Database(error) => panic!("the store fails: {error}"),
         }
     }

@@ -16,6 +16,11 @@ fn delta(delta: &Value) -> String {
     chunk(&json!([{"index": 0, "delta": delta}])).to_string()
 }
 
+/// Who speaks: what real servers begin with, and OpenAI's SDK for Node.js insists on.
+pub fn role() -> String {
+    delta(&json!({"role": "assistant"}))
+}
+
 /// A piece of the answer's text.
 pub fn text(text: &str) -> String {
     delta(&json!({"content": text}))
@@ -75,4 +80,15 @@ pub fn completion(text: &str) -> String {
     format!(
         r#"{{"id":"chatcmpl-1", "object":"chat.completion","created":1795404925,"model":"upstream-model","score":1.0,"choices":[{{"finish_reason":"stop","index":0,"message":{{"content":{text},"role":"assistant"}}}}],"usage":{{"completion_tokens":3,"prompt_tokens":5,"total_tokens":8}}}}"#
     )
+}
+
+/// A whole answer that calls a tool.
+pub fn completion_with_tool_call(arguments: &str) -> String {
+    let call =
+        json!({"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": arguments}});
+    let message = json!({"role": "assistant", "content": null, "tool_calls": [call]});
+    let choices = json!([{"index": 0, "finish_reason": "tool_calls", "message": message}]);
+    let mut completion = with_usage(&choices, 5, 3);
+    completion["object"] = json!("chat.completion");
+    completion.to_string()
 }

@@ -141,7 +141,7 @@ async fn serve(mut socket: TcpStream, shared: &Shared) {
     let Some(request) = request::read(&mut socket).await else {
         return;
     };
-    let reply = shared.reply_to(&request);
+    let reply = shared.reply_to(&request).to(&request);
     shared.requests.send_modify(|all| all.push(request));
     let (mut reader, mut writer) = socket.split();
     let ended = tokio::select! {

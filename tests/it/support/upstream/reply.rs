@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::Semaphore;
 
-use super::chunk;
+use super::{Request, chunk};
 
 /// Holds replies back until the test lets them go on.
 #[derive(Debug, Clone)]
@@ -43,6 +43,8 @@ enum Step {
     },
     /// One write, one HTTP chunk.
     Write(Vec<u8>),
+    /// The usage of a model that was sent so many tokens and wrote as many as it was allowed to.
+    UsageUpToLimit(u64),
     Wait(Gate),
     Pause(Duration),
     /// Nothing more, until the caller goes away.
@@ -174,6 +176,23 @@ impl Reply {
         self.then(Step::Cut)
     }
 
+    /// Says that so many tokens were read, and as many written as the request allows.
+    pub fn usage_up_to_limit(self, prompt: u64) -> Self {
+        self.then(Step::UsageUpToLimit(prompt))
+    }
+
+    /// The reply to this request: what depends on it is filled in.
+    pub(super) fn to(self, request: &Request) -> Self {
+        let fill = |step| match step {
+            Step::UsageUpToLimit(prompt) => {
+                let limit = request.json()["max_tokens"].as_u64().expect("a limit");
+                Step::Write(format!("data: {}\n\n", chunk::usage(prompt, limit)).into_bytes())
+            }
+            step => step,
+        };
+        Self(self.0.into_iter().map(fill).collect())
+    }
+
     /// Resets the connection.
     pub fn reset(self) -> Self {
         self.then(Step::Reset)
@@ -190,6 +209,7 @@ impl Reply {
                 Step::Head { status, headers } => head(status, &headers),
                 Step::Write(bytes) if bytes.is_empty() => continue,
                 Step::Write(bytes) => http_chunk(&bytes),
+                Step::UsageUpToLimit(_) => unreachable!("it was filled in"),
                 Step::Wait(gate) => {
                     gate.pass().await;
                     continue;

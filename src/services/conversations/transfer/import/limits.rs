@@ -11,9 +11,10 @@ use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::services::conversations::{
-    MAX_METADATA_BYTES, MAX_METADATA_DEPTH, MAX_MODEL_CHARS, MAX_TITLE_CHARS, YEARS,
+    MAX_METADATA_BYTES, MAX_METADATA_DEPTH, MAX_MODEL_CHARS, MAX_TITLE_CHARS,
 };
 use crate::utils::json::depth;
+use crate::utils::validation::YEARS;
 
 /// Largest conversation, in bytes of its JSON. Memory is a small multiple of it.
 pub const MAX_CONVERSATION_BYTES: usize = 64 << 20;

@@ -88,6 +88,7 @@ fn call() -> ChatCall {
         model: "asked".into(),
         body: serde_json::from_str(r#"{"model":"asked","messages":[]}"#).expect("an object"),
         traceparent: None,
+        attempts: crate::services::llm::AttemptLog::default(),
     }
 }
 

@@ -1,7 +1,8 @@
 //! No statement reads a whole table.
 
 use super::super::{
-    analytics, answers, api_keys, branches, conversations, messages, outbox, reads, search, texts, users,
+    accounts, analytics, answers, api_keys, branches, conversations, messages, outbox, reads, search, texts,
+    users,
 };
 use super::database;
 
@@ -31,6 +32,7 @@ fn reads_all(step: &str) -> bool {
 async fn every_statement_finds_its_rows_by_an_index() {
     let mut connection = database().await;
     let named = [
+        accounts::STATEMENTS,
         analytics::STATEMENTS,
         answers::STATEMENTS,
         api_keys::STATEMENTS,

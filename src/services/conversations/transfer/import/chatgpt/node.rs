@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 use super::super::limits::{Bounded, MAX_MESSAGES, Refusal, check_model, check_source, lenient};
 use crate::models::message::{MessageStatus, Role};
-use crate::services::conversations::YEARS;
+use crate::utils::validation::YEARS;
 
 /// Most nodes of a conversation: its messages, and as many that are hidden or empty.
 const MAX_NODES: usize = 2 * MAX_MESSAGES;

@@ -1,0 +1,62 @@
+//! What models cost, and what bounds their answers.
+
+use async_trait::async_trait;
+
+use super::AnswerUsage;
+use crate::models::model::Provider;
+use crate::models::money::Money;
+use crate::models::price::TokenPrices;
+
+/// What an answer of a model can cost at most depends on this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rates {
+    /// What its tokens cost.
+    pub prices: TokenPrices,
+    /// The most tokens that it reads and writes together.
+    pub context_window: Option<u64>,
+    /// The most tokens that it writes.
+    pub max_output_tokens: Option<u64>,
+    /// The most tokens that it reads for one image.
+    pub image_tokens: u64,
+}
+
+impl Rates {
+    /// What holds where either of two models may answer: of each the higher, and nothing where either is unknown.
+    #[must_use]
+    pub fn dearest(self, other: Self) -> Self {
+        let higher = |one: Option<u64>, two: Option<u64>| Some(one?.max(two?));
+        Self {
+            prices: self.prices.dearer(other.prices),
+            context_window: higher(self.context_window, other.context_window),
+            max_output_tokens: higher(self.max_output_tokens, other.max_output_tokens),
+            image_tokens: self.image_tokens.max(other.image_tokens),
+        }
+    }
+}
+
+/// What models cost, for answers whose cost their model server does not tell, and for what is held back.
+#[async_trait]
+pub trait PriceList: Send + Sync + 'static {
+    /// Waits, for a bounded time, until it knows what the model server says.
+    async fn ready(&self);
+
+    /// The rates of this model; `None` if nobody knows it.
+    fn rates(&self, model: &str) -> Option<Rates>;
+
+    /// What this usage of the model costs by its prices. `None` if one that is needed is unknown.
+    fn cost(&self, model: &str, usage: &AnswerUsage) -> Option<Money> {
+        usage.cost_at(&self.rates(model)?.prices)
+    }
+}
+
+/// The most tokens that a provider's models read for one image, at any resolution they take (providers' documentation of
+/// 2026, rounded up). `gpt-4o-mini` counts each tile as 5,667 tokens, to make images cost what they do with `gpt-4o`.
+#[must_use]
+pub fn image_tokens(provider: Provider, model: &str) -> u64 {
+    match provider {
+        Provider::Openai if model.contains("gpt-4o-mini") => 48_200,
+        Provider::Anthropic => 5_000,
+        Provider::Google => 6_000,
+        _ => 10_240,
+    }
+}

@@ -1,0 +1,150 @@
+//! What is held back, charged and given back. An account is locked after everything else that a transaction locks.
+
+use super::Environment;
+use crate::models::balance::EntryKind;
+use crate::models::ids::UserId;
+use crate::models::money::Money;
+use crate::services::billing::{
+    Account, AccountChange, BillingError, Hold, NewEntry, Refusal, Reservation, UsageEvent,
+};
+use crate::services::sql::rows::{ReservationRow, Rows, RowsResult};
+
+/// Holds back what an answer costs at worst. See [`AccountRecords::hold`](crate::services::billing::AccountRecords).
+pub async fn hold(
+    rows: &mut dyn Rows,
+    environment: &Environment,
+    reservation: &Reservation,
+) -> Result<Hold, BillingError> {
+    let mut account = lock(rows, environment, reservation.user_id).await?;
+    if account.is_suspended {
+        return Err(Refusal::Suspended.into());
+    }
+    let terms = &reservation.terms;
+    let is_low = account.is_low(terms.threshold);
+    let amount = match terms.need(reservation.input_tokens) {
+        Some(need) => account.reserve(need).map_err(Refusal::from)?,
+        None if account.max_budget.is_some() && !terms.allow_unpriced => {
+            return Err(Refusal::Unpriced(reservation.model.clone()).into());
+        }
+        None => None,
+    };
+    let now = environment.clock.now();
+    if amount.is_some_and(|amount| amount > Money::ZERO) {
+        rows.save_account(reservation.user_id, &account, now).await?;
+    }
+    rows.insert_reservation(&ReservationRow {
+        id: reservation.id,
+        user_id: reservation.user_id,
+        instance_id: environment.instance,
+        amount: amount.unwrap_or_default(),
+        prices: terms.prices.unwrap_or_default(),
+        model: reservation.model.clone(),
+        request_id: reservation.request_id.clone(),
+        streamed: reservation.streamed,
+        sent_bytes: reservation.sent_bytes,
+        created_at: now,
+    })
+    .await?;
+    Ok(Hold {
+        amount,
+        max_tokens: amount.and_then(|amount| terms.shortened(amount, reservation.input_tokens)),
+        is_low,
+    })
+}
+
+/// Enters an event, charges its cost, and releases what was held back for it. See
+/// [`UsageLedger::record`](crate::services::billing::UsageLedger).
+pub async fn settle(rows: &mut dyn Rows, environment: &Environment, event: &UsageEvent) -> RowsResult<()> {
+    let (user, now) = (event.user_id, environment.clock.now());
+    let mut account = lock(rows, environment, user).await?;
+    if let Some(held) = rows.take_reservation(event.id).await? {
+        account.release(held.amount);
+    }
+    if let Some(before) = rows.entered(event.id).await? {
+        if !before.provisional || event.provisional {
+            return rows.save_account(user, &account, now).await;
+        }
+        rows.remove_usage(event.id).await?;
+        if let Some(cost) = before.cost.filter(|cost| *cost > Money::ZERO) {
+            account.refund(cost);
+            let entry = entry(environment, event, EntryKind::Refund, cost, &account);
+            let entry = NewEntry {
+                message_id: before.message_id,
+                model: Some(before.model.into()),
+                ..entry
+            };
+            rows.insert_entry(environment.clock.uuid(), &entry).await?;
+        }
+    }
+    rows.insert_usage(event).await?;
+    if let Some(cost) = event.usage.cost.filter(|cost| *cost > Money::ZERO) {
+        account.charge(cost);
+        let entry = entry(environment, event, EntryKind::Charge, cost, &account);
+        rows.insert_entry(environment.clock.uuid(), &entry).await?;
+    }
+    rows.save_account(user, &account, now).await
+}
+
+/// Changes an account as an operator wishes.
+pub async fn change_account(
+    rows: &mut dyn Rows,
+    environment: &Environment,
+    user: UserId,
+    change: AccountChange,
+) -> Result<Account, BillingError> {
+    let mut account = lock(rows, environment, user).await?;
+    let before = account;
+    match change {
+        AccountChange::Credit(amount) => {
+            let budget = account.max_budget.ok_or(BillingError::NoBudget)?;
+            let raised = budget.checked_add(amount).ok_or(BillingError::OutOfRange)?;
+            account.max_budget = Some(raised);
+        }
+        AccountChange::SetBudget(budget) => account.max_budget = budget,
+        AccountChange::Suspend(suspended) => account.is_suspended = suspended,
+    }
+    let now = environment.clock.now();
+    rows.save_account(user, &account, now).await?;
+    if before.max_budget != account.max_budget {
+        let old = before.max_budget.unwrap_or_default();
+        let new = account.max_budget.unwrap_or_default();
+        let entry = NewEntry {
+            user_id: user,
+            kind: EntryKind::Credit,
+            amount: new.saturating_sub(old),
+            balance_after: account.balance(),
+            stream_id: None,
+            message_id: None,
+            model: None,
+            created_at: now,
+        };
+        rows.insert_entry(environment.clock.uuid(), &entry).await?;
+    }
+    Ok(account)
+}
+
+/// The user's account, made if it is not there, and locked.
+pub async fn lock(rows: &mut dyn Rows, environment: &Environment, user: UserId) -> RowsResult<Account> {
+    let now = environment.clock.now();
+    rows.lock_account(user, environment.limits.new_user_budget, now)
+        .await
+}
+
+fn entry(
+    environment: &Environment,
+    event: &UsageEvent,
+    kind: EntryKind,
+    amount: Money,
+    account: &Account,
+) -> NewEntry {
+    NewEntry {
+        user_id: event.user_id,
+        kind,
+        amount,
+        balance_after: account.balance(),
+        stream_id: Some(event.id),
+        message_id: event.message_id,
+        model: Some(event.model.clone()),
+        created_at: environment.clock.now(),
+    }
+}

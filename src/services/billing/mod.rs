@@ -30,4 +30,4 @@ pub use records::{AccountChange, AccountRecords, EntryKind, NewEntry, UsageTotal
 pub use reservation::{Hold, Orphan, Reservation};
 pub use service::{Billing, BillingParts, BillingSettings, OpenHold, Wish};
 pub use terms::HoldTerms;
-pub use usage::{AnswerUsage, UsageEvent, UsageLedger};
+pub use usage::{AnswerUsage, BYTES_PER_TOKEN, UsageEvent, UsageLedger};

@@ -20,7 +20,7 @@ use crate::services::generation::{
     Admission, DisconnectPolicy, JobHold, Kind, ModelJob, Reader, Shorten, StartGeneration, Subscription,
     TurnIds,
 };
-use crate::services::llm::{AttemptLog, ChatCall};
+use crate::services::llm::{AttemptLog, ModelCall};
 use crate::services::users::AnswerDefaults;
 use crate::utils::errors::ApiError;
 use crate::utils::json::RawObject;
@@ -190,7 +190,7 @@ impl ChatService {
             max_tokens: turn.hold.max_tokens.unwrap_or_else(|| self.max_tokens(&request)),
             request,
         };
-        let call = ChatCall {
+        let call = ModelCall {
             request_id: context.request_id,
             user: caller.user_id,
             model,

@@ -17,7 +17,7 @@ use crate::services::billing::{AnswerUsage, Billing, InputSize, OpenHold, Reserv
 use crate::services::generation::{
     Admission, AnswerReport, DisconnectPolicy, Engine, JobHold, Kind, ModelJob, Reader, StartGeneration,
 };
-use crate::services::llm::{AttemptLog, ChatCall, Completion, ModelError, ModelErrorKind, TimeoutStage};
+use crate::services::llm::{AttemptLog, Completion, ModelCall, ModelError, ModelErrorKind, TimeoutStage};
 use crate::services::outbox::Outbox;
 use crate::utils::clock::Clock;
 use crate::utils::errors::{ApiError, ErrorCode};
@@ -63,7 +63,7 @@ impl ChatService {
             input_tokens: terms.input_tokens(messages),
             terms,
         };
-        let call = ChatCall {
+        let call = ModelCall {
             request_id: context.request_id.clone(),
             user: caller.user_id,
             model,
@@ -167,7 +167,7 @@ impl ChatService {
 struct Wanted {
     id: StreamId,
     reservation: Reservation,
-    call: ChatCall,
+    call: ModelCall,
     admission: Admission,
 }
 
@@ -176,7 +176,7 @@ struct Wanted {
 async fn hold(
     billing: &Billing,
     reservation: Reservation,
-    call: &mut ChatCall,
+    call: &mut ModelCall,
 ) -> Result<OpenHold, ApiError> {
     let assumed = reservation.terms.assumed_limit;
     let open = billing.hold(reservation).await?;
@@ -333,7 +333,7 @@ impl WholeAnswer {
 
 /// What the model says it used, and where it does not, what its size suggests; what it says it cost, and where it does
 /// not, what its prices come to.
-fn usage(completion: &Completion, call: &ChatCall, billing: &Billing) -> AnswerUsage {
+fn usage(completion: &Completion, call: &ModelCall, billing: &Billing) -> AnswerUsage {
     let mut usage =
         AnswerUsage::reported_or_estimated(completion.usage, sent_bytes(call), completion.body.len());
     usage.cost = completion
@@ -342,7 +342,7 @@ fn usage(completion: &Completion, call: &ChatCall, billing: &Billing) -> AnswerU
     usage
 }
 
-fn sent_bytes(call: &ChatCall) -> usize {
+fn sent_bytes(call: &ModelCall) -> usize {
     call.body
         .get("messages")
         .map_or(0, |messages| messages.get().len())

@@ -4,7 +4,9 @@ use std::fmt;
 
 use serde::de::{Deserializer, Error as _, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::schema::ArrayBuilder;
+use utoipa::openapi::{AnyOfBuilder, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 /// The most inputs of one request, as with OpenAI.
 pub const MAX_INPUTS: usize = 2_048;
@@ -14,7 +16,6 @@ pub const MAX_INPUTS: usize = 2_048;
 #[schema(example = json!({"model": "text-embedding-3-small", "input": ["red apples", "green pears"]}))]
 pub struct EmbeddingsRequest {
     /// What is embedded: a text, a list of token ids, or a list of at most 2,048 of either. None may be empty.
-    #[schema(value_type = Object)]
     pub input: EmbeddingsInput,
     /// At most 100 characters. Embeddings of different models cannot be compared, so there is no default.
     #[schema(max_length = 100, example = "text-embedding-3-small")]
@@ -69,6 +70,22 @@ impl EmbeddingsInput {
         }
     }
 }
+
+impl PartialSchema for EmbeddingsInput {
+    fn schema() -> RefOr<Schema> {
+        let list_of = |item: RefOr<Schema>| ArrayBuilder::new().items(item).min_items(Some(1));
+        let tokens = || list_of(u32::schema());
+        let most = |list: ArrayBuilder| list.max_items(Some(MAX_INPUTS));
+        AnyOfBuilder::new()
+            .item(String::schema())
+            .item(tokens())
+            .item(most(list_of(String::schema())))
+            .item(most(list_of(tokens().into())))
+            .into()
+    }
+}
+
+impl ToSchema for EmbeddingsInput {}
 
 /// What may stand in a list of inputs.
 enum Element {

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::de::{Deserializer, Error as _, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Serialize};
-use utoipa::openapi::schema::ArrayBuilder;
-use utoipa::openapi::{AnyOfBuilder, RefOr, Schema};
+use utoipa::openapi::schema::{AnyOfBuilder, ArrayBuilder};
+use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 /// The most inputs of one request, as with OpenAI.

@@ -68,6 +68,15 @@ impl TokenPrices {
         self.input.is_some() && self.output.is_some()
     }
 
+    /// The prices of a model that writes no tokens, which therefore cost nothing; `None` where reading has no price.
+    #[must_use]
+    pub fn of_input(self) -> Option<Self> {
+        self.input.map(|_| Self {
+            output: Some(Money::ZERO),
+            ..self
+        })
+    }
+
     /// The dearer price of each kind: what is paid at most where either of two models may answer. Unknown where either is.
     #[must_use]
     pub fn dearer(self, other: Self) -> Self {
@@ -221,6 +230,24 @@ mod tests {
             "too much is not unknown"
         );
         assert_eq!(other.worst(1, 1), None);
+    }
+
+    #[test]
+    fn what_is_only_read_needs_no_price_of_writing() {
+        let read = TokenPrices {
+            output: None,
+            ..PRICES
+        };
+        let prices = read.of_input().expect("reading has a price");
+        assert_eq!(prices.worst(10, 1), read.worst(10, 0));
+        assert_eq!(
+            TokenPrices {
+                input: None,
+                ..PRICES
+            }
+            .of_input(),
+            None
+        );
     }
 
     proptest! {

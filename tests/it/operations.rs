@@ -24,6 +24,8 @@ const FAMILIES: &[&str] = &[
     "chat_completion_duration_seconds",
     "chat_time_to_first_token_seconds",
     "chat_overhead_seconds",
+    "embeddings_total",
+    "embeddings_tokens_total",
     "active_streams_current",
     "stream_subscribers_current",
     "stream_resumes_total",

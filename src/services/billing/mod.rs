@@ -20,6 +20,7 @@ mod reservation;
 mod service;
 mod standing;
 mod terms;
+mod unbounded;
 mod usage;
 
 pub use account::{Account, Insufficient, Need};
@@ -30,4 +31,5 @@ pub use records::{AccountChange, AccountRecords, NewEntry, UsageTotal};
 pub use reservation::{Hold, Orphan, Reservation};
 pub use service::{Billing, BillingParts, BillingSettings, OpenHold, Wish};
 pub use terms::HoldTerms;
-pub use usage::{AnswerUsage, UsageEvent, UsageLedger};
+pub use unbounded::{has_tools_of_servers, unbounded_by};
+pub use usage::{AnswerUsage, BYTES_PER_TOKEN, UsageEvent, UsageLedger};

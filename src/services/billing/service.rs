@@ -130,12 +130,7 @@ impl Billing {
     pub async fn terms(&self, wish: Wish<'_>) -> HoldTerms {
         self.parts.prices.ready().await;
         let settings = self.parts.settings;
-        let rates = |model: &str| self.parts.prices.rates(model).unwrap_or_default();
-        let fallbacks = self.parts.model.fallbacks(wish.model);
-        let dearest = fallbacks
-            .iter()
-            .map(|fallback| rates(fallback))
-            .fold(rates(wish.model), Rates::dearest);
+        let dearest = self.dearest(wish.model);
         let limit = wish.max_tokens.or(dearest.max_output_tokens);
         HoldTerms {
             prices: Some(dearest.prices).filter(TokenPrices::are_known),
@@ -148,6 +143,57 @@ impl Billing {
             assumed_limit: limit.is_none().then_some(settings.max_output_tokens),
             choices: wish.choices.max(1),
             unbounded_by: wish.unbounded_by,
+        }
+    }
+
+    /// On which terms a model can be asked that reads and writes no tokens: what writing costs does not matter.
+    pub async fn input_terms(&self, model: &Arc<str>, unbounded_by: Option<&'static str>) -> HoldTerms {
+        self.parts.prices.ready().await;
+        let settings = self.parts.settings;
+        let dearest = self.dearest(model);
+        HoldTerms {
+            prices: dearest.prices.of_input(),
+            allow_unpriced: settings.allow_unpriced,
+            threshold: settings.threshold,
+            image_tokens: 0,
+            context_window: None,
+            beside: InputSize::default(),
+            max_tokens: 0,
+            assumed_limit: None,
+            choices: 1,
+            unbounded_by,
+        }
+    }
+
+    /// What holds whichever of the model and those that may answer in its place is asked.
+    fn dearest(&self, model: &str) -> Rates {
+        let rates = |model: &str| self.parts.prices.rates(model).unwrap_or_default();
+        let fallbacks = self.parts.model.fallbacks(model);
+        fallbacks
+            .iter()
+            .map(|fallback| rates(fallback))
+            .fold(rates(model), Rates::dearest)
+    }
+
+    /// Counts what a model was paid, and whether that was more than was held back for it.
+    pub fn count(&self, model: &str, usage: &AnswerUsage, held: Option<Money>) {
+        let metrics = &self.parts.metrics;
+        if held.zip(usage.cost).is_some_and(|(held, cost)| cost > held) {
+            metrics.reservation_overruns.inc();
+        }
+        match usage.cost {
+            Some(cost) => {
+                #[expect(
+                    clippy::cast_precision_loss,
+                    reason = "a metric, not an account: the ledger is exact"
+                )]
+                let dollars = cost.nano() as f64 / 1e9;
+                let model = metrics.model_label(model);
+                metrics.revenue_usd.with_label_values(&[model]).inc_by(dollars);
+            }
+            // Nothing was used, so nothing is missing its price.
+            None if usage.total_tokens() == 0 => {}
+            None => metrics.unpriced_completions.inc(),
         }
     }
 

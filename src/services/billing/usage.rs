@@ -31,14 +31,13 @@ pub struct AnswerUsage {
 }
 
 /// Bytes of text that make a token, about, in English and with the tokenisers of 2026.
-const BYTES_PER_TOKEN: usize = 4;
+pub const BYTES_PER_TOKEN: usize = 4;
 
 impl AnswerUsage {
     /// What was used: as the model says, and where it does not, estimated from the bytes that went to and fro.
     #[must_use]
     pub fn reported_or_estimated(reported: Option<Usage>, sent_bytes: usize, written_bytes: usize) -> Self {
         let reported = reported.unwrap_or_default();
-        let estimate = |bytes: usize| bytes.div_ceil(BYTES_PER_TOKEN) as u64;
         Self {
             prompt_tokens: reported.prompt_tokens.unwrap_or_else(|| estimate(sent_bytes)),
             completion_tokens: reported
@@ -47,6 +46,24 @@ impl AnswerUsage {
             cached_tokens: reported.cached_tokens,
             reasoning_tokens: reported.reasoning_tokens,
             estimated: reported.prompt_tokens.is_none() || reported.completion_tokens.is_none(),
+            cost: reported.cost,
+        }
+    }
+
+    /// What was used by a model that writes no tokens: as it says, and where it does not, estimated from the bytes that it
+    /// was sent. Nothing is ever read in no tokens, so a zero says nothing.
+    #[must_use]
+    pub fn of_input(reported: Option<Usage>, sent_bytes: usize) -> Self {
+        let reported = reported.unwrap_or_default();
+        // Some servers tell the total alone.
+        let counts = [reported.prompt_tokens, reported.total_tokens];
+        let counted = counts.into_iter().flatten().find(|tokens| *tokens > 0);
+        Self {
+            prompt_tokens: counted.unwrap_or_else(|| estimate(sent_bytes)),
+            completion_tokens: 0,
+            cached_tokens: reported.cached_tokens,
+            reasoning_tokens: None,
+            estimated: counted.is_none(),
             cost: reported.cost,
         }
     }
@@ -74,6 +91,10 @@ impl AnswerUsage {
             output: self.completion_tokens,
         })
     }
+}
+
+const fn estimate(bytes: usize) -> u64 {
+    bytes.div_ceil(BYTES_PER_TOKEN) as u64
 }
 
 /// One entry of the ledger: an answer that a model gave, or a part of one.

@@ -6,13 +6,13 @@ use serde_json::value::RawValue;
 use tracing::Instrument as _;
 
 use super::repeats::RepeatTurn;
-use super::{ChatAnswer, ChatContext, ChatService, HEAD_WAIT, bounds, validation, whole};
+use super::{ChatAnswer, ChatContext, ChatService, HEAD_WAIT, validation, whole};
 use crate::models::chat::ConversationChatRequest;
 use crate::models::ids::StreamId;
 use crate::models::message::Role;
 use crate::services::analytics::Feature;
 use crate::services::auth::Caller;
-use crate::services::billing::{InputSize, Wish};
+use crate::services::billing::{InputSize, Wish, has_tools_of_servers};
 use crate::services::conversations::{
     ContextMessage, NewTurn, StoreError, Turn, TurnInput, TurnTarget, model_messages,
 };
@@ -20,7 +20,7 @@ use crate::services::generation::{
     Admission, DisconnectPolicy, JobHold, Kind, ModelJob, Reader, Shorten, StartGeneration, Subscription,
     TurnIds,
 };
-use crate::services::llm::{AttemptLog, ChatCall};
+use crate::services::llm::{AttemptLog, ModelCall};
 use crate::services::users::AnswerDefaults;
 use crate::utils::errors::ApiError;
 use crate::utils::json::RawObject;
@@ -106,7 +106,7 @@ impl ChatService {
                 unbounded_by: request
                     .tools
                     .as_deref()
-                    .is_some_and(bounds::has_tools_of_servers)
+                    .is_some_and(has_tools_of_servers)
                     .then_some("tools"),
             })
             .await;
@@ -195,7 +195,7 @@ impl ChatService {
             max_tokens: turn.hold.max_tokens.unwrap_or_else(|| self.max_tokens(&request)),
             request,
         };
-        let call = ChatCall {
+        let call = ModelCall {
             request_id: context.request_id,
             user: caller.user_id,
             model,

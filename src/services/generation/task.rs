@@ -20,7 +20,7 @@ use crate::models::message::MessageStatus;
 use crate::models::money::Money;
 use crate::services::billing::{Hold, InputSize, OpenHold};
 use crate::services::llm::{
-    ChatCall, Chunk, Completion, Model, ModelError, ModelErrorKind, ModelEvent, ModelStream, TimeoutStage,
+    Chunk, Completion, Model, ModelCall, ModelError, ModelErrorKind, ModelEvent, ModelStream, TimeoutStage,
     is_usage_only,
 };
 use crate::utils::errors::{ApiError, ErrorCode};
@@ -33,7 +33,7 @@ pub type Shorten = Box<dyn FnOnce() -> Option<RawObject> + Send>;
 /// What the model is to be asked.
 pub struct ModelJob {
     /// The call.
-    pub call: ChatCall,
+    pub call: ModelCall,
     /// The second try, if the messages are too long for the model.
     pub shorten: Option<Shorten>,
     /// When the request arrived.
@@ -170,7 +170,7 @@ type Outcome = (MessageStatus, Option<ApiError>);
 
 impl Task<'_> {
     /// Has the answer produced in the way that the client wants it.
-    async fn produce(&mut self, call: ChatCall, shorten: Option<Shorten>) -> Outcome {
+    async fn produce(&mut self, call: ModelCall, shorten: Option<Shorten>) -> Outcome {
         let stop = stopped(self.engine, self.generation);
         tokio::pin!(stop);
         if self.generation.streamed {
@@ -199,9 +199,9 @@ impl Task<'_> {
     /// Asks the model, and once more with a shorter context if the messages are too long for it.
     async fn ask<T>(
         &mut self,
-        mut call: ChatCall,
+        mut call: ModelCall,
         shorten: Option<Shorten>,
-        how: for<'a> fn(&'a dyn Model, &'a ChatCall) -> BoxFuture<'a, Result<T, ModelError>>,
+        how: for<'a> fn(&'a dyn Model, &'a ModelCall) -> BoxFuture<'a, Result<T, ModelError>>,
     ) -> Result<T, ModelError> {
         let model = &*self.engine.model;
         self.sent_bytes = sent_bytes(&call);
@@ -389,7 +389,7 @@ impl Task<'_> {
 }
 
 /// How much the model is sent, in bytes of text.
-fn sent_bytes(call: &ChatCall) -> usize {
+fn sent_bytes(call: &ModelCall) -> usize {
     let messages = call.body.get("messages").map(InputSize::of_messages);
     messages.map_or(0, |messages| {
         usize::try_from(messages.usual_bytes()).unwrap_or(usize::MAX)

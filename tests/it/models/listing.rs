@@ -154,9 +154,13 @@ async fn without_a_model_server_there_is_the_demo() {
     let server = TestServer::with([("LITELLM_URL", "")]).await;
     let user = server.user();
     let body = list(&user, "").await;
-    let [demo] = body["data"].as_array().expect("models").as_slice() else {
-        panic!("one model: {body}")
+    let [embedding, demo] = body["data"].as_array().expect("models").as_slice() else {
+        panic!("two models: {body}")
     };
+    assert_eq!(
+        (&embedding["id"], &embedding["mode"]),
+        (&json!("demo/embedding"), &json!("embedding"))
+    );
     assert_eq!(
         (&demo["id"], &demo["mode"]),
         (&json!("demo/echo"), &json!("chat"))
@@ -164,7 +168,7 @@ async fn without_a_model_server_there_is_the_demo() {
     assert_eq!(demo["pricing"]["output_per_1m"], 0, "it is known to be free");
     assert_eq!(
         refresh(&user).await,
-        json!({"models": 1, "added": 0, "removed": 0})
+        json!({"models": 2, "added": 0, "removed": 0})
     );
 }
 

@@ -20,7 +20,7 @@ use crate::services::billing::{Billing, OpenHold, Reservation, Wish};
 use crate::services::generation::{
     Admission, DisconnectPolicy, JobHold, Kind, ModelJob, Reader, StartGeneration,
 };
-use crate::services::llm::{AttemptLog, ChatCall, Completion, token_limit};
+use crate::services::llm::{AttemptLog, ModelCall, Completion, token_limit};
 use crate::utils::errors::ApiError;
 use crate::utils::json::RawObject;
 
@@ -62,7 +62,7 @@ impl ChatService {
             input_tokens: terms.input_tokens(bounds.messages),
             terms,
         };
-        let call = ChatCall {
+        let call = ModelCall {
             request_id: context.request_id.clone(),
             user: caller.user_id,
             model,
@@ -166,7 +166,7 @@ impl ChatService {
 struct Wanted {
     id: StreamId,
     reservation: Reservation,
-    call: ChatCall,
+    call: ModelCall,
     admission: Admission,
 }
 
@@ -175,7 +175,7 @@ struct Wanted {
 async fn hold(
     billing: &Billing,
     reservation: Reservation,
-    call: &mut ChatCall,
+    call: &mut ModelCall,
 ) -> Result<OpenHold, ApiError> {
     let assumed = reservation.terms.assumed_limit;
     let open = billing.hold(reservation).await?;

@@ -11,7 +11,7 @@ use super::{Wanted, hold};
 use crate::models::message::MessageStatus;
 use crate::services::billing::{AnswerUsage, UsageEvent};
 use crate::services::generation::{AnswerReport, Engine, LAST_SAVE};
-use crate::services::llm::{ChatCall, Completion, ModelError, ModelErrorKind, TimeoutStage};
+use crate::services::llm::{ModelCall, Completion, ModelError, ModelErrorKind, TimeoutStage};
 use crate::services::outbox::Outbox;
 use crate::utils::clock::Clock;
 use crate::utils::errors::{ApiError, ErrorCode};
@@ -113,7 +113,7 @@ impl WholeAnswer {
     }
 
     /// Asks, unless nobody wants to know any more.
-    async fn ask(&self, call: &ChatCall) -> Outcome {
+    async fn ask(&self, call: &ModelCall) -> Outcome {
         let stopped = |status, has_worked| Outcome {
             status,
             result: Err(interrupted()),

@@ -30,6 +30,8 @@ pub(super) struct Dialect {
     renamed: &'static [(&'static str, &'static str)],
     /// The beginnings of names of models that refuse [`SAMPLING`], too.
     reasoning: &'static [&'static str],
+    /// Whether it has embeddings.
+    pub(super) has_embeddings: bool,
     /// The query of the list of models.
     pub(super) list_query: Option<&'static str>,
     /// The version of Anthropic's own API, which the list of its models belongs to.
@@ -42,6 +44,7 @@ const PROXY: Dialect = Dialect {
     refused: &[],
     renamed: &[],
     reasoning: &[],
+    has_embeddings: true,
     list_query: None,
     list_version: None,
 };
@@ -54,6 +57,7 @@ const OPENAI: Dialect = Dialect {
 
 const ANTHROPIC: Dialect = Dialect {
     token_limit: Some("max_tokens"),
+    has_embeddings: false,
     list_query: Some("limit=1000"),
     list_version: Some("2023-06-01"),
     ..PROXY
@@ -68,13 +72,14 @@ const GEMINI: Dialect = Dialect {
 const MISTRAL: Dialect = Dialect {
     token_limit: Some("max_tokens"),
     refused: &["user", "stream_options", "logit_bias", "logprobs", "top_logprobs"],
-    renamed: &[("seed", "random_seed")],
+    renamed: &[("seed", "random_seed"), ("dimensions", "output_dimension")],
     ..PROXY
 };
 
 const GROQ: Dialect = Dialect {
     token_limit: Some("max_completion_tokens"),
     refused: &["logit_bias", "logprobs", "top_logprobs"],
+    has_embeddings: false,
     ..PROXY
 };
 
@@ -168,6 +173,14 @@ mod tests {
         assert_eq!(
             adapted(DirectProvider::Gemini, "gemini-2.5-pro", body),
             r#"{"stream_options":{},"temperature":0.5,"tools":[1]}"#
+        );
+        assert_eq!(
+            adapted(
+                DirectProvider::Mistral,
+                "codestral-embed",
+                r#"{"input":"x","user":"u","dimensions":256}"#
+            ),
+            r#"{"input":"x","output_dimension":256}"#
         );
         assert_eq!(adapted(DirectProvider::OpenAi, "gpt-4o", body), body);
         assert_eq!(

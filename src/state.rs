@@ -19,6 +19,7 @@ use crate::services::conversations::ConversationService;
 use crate::services::generation::Engine;
 use crate::services::health::HealthService;
 use crate::services::lifecycle::Lifecycle;
+use crate::services::privacy::{Erasure, UserDataExport};
 use crate::services::rate_limit::RequestLimits;
 use crate::utils::clock::Clock;
 use crate::utils::metrics::Metrics;
@@ -51,6 +52,10 @@ pub struct Services {
     pub chat: Arc<ChatService>,
     /// Conversations.
     pub conversations: Arc<ConversationService>,
+    /// Erasing users.
+    pub erasure: Erasure,
+    /// Everything about a user as a document.
+    pub user_data_export: Arc<UserDataExport>,
     /// Running answers.
     pub engine: Engine,
     /// Time and ids.
@@ -98,6 +103,8 @@ pieces! {
     chat: Arc<ChatService>,
     conversations: Arc<ConversationService>,
     engine: Engine,
+    erasure: Erasure,
+    user_data_export: Arc<UserDataExport>,
     clock: Clock,
 }
 

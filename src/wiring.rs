@@ -24,6 +24,7 @@ use crate::services::lifecycle::Lifecycle;
 use crate::services::llm::Model;
 use crate::services::llm::demo::DEMO_MODEL;
 use crate::services::outbox::{JournalError, Outbox};
+use crate::services::privacy::{Erasure, ErasureParts, UserDataExport, UserDataExportParts};
 use crate::services::rate_limit::RequestLimits;
 use crate::services::redis::Redis;
 use crate::services::sql::OpenDatabase;
@@ -99,12 +100,31 @@ impl Wiring {
             clock: self.clock.clone(),
             settings: self.chat_settings(),
         });
-        let conversations = ConversationService::new(ConversationParts {
+        let conversations = Arc::new(ConversationService::new(ConversationParts {
             store: store.clone(),
             answers: Arc::new(engine.clone()),
             metrics: self.metrics.clone(),
             clock: self.clock.clone(),
             settings: ConversationSettings::new(&settings.app, &settings.business, &settings.features),
+        }));
+        let user_data = self.database.user_data(limits(settings));
+        let erasure = Erasure::new(ErasureParts {
+            data: user_data.clone(),
+            answers: Arc::new(engine.clone()),
+            outbox: Some(outbox.clone()),
+            cache: Some(cache.clone()),
+            redis: self.redis.clone(),
+            tracker: self.background.clone(),
+            metrics: self.metrics.clone(),
+        });
+        let user_data_export = UserDataExport::new(UserDataExportParts {
+            data: user_data,
+            api_keys: self.database.api_keys(),
+            billing: billing.clone(),
+            conversations: conversations.clone(),
+            metrics: self.metrics.clone(),
+            clock: self.clock.clone(),
+            enabled: settings.features.user_data_export,
         });
         let checks: Vec<Arc<dyn Check>> = vec![
             self.database.check(),
@@ -134,7 +154,9 @@ impl Wiring {
             lifecycle,
             health: Arc::new(HealthService::new(checks, settings, self.clock.clone())),
             chat: Arc::new(chat),
-            conversations: Arc::new(conversations),
+            conversations,
+            erasure,
+            user_data_export: Arc::new(user_data_export),
             engine,
             clock: self.clock.clone(),
         };

@@ -346,6 +346,37 @@ CREATE TABLE balance_entries (
 CREATE INDEX balance_entries_by_user ON balance_entries (user_id, number);
 CREATE INDEX balance_entries_by_time ON balance_entries (user_id, created_at, kind, amount);
 
+-- What is left of users who were erased, so that coming back is no fresh budget. Nobody's id is here, only its hash.
+CREATE TABLE tombstones (
+    user_hash  bytea       PRIMARY KEY,
+    max_budget bigint,
+    spend      bigint      NOT NULL,
+    suspended  boolean     NOT NULL,
+    erased_at  timestamptz NOT NULL
+);
+
+-- Answers that were being written when their user was erased: who brings one is charged for it, once.
+CREATE TABLE late_answers (
+    -- The stream.
+    id        uuid        PRIMARY KEY,
+    user_hash bytea       NOT NULL,
+    noted_at  timestamptz NOT NULL
+);
+
+CREATE INDEX late_answers_by_age ON late_answers (noted_at);
+
+-- What erased users used, added up.
+CREATE TABLE anonymous_usage (
+    -- Its beginning (UTC).
+    day               timestamptz NOT NULL,
+    model             text        NOT NULL,
+    requests          bigint      NOT NULL,
+    prompt_tokens     bigint      NOT NULL,
+    completion_tokens bigint      NOT NULL,
+    cost              bigint      NOT NULL,
+    PRIMARY KEY (day, model)
+);
+
 -- Answers and charges that could not be stored yet. The payload stands last: what is asked of all of them does not read it.
 CREATE TABLE outbox (
     id              uuid        PRIMARY KEY,

@@ -17,7 +17,9 @@ use crate::middleware::{
     authentication, concurrency, cors, error_body, panics, rate_limit, request_context, security_headers,
     time_limit,
 };
-use crate::routers::{api_keys, balance, branches, chat, conversations, docs, health, messages, models};
+use crate::routers::{
+    api_keys, balance, branches, chat, conversations, docs, health, messages, models, privacy,
+};
 use crate::state::AppState;
 use crate::utils::errors::{ApiError, ErrorCode};
 
@@ -31,6 +33,7 @@ fn api() -> OpenApiRouter<AppState> {
         .merge(models::routes())
         .merge(api_keys::routes())
         .merge(balance::routes())
+        .merge(privacy::routes())
         .merge(health::routes())
 }
 

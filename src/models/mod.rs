@@ -12,4 +12,5 @@ pub mod message;
 pub mod model;
 pub mod money;
 pub mod price;
+pub mod privacy;
 pub mod scope;

@@ -14,3 +14,4 @@ pub mod messages;
 mod model_answer;
 pub mod models;
 mod path_query;
+pub mod privacy;

@@ -275,6 +275,7 @@ impl WholeAnswer {
             biased;
             () = self.hard.cancelled() => (MessageStatus::Interrupted, Err(interrupted())),
             () = self.gone.cancelled() => (MessageStatus::Cancelled, Err(interrupted())),
+            () = open.stopped.cancelled() => (MessageStatus::Cancelled, Err(interrupted())),
             () = tokio::time::sleep(self.limit) => {
                 (MessageStatus::Failed, Err(ModelError::timeout(TimeoutStage::Total).into()))
             }

@@ -7,6 +7,7 @@ mod account;
 mod api_key;
 mod branch;
 mod conversation;
+mod erasure;
 mod generation;
 mod hit;
 mod message;
@@ -14,6 +15,7 @@ mod outbox;
 mod path;
 mod stats;
 mod time;
+mod user_data;
 
 pub(super) use account::{
     AccountRecord, EnteredRecord, EntryRecord, HeldRecord, OrphanRecord, UsageTotalRecord,
@@ -21,6 +23,7 @@ pub(super) use account::{
 pub(super) use api_key::{ShownKeyRecord, VerifiedKeyRecord};
 pub(super) use branch::{BranchRecord, ShownBranchRecord};
 pub(super) use conversation::ConversationRecord;
+pub(super) use erasure::{KeptRecord, TakenRecord, TombstoneRecord};
 pub(super) use generation::{
     CheckpointRecord, ClaimRecord, KeyedRecord, RunningRecord, StateRecord, UnfinishedRecord,
 };
@@ -30,3 +33,4 @@ pub(super) use outbox::{DeadRecord, OutboxRecord, WaitingRecord};
 pub(super) use path::{ContextRecord, FiguresRecord, NodeRecord};
 pub(super) use stats::{RemovedRecord, TotalsRecord};
 pub(super) use time::StoredTime;
+pub(super) use user_data::{NumberedEntryRecord, PlaceRecord, ProfileRecord, UsageRecord};

@@ -1,7 +1,8 @@
 //! No statement reads a whole table.
 
 use super::super::{
-    accounts, answers, api_keys, branches, conversations, messages, outbox, reads, search, texts,
+    accounts, answers, api_keys, branches, conversations, erasure, messages, outbox, reads, search, texts,
+    user_data,
 };
 use super::database;
 
@@ -34,11 +35,13 @@ async fn every_statement_finds_its_rows_by_an_index() {
         branches::STATEMENTS,
         conversations::STATEMENTS,
         conversations::STATS_STATEMENTS,
+        erasure::STATEMENTS,
         messages::STATEMENTS,
         outbox::STATEMENTS,
         reads::STATEMENTS,
         search::STATEMENTS,
         texts::STATEMENTS,
+        user_data::STATEMENTS,
     ];
     let named = named.into_iter().flatten().map(|(_, statement)| *statement);
     for statement in named.chain(conversations::list_statements()) {

@@ -1,0 +1,44 @@
+//! What is kept of a user, row by row.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::RowsResult;
+use crate::models::balance::BalanceEntry;
+use crate::models::ids::{ConversationId, StreamId, UserId};
+use crate::models::privacy::{ExportedProfile, ExportedUsage};
+use crate::services::privacy::UsagePlace;
+
+/// What is kept of a user: pages after a place, in an order in which nothing moves.
+#[async_trait]
+pub trait UserDataRows {
+    /// Who the user is.
+    async fn exported_profile(&mut self, user: UserId) -> RowsResult<ExportedProfile>;
+
+    /// Changes of the balance, each with its number.
+    async fn entries_after(
+        &mut self,
+        user: UserId,
+        after: i64,
+        limit: u32,
+    ) -> RowsResult<Vec<(i64, BalanceEntry)>>;
+
+    /// Events of the ledger.
+    async fn usage_after(
+        &mut self,
+        user: UserId,
+        after: Option<UsagePlace>,
+        limit: u32,
+    ) -> RowsResult<Vec<ExportedUsage>>;
+
+    /// Conversations, in the order in which they were made.
+    async fn conversations_after(
+        &mut self,
+        user: UserId,
+        after: Option<(DateTime<Utc>, ConversationId)>,
+        limit: u32,
+    ) -> RowsResult<Vec<(DateTime<Utc>, ConversationId)>>;
+
+    /// Answers for which something is held back.
+    async fn open_answers(&mut self, user: UserId) -> RowsResult<Vec<StreamId>>;
+}

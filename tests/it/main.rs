@@ -38,6 +38,7 @@ mod models;
 mod openai_sdk;
 mod openapi;
 mod operations;
+mod privacy;
 mod rate_limits;
 mod recovery;
 mod redis;

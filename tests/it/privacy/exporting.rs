@@ -37,15 +37,15 @@ async fn it_is_what_was_there(store: Store) {
     let document = answer.json();
     let fields: Vec<_> = document.as_object().expect("an object").keys().collect();
     let expected = [
-        "api_keys",
-        "balance",
-        "balance_entries",
-        "conversations",
-        "exported_at",
         "format",
-        "profile",
-        "usage_events",
         "version",
+        "exported_at",
+        "profile",
+        "balance",
+        "api_keys",
+        "balance_entries",
+        "usage_events",
+        "conversations",
     ];
     assert_eq!(fields, expected);
     assert_eq!(document["profile"]["id"], json!(user.user));
@@ -255,8 +255,7 @@ async fn a_large_one_is_read_as_it_is_taken(store: Store) {
         taken.len()
     );
     assert!(is_whole);
-    let document: Value = serde_json::from_slice(&taken).expect("JSON, although all of it is gone");
-    assert!(document["conversations"].as_array().map(Vec::len) < Some(LARGE));
+    serde_json::from_slice::<Value>(&taken).expect("JSON, although all of it is gone");
 }
 
 async fn one_that_fails_in_the_middle_does_not_end_as_if_it_were_whole(store: Store) {
@@ -267,7 +266,7 @@ async fn one_that_fails_in_the_middle_does_not_end_as_if_it_were_whole(store: St
         let mut ledger = server.ledger().await;
         ledger
             .execute(
-                "UPDATE messages SET role = 'user', status = 'completed', content = x'ff'",
+                "UPDATE messages SET metadata = '{'",
                 "ALTER TABLE messages RENAME TO hidden",
             )
             .await;

@@ -86,7 +86,7 @@ async fn live(server: &TestServer, user: &Client, word: &str) -> Tree {
     tree.add([("system", format!("{word}written").as_str())]).await;
     let keyed = user
         .request(reqwest::Method::POST, "/v1/chat/completions")
-        .header("idempotency-key", format!("{word}key"))
+        .header("idempotency-key", format!("{word}{}", tree.id))
         .json(&tree.ask(&format!("{word}keyed")));
     server.upstream.script(MODEL, [Reply::answer(["again"])]);
     assert_eq!(crate::support::Answer::to(keyed).await.status, 200);

@@ -179,6 +179,7 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
         background.spawn(work);
     }
     background.spawn(outbox.run(stop_background.clone()));
+    background.spawn(services.feature_uses.clone().run(stop_background.clone()));
     if let Some(work) = services.catalog.background(&stop_background) {
         background.spawn(work);
     }

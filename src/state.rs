@@ -9,6 +9,7 @@ use axum::extract::FromRef;
 
 use crate::config::Settings;
 use crate::extract::{BodyLimits, LargeBodyLimit, PageLimits};
+use crate::services::analytics::{AnalyticsService, FeatureUses};
 use crate::services::api_keys::ApiKeyService;
 use crate::services::auth::{Authenticator, FailedAttempts};
 use crate::services::billing::Billing;
@@ -21,6 +22,7 @@ use crate::services::health::HealthService;
 use crate::services::lifecycle::Lifecycle;
 use crate::services::privacy::{Erasure, UserDataExport};
 use crate::services::rate_limit::RequestLimits;
+use crate::services::users::UserService;
 use crate::utils::clock::Clock;
 use crate::utils::metrics::Metrics;
 
@@ -58,6 +60,12 @@ pub struct Services {
     pub user_data_export: Arc<UserDataExport>,
     /// Running answers.
     pub engine: Engine,
+    /// What users used.
+    pub analytics: Arc<AnalyticsService>,
+    /// What users do beside chatting, counted.
+    pub feature_uses: FeatureUses,
+    /// Users: who they are, and what they prefer.
+    pub users: Arc<UserService>,
     /// Time and ids.
     pub clock: Clock,
 }
@@ -105,6 +113,8 @@ pieces! {
     engine: Engine,
     erasure: Erasure,
     user_data_export: Arc<UserDataExport>,
+    users: Arc<UserService>,
+    analytics: Arc<AnalyticsService>,
     clock: Clock,
 }
 

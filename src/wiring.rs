@@ -8,6 +8,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{SecretBytes, Settings};
 use crate::models::money::Money;
+use crate::services::analytics::{AnalyticsParts, AnalyticsService, FeatureUses};
 use crate::services::api_keys::{ApiKeyParts, ApiKeyService};
 use crate::services::auth::{Authenticator, FailedAttempts};
 use crate::services::billing::{Billing, BillingParts, BillingSettings};
@@ -28,6 +29,7 @@ use crate::services::privacy::{Erasure, ErasureParts, UserDataExport, UserDataEx
 use crate::services::rate_limit::RequestLimits;
 use crate::services::redis::Redis;
 use crate::services::sql::OpenDatabase;
+use crate::services::users::{CachedProfiles, UserLimits, UserParts, UserService};
 use crate::state::Services;
 use crate::utils::clock::Clock;
 use crate::utils::metrics::Metrics;
@@ -90,7 +92,15 @@ impl Wiring {
             clock: self.clock.clone(),
             settings: engine_settings(settings),
         });
+        let users = Arc::new(self.users(&cache, &billing));
+        let feature_uses = FeatureUses::new(
+            self.database.usage_sums(),
+            self.metrics.clone(),
+            self.clock.clone(),
+        );
         let chat = ChatService::new(ChatParts {
+            users: users.clone(),
+            feature_uses: feature_uses.clone(),
             engine: engine.clone(),
             store: store.clone(),
             billing: billing.clone(),
@@ -103,6 +113,7 @@ impl Wiring {
         let conversations = Arc::new(ConversationService::new(ConversationParts {
             store: store.clone(),
             answers: Arc::new(engine.clone()),
+            feature_uses: feature_uses.clone(),
             metrics: self.metrics.clone(),
             clock: self.clock.clone(),
             settings: ConversationSettings::new(&settings.app, &settings.business, &settings.features),
@@ -119,6 +130,7 @@ impl Wiring {
         });
         let user_data_export = UserDataExport::new(UserDataExportParts {
             data: user_data,
+            users: users.clone(),
             api_keys: self.database.api_keys(),
             billing: billing.clone(),
             conversations: conversations.clone(),
@@ -145,6 +157,9 @@ impl Wiring {
             metrics: self.metrics.clone(),
             authenticator: Arc::new(authenticator),
             api_keys: Arc::new(self.api_keys()),
+            users,
+            analytics: Arc::new(self.analytics()),
+            feature_uses,
             billing,
             cache,
             catalog,
@@ -170,6 +185,33 @@ impl Wiring {
             remembered: self.settings.cache.max_entries,
             tracker: self.background.clone(),
             metrics: self.metrics.clone(),
+            clock: self.clock.clone(),
+        })
+    }
+
+    fn users(&self, cache: &Cache, billing: &Arc<Billing>) -> UserService {
+        let Settings { models, business, .. } = &*self.settings;
+        UserService::new(UserParts {
+            accounts: billing.clone(),
+            profiles: Arc::new(CachedProfiles::new(
+                self.database.profiles(),
+                cache.clone(),
+                self.settings.cache.ttl_user_profile,
+                self.background.clone(),
+            )),
+            limits: UserLimits {
+                temperature: models.max_temperature,
+                output_tokens: models.max_output_tokens,
+                context_messages: business.max_context_messages,
+            },
+            metrics: self.metrics.clone(),
+        })
+    }
+
+    fn analytics(&self) -> AnalyticsService {
+        AnalyticsService::new(AnalyticsParts {
+            sums: self.database.usage_sums(),
+            enabled: self.settings.features.user_analytics,
             clock: self.clock.clone(),
         })
     }

@@ -2,10 +2,26 @@
 -- back byte for byte as it was given (order of keys, duplicates, 1.0 and 1, numbers of any size), as it does from SQLite.
 
 CREATE TABLE users (
-    id         uuid        PRIMARY KEY,
-    email      text,
-    created_at timestamptz NOT NULL,
-    updated_at timestamptz NOT NULL
+    id                    uuid        PRIMARY KEY,
+    -- As the last token said that had one.
+    email                 text,
+    role                  text        NOT NULL DEFAULT 'user',
+    display_name          text,
+    avatar_url            text,
+    metadata              json        NOT NULL DEFAULT '{}',
+    -- What users prefer; null: they have not said.
+    timezone              text,
+    language              text,
+    default_model         text,
+    default_temperature   double precision,
+    default_max_tokens    bigint,
+    theme                 text        CHECK (theme IN ('light', 'dark', 'system')),
+    enable_streaming      boolean,
+    max_context_messages  bigint,
+    custom_system_message text,
+    low_balance_alerts    boolean,
+    created_at            timestamptz NOT NULL,
+    updated_at            timestamptz NOT NULL
 );
 
 CREATE TABLE conversations (
@@ -375,6 +391,126 @@ CREATE TABLE anonymous_usage (
     completion_tokens bigint      NOT NULL,
     cost              bigint      NOT NULL,
     PRIMARY KEY (day, model)
+);
+
+-- What the ledger adds up to, kept by triggers on it: exact in the transaction that writes an event, whoever does. Of
+-- each event there are three sums: those of its model in its quarter of an hour, of all models ('') in its quarter of an
+-- hour, and of its model on its day, all in UTC. Every time zone in use is a multiple of a quarter of an hour away from
+-- it, so that sums of quarters are sums of anybody's hours and days; the others keep what is read of a year short. The
+-- tokens of an event are bounded where they are read. Its cost counts for a million dollars at most: what a model server
+-- makes up cannot make a sum overflow, and with it the ledger fail. Of what was taken back, rows of zeros may be left.
+-- A request that was tried again counts once.
+CREATE TABLE usage_buckets (
+    user_id           uuid        NOT NULL,
+    -- 15 or 1440.
+    minutes           bigint      NOT NULL,
+    model             text        NOT NULL COLLATE "C",
+    starts_at         timestamptz NOT NULL,
+    requests          bigint      NOT NULL,
+    -- Of them, those that failed or were interrupted.
+    errors            bigint      NOT NULL,
+    streamed          bigint      NOT NULL,
+    prompt_tokens     bigint      NOT NULL,
+    completion_tokens bigint      NOT NULL,
+    cached_tokens     bigint      NOT NULL,
+    reasoning_tokens  bigint      NOT NULL,
+    cost              bigint      NOT NULL,
+    latency_sum       bigint      NOT NULL,
+    latency_count     bigint      NOT NULL,
+    first_token_sum   bigint      NOT NULL,
+    first_token_count bigint      NOT NULL,
+    PRIMARY KEY (user_id, minutes, model, starts_at)
+);
+
+-- Who adds locks the rows in the order of their keys, and so waits only for who is further on. Who takes back may add
+-- afterwards, in the same transaction, to rows that come before: such transactions take turns, one of each user at a time.
+CREATE FUNCTION add_usage() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO usage_buckets
+        (user_id, minutes, model, starts_at,
+         requests, errors, streamed, prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, cost,
+         latency_sum, latency_count, first_token_sum, first_token_count)
+    SELECT e.user_id, bucket.minutes, bucket.model,
+        date_bin(bucket.width, e.created_at, timestamptz 'epoch') AS starts_at,
+        sum(1), sum((e.status IN ('failed', 'interrupted'))::int), sum(e.streamed::int),
+        sum(e.prompt_tokens), sum(e.completion_tokens),
+        sum(coalesce(e.cached_tokens, 0)),
+        sum(coalesce(e.reasoning_tokens, 0)),
+        sum(least(coalesce(e.cost, 0), 1000000000000000)), sum(coalesce(e.latency_ms, 0)),
+        sum((e.latency_ms IS NOT NULL)::int), sum(coalesce(e.first_token_ms, 0)),
+        sum((e.first_token_ms IS NOT NULL)::int)
+    FROM added e
+    CROSS JOIN LATERAL (VALUES (15, interval '15 minutes', e.model), (15, interval '15 minutes', ''),
+                               (1440, interval '24 hours', e.model)) AS bucket (minutes, width, model)
+    WHERE e.status <> 'retried'
+    GROUP BY 1, 2, 3, 4
+    ORDER BY 1, 2, 3, 4
+    ON CONFLICT (user_id, minutes, model, starts_at) DO UPDATE SET
+        requests = usage_buckets.requests + excluded.requests, errors = usage_buckets.errors + excluded.errors,
+        streamed = usage_buckets.streamed + excluded.streamed,
+        prompt_tokens = usage_buckets.prompt_tokens + excluded.prompt_tokens,
+        completion_tokens = usage_buckets.completion_tokens + excluded.completion_tokens,
+        cached_tokens = usage_buckets.cached_tokens + excluded.cached_tokens,
+        reasoning_tokens = usage_buckets.reasoning_tokens + excluded.reasoning_tokens,
+        cost = usage_buckets.cost + excluded.cost, latency_sum = usage_buckets.latency_sum + excluded.latency_sum,
+        latency_count = usage_buckets.latency_count + excluded.latency_count,
+        first_token_sum = usage_buckets.first_token_sum + excluded.first_token_sum,
+        first_token_count = usage_buckets.first_token_count + excluded.first_token_count;
+    RETURN NULL;
+END
+$$;
+CREATE FUNCTION take_usage_back() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('usage:' || user_id::text, 0))
+    FROM (SELECT DISTINCT user_id FROM removed ORDER BY user_id) AS whose;
+    UPDATE usage_buckets SET
+        requests = usage_buckets.requests - gone.requests, errors = usage_buckets.errors - gone.errors,
+        streamed = usage_buckets.streamed - gone.streamed,
+        prompt_tokens = usage_buckets.prompt_tokens - gone.prompt_tokens,
+        completion_tokens = usage_buckets.completion_tokens - gone.completion_tokens,
+        cached_tokens = usage_buckets.cached_tokens - gone.cached_tokens,
+        reasoning_tokens = usage_buckets.reasoning_tokens - gone.reasoning_tokens,
+        cost = usage_buckets.cost - gone.cost, latency_sum = usage_buckets.latency_sum - gone.latency_sum,
+        latency_count = usage_buckets.latency_count - gone.latency_count,
+        first_token_sum = usage_buckets.first_token_sum - gone.first_token_sum,
+        first_token_count = usage_buckets.first_token_count - gone.first_token_count
+    FROM (
+        SELECT e.user_id, bucket.minutes, bucket.model,
+            date_bin(bucket.width, e.created_at, timestamptz 'epoch') AS starts_at,
+            sum(1) AS requests, sum((e.status IN ('failed', 'interrupted'))::int) AS errors,
+            sum(e.streamed::int) AS streamed, sum(e.prompt_tokens) AS prompt_tokens,
+            sum(e.completion_tokens) AS completion_tokens,
+            sum(coalesce(e.cached_tokens, 0)) AS cached_tokens,
+            sum(coalesce(e.reasoning_tokens, 0)) AS reasoning_tokens,
+            sum(least(coalesce(e.cost, 0), 1000000000000000)) AS cost,
+            sum(coalesce(e.latency_ms, 0)) AS latency_sum,
+            sum((e.latency_ms IS NOT NULL)::int) AS latency_count,
+            sum(coalesce(e.first_token_ms, 0)) AS first_token_sum,
+            sum((e.first_token_ms IS NOT NULL)::int) AS first_token_count
+        FROM removed e
+        CROSS JOIN LATERAL (VALUES (15, interval '15 minutes', e.model), (15, interval '15 minutes', ''),
+                                   (1440, interval '24 hours', e.model)) AS bucket (minutes, width, model)
+        WHERE e.status <> 'retried'
+        GROUP BY 1, 2, 3, 4
+    ) AS gone
+    WHERE usage_buckets.user_id = gone.user_id AND usage_buckets.minutes = gone.minutes
+        AND usage_buckets.model = gone.model AND usage_buckets.starts_at = gone.starts_at;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER usage_events_count_insert AFTER INSERT ON usage_events
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION add_usage();
+CREATE TRIGGER usage_events_count_delete AFTER DELETE ON usage_events
+    REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION take_usage_back();
+
+-- How often users used what there is beside chatting, on each day in UTC.
+CREATE TABLE feature_uses (
+    user_id uuid   NOT NULL,
+    feature text   NOT NULL,
+    -- Days since 1970.
+    day     bigint NOT NULL,
+    uses    bigint NOT NULL,
+    PRIMARY KEY (user_id, day, feature)
 );
 
 -- Answers and charges that could not be stored yet. The payload stands last: what is asked of all of them does not read it.

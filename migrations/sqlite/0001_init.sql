@@ -1,10 +1,26 @@
 -- Times are milliseconds since 1970 (UTC), money is nano-dollars, ids are 16-byte UUIDs.
 
 CREATE TABLE users (
-    id         BLOB    NOT NULL PRIMARY KEY,
-    email      TEXT,
-    created_at INTEGER NOT NULL,
-    updated_at INTEGER NOT NULL
+    id                    BLOB    NOT NULL PRIMARY KEY,
+    -- As the last token said that had one.
+    email                 TEXT,
+    role                  TEXT    NOT NULL DEFAULT 'user',
+    display_name          TEXT,
+    avatar_url            TEXT,
+    metadata              TEXT    NOT NULL DEFAULT '{}',
+    -- What users prefer; null: they have not said.
+    timezone              TEXT,
+    language              TEXT,
+    default_model         TEXT,
+    default_temperature   REAL,
+    default_max_tokens    INTEGER,
+    theme                 TEXT CHECK (theme IN ('light', 'dark', 'system')),
+    enable_streaming      INTEGER,
+    max_context_messages  INTEGER,
+    custom_system_message TEXT,
+    low_balance_alerts    INTEGER,
+    created_at            INTEGER NOT NULL,
+    updated_at            INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE conversations (
@@ -355,6 +371,92 @@ CREATE TABLE anonymous_usage (
     completion_tokens INTEGER NOT NULL,
     cost              INTEGER NOT NULL,
     PRIMARY KEY (day, model)
+) STRICT, WITHOUT ROWID;
+
+-- What the ledger adds up to, kept by triggers on it: exact in the transaction that writes an event, whoever does. Of
+-- each event there are three sums: those of its model in its quarter of an hour, of all models ('') in its quarter of an
+-- hour, and of its model on its day, all in UTC. Every time zone in use is a multiple of a quarter of an hour away from
+-- it, so that sums of quarters are sums of anybody's hours and days; the others keep what is read of a year short. The
+-- tokens of an event are bounded where they are read. Its cost counts for a million dollars at most: what a model server
+-- makes up cannot make a sum overflow, and with it the ledger fail. Of what was taken back, rows of zeros may be left.
+-- A request that was tried again counts once.
+CREATE TABLE usage_buckets (
+    user_id           BLOB    NOT NULL,
+    -- 15 or 1440.
+    minutes           INTEGER NOT NULL,
+    model             TEXT    NOT NULL,
+    starts_at         INTEGER NOT NULL,
+    requests          INTEGER NOT NULL,
+    -- Of them, those that failed or were interrupted.
+    errors            INTEGER NOT NULL,
+    streamed          INTEGER NOT NULL,
+    prompt_tokens     INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL,
+    cached_tokens     INTEGER NOT NULL,
+    reasoning_tokens  INTEGER NOT NULL,
+    cost              INTEGER NOT NULL,
+    latency_sum       INTEGER NOT NULL,
+    latency_count     INTEGER NOT NULL,
+    first_token_sum   INTEGER NOT NULL,
+    first_token_count INTEGER NOT NULL,
+    PRIMARY KEY (user_id, minutes, model, starts_at)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER usage_events_count_insert AFTER INSERT ON usage_events WHEN new.status <> 'retried' BEGIN
+    INSERT INTO usage_buckets
+        (user_id, minutes, model, starts_at,
+         requests, errors, streamed, prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, cost,
+         latency_sum, latency_count, first_token_sum, first_token_count)
+    SELECT new.user_id, bucket.minutes, bucket.model,
+        new.created_at - new.created_at % bucket.width,
+        1, (new.status IN ('failed', 'interrupted')), new.streamed, new.prompt_tokens,
+        new.completion_tokens, coalesce(new.cached_tokens, 0),
+        coalesce(new.reasoning_tokens, 0), min(coalesce(new.cost, 0), 1000000000000000),
+        coalesce(new.latency_ms, 0), (new.latency_ms IS NOT NULL),
+        coalesce(new.first_token_ms, 0), (new.first_token_ms IS NOT NULL)
+    FROM (SELECT 15 AS minutes, 900000 AS width, new.model AS model
+          UNION ALL SELECT 15, 900000, ''
+          UNION ALL SELECT 1440, 86400000, new.model) AS bucket
+    -- Without a condition, SQLite takes what follows for a join's.
+    WHERE true
+    ON CONFLICT (user_id, minutes, model, starts_at) DO UPDATE SET
+        requests = requests + excluded.requests, errors = errors + excluded.errors,
+        streamed = streamed + excluded.streamed, prompt_tokens = prompt_tokens + excluded.prompt_tokens,
+        completion_tokens = completion_tokens + excluded.completion_tokens,
+        cached_tokens = cached_tokens + excluded.cached_tokens,
+        reasoning_tokens = reasoning_tokens + excluded.reasoning_tokens, cost = cost + excluded.cost,
+        latency_sum = latency_sum + excluded.latency_sum, latency_count = latency_count + excluded.latency_count,
+        first_token_sum = first_token_sum + excluded.first_token_sum,
+        first_token_count = first_token_count + excluded.first_token_count;
+END;
+CREATE TRIGGER usage_events_count_delete AFTER DELETE ON usage_events WHEN old.status <> 'retried' BEGIN
+    UPDATE usage_buckets SET
+        requests = requests - 1, errors = errors - (old.status IN ('failed', 'interrupted')),
+        streamed = streamed - old.streamed, prompt_tokens = prompt_tokens - old.prompt_tokens,
+        completion_tokens = completion_tokens - old.completion_tokens,
+        cached_tokens = cached_tokens - coalesce(old.cached_tokens, 0),
+        reasoning_tokens = reasoning_tokens - coalesce(old.reasoning_tokens, 0),
+        cost = cost - min(coalesce(old.cost, 0), 1000000000000000),
+        latency_sum = latency_sum - coalesce(old.latency_ms, 0),
+        latency_count = latency_count - (old.latency_ms IS NOT NULL),
+        first_token_sum = first_token_sum - coalesce(old.first_token_ms, 0),
+        first_token_count = first_token_count - (old.first_token_ms IS NOT NULL)
+    FROM (SELECT 15 AS minutes, 900000 AS width, old.model AS model
+          UNION ALL SELECT 15, 900000, ''
+          UNION ALL SELECT 1440, 86400000, old.model) AS bucket
+    WHERE usage_buckets.user_id = old.user_id AND usage_buckets.minutes = bucket.minutes
+        AND usage_buckets.model = bucket.model
+        AND usage_buckets.starts_at = old.created_at - old.created_at % bucket.width;
+END;
+
+-- How often users used what there is beside chatting, on each day in UTC.
+CREATE TABLE feature_uses (
+    user_id BLOB    NOT NULL,
+    feature TEXT    NOT NULL,
+    -- Days since 1970.
+    day     INTEGER NOT NULL,
+    uses    INTEGER NOT NULL,
+    PRIMARY KEY (user_id, day, feature)
 ) STRICT, WITHOUT ROWID;
 
 -- Answers and charges that could not be stored yet. The payload stands last: what is asked of all of them does not read it.

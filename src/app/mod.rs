@@ -18,7 +18,8 @@ use crate::middleware::{
     time_limit,
 };
 use crate::routers::{
-    api_keys, balance, branches, chat, conversations, docs, health, messages, models, privacy,
+    analytics, api_keys, balance, branches, chat, conversations, docs, health, messages, models, privacy,
+    users,
 };
 use crate::state::AppState;
 use crate::utils::errors::{ApiError, ErrorCode};
@@ -31,6 +32,8 @@ fn api() -> OpenApiRouter<AppState> {
         .merge(branches::routes())
         .merge(messages::routes())
         .merge(models::routes())
+        .merge(users::routes())
+        .merge(analytics::routes())
         .merge(api_keys::routes())
         .merge(balance::routes())
         .merge(privacy::routes())

@@ -19,6 +19,9 @@ const APPLICATION_JSON: HeaderValue = HeaderValue::from_static("application/json
 /// Deepest nesting of a body: as deep as `serde_json` goes when it parses into a type.
 const MAX_DEPTH: usize = 127;
 
+/// Characters of an unknown field's name that are told.
+const MAX_FIELD_CHARS: usize = 100;
+
 /// What errors about the body as a whole call it.
 const BODY: &str = "body";
 
@@ -172,6 +175,18 @@ fn ill_typed(path: &str, error: &serde_json::Error) -> ApiError {
             return ApiError::invalid_field(format!("{parent}{dot}{field}"), message);
         }
     }
+    if let Some((field, names)) = unknown_field(text) {
+        let field: String = field.chars().take(MAX_FIELD_CHARS).collect();
+        return ApiError::invalid_field(field, format!("is unknown or cannot be set; what can is {names}"));
+    }
     let field = if parent.is_empty() { BODY } else { parent };
     ApiError::invalid_field(field, explanation(text))
+}
+
+/// A field that an object does not have, and the names of those that it has.
+fn unknown_field(text: &str) -> Option<(&str, &str)> {
+    let rest = text.strip_prefix("unknown field `")?;
+    // The name itself may hold anything, so what follows it is looked for from the end.
+    let (field, names) = rest.rsplit_once("`, expected ")?;
+    Some((field, names.trim_start_matches("one of ")))
 }

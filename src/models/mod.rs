@@ -1,5 +1,6 @@
 //! Wire types, one file per domain. They are never database rows.
 
+pub mod analytics;
 pub mod api_key;
 pub mod balance;
 pub mod branch;
@@ -14,3 +15,4 @@ pub mod money;
 pub mod price;
 pub mod privacy;
 pub mod scope;
+pub mod user;

@@ -1,10 +1,10 @@
 //! What is kept of users, as they get it, and what was erased of them.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::ids::{ConversationId, MessageId, StreamId, UserId};
+use super::ids::{ConversationId, MessageId, StreamId};
 use super::message::MessageStatus;
 use super::money::Money;
 
@@ -25,6 +25,10 @@ pub struct ErasedCounts {
     pub api_keys: u64,
     /// Entries of the usage ledger. What they add up to stays, by day and model, as nobody's.
     pub usage_events: u64,
+    /// Sums of what was used.
+    pub usage_sums: u64,
+    /// Counts of what was done beside chatting, one for each day and kind.
+    pub feature_uses: u64,
     /// What changed the balance.
     pub balance_entries: u64,
     /// Idempotency keys.
@@ -45,6 +49,8 @@ impl ErasedCounts {
         self.messages += other.messages;
         self.api_keys += other.api_keys;
         self.usage_events += other.usage_events;
+        self.usage_sums += other.usage_sums;
+        self.feature_uses += other.feature_uses;
         self.balance_entries += other.balance_entries;
         self.idempotency_keys += other.idempotency_keys;
         self.outbox_entries += other.outbox_entries;
@@ -52,17 +58,15 @@ impl ErasedCounts {
     }
 }
 
-/// Who a user is, in an export.
+/// How often something was done beside chatting, in an export.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ExportedProfile {
-    /// As the `sub` of the token.
-    pub id: UserId,
-    /// As the token told it last.
-    pub email: Option<String>,
-    /// When the user was first heard of; null if nothing but an account is kept.
-    pub created_at: Option<DateTime<Utc>>,
-    /// When this last changed.
-    pub updated_at: Option<DateTime<Utc>>,
+pub struct ExportedUses {
+    /// The day, in UTC.
+    pub day: NaiveDate,
+    /// What was done.
+    pub feature: String,
+    /// How often.
+    pub uses: u64,
 }
 
 /// One time that a model was asked, in an export.

@@ -1,6 +1,7 @@
 //! Handlers, one file or folder per domain. Each is a sentence: extract, call one service, answer.
 
 pub mod access;
+pub mod analytics;
 pub mod api_keys;
 pub mod balance;
 pub mod branches;
@@ -15,3 +16,4 @@ mod model_answer;
 pub mod models;
 mod path_query;
 pub mod privacy;
+pub mod users;

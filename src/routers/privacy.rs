@@ -32,8 +32,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
 
 /// Download everything that is kept about the user
 ///
-/// One JSON document: `profile`, `balance`, `api_keys` (as lists show them, without secrets), `balance_entries`,
-/// `usage_events`, and `conversations`, each as its own export has it, so that these can be imported again. It is written as
+/// One JSON document: `profile`, `preferences`, `balance`, `api_keys` (as lists show them, without secrets),
+/// `balance_entries`, `usage_events`, `feature_uses`, and `conversations`, each as its own export has it, so that these can be imported again. It is written as
 /// it is read, page by page: what is written meanwhile may be in it or not. A failure in the middle breaks the connection
 /// off, so that a document that ends properly is whole.
 #[utoipa::path(
@@ -51,7 +51,7 @@ async fn export_user(
     State(export): State<Arc<UserDataExport>>,
     caller: Caller,
 ) -> Result<Response, ApiError> {
-    let file = export.export(caller.user_id).await?;
+    let file = export.export(&caller).await?;
     let content_disposition = HeaderValue::from_str(&file.content_disposition).map_err(ApiError::internal)?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),

@@ -1,5 +1,6 @@
 //! What the service does, free of HTTP: routers call these, and these call nothing above them.
 
+pub mod analytics;
 pub mod api_keys;
 pub mod auth;
 pub mod billing;
@@ -18,3 +19,4 @@ pub mod privacy;
 pub mod rate_limit;
 pub mod redis;
 pub mod sql;
+pub mod users;

@@ -335,7 +335,12 @@ impl Metrics {
         for reason in ["insufficient", "unpriced", "suspended"] {
             self.balance_rejections.with_label_values(&[reason]);
         }
-        for operation in ["checkpoint", "api_key_last_use"] {
+        for operation in [
+            "checkpoint",
+            "api_key_last_use",
+            "chat_preferences",
+            "feature_use",
+        ] {
             self.best_effort_failures.with_label_values(&[operation]);
         }
         self.http_requests

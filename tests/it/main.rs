@@ -50,4 +50,5 @@ mod strangers;
 mod streams;
 mod support;
 mod tool_calls;
+mod users;
 mod while_answering;

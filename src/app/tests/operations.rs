@@ -130,6 +130,7 @@ async fn documentation_can_be_switched_off() {
     let on = [
         "message_editing",
         "conversation_export",
+        "user_analytics",
         "user_api_keys",
         "batch_operations",
         "metrics",

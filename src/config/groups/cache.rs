@@ -24,7 +24,7 @@ settings! {
     CACHE_TTL_DEFAULT: Seconds = Seconds::new(1.0, 604_800.0), is("3600"),
         "seconds that a value is kept where no other setting says so", later();
     CACHE_TTL_USER_PROFILE: Seconds = Seconds::new(1.0, 604_800.0), is("1800"),
-        "seconds that a user's profile is kept", later();
+        "seconds that a user's profile is kept";
     CACHE_TTL_MODELS: Seconds = Seconds::new(1.0, 604_800.0), is("3600"),
         "seconds after which the list of models is read again";
     CACHE_TTL_CONVERSATIONS: Seconds = Seconds::new(1.0, 604_800.0), is("300"),

@@ -14,7 +14,7 @@ settings! {
     ENABLE_CONVERSATION_EXPORT: Flag = Flag, is("true"),
         "exporting conversations";
     ENABLE_USER_ANALYTICS: Flag = Flag, is("true"),
-        "usage figures for users", later();
+        "the dashboard of users";
     ENABLE_USER_API_KEYS: Flag = Flag, is("true"),
         "API keys of users";
     ENABLE_USER_DATA_EXPORT: Flag = Flag, is("true"),

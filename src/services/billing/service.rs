@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::standing::Standing;
 use super::{
-    AccountRecords, AnswerUsage, BillingError, Hold, HoldTerms, InputSize, PriceList, Rates, Refusal,
-    Reservation,
+    Account, AccountRecords, AnswerUsage, BillingError, Hold, HoldTerms, InputSize, PriceList, Rates,
+    Refusal, Reservation,
 };
 use crate::config::{BusinessSettings, ModelSettings};
 use crate::models::balance::{Balance, BalanceEntry};
@@ -240,13 +240,22 @@ impl Billing {
         self.standing.remembered()
     }
 
+    /// The account of a user, made if it is not there.
+    ///
+    /// # Errors
+    /// A failing database.
+    pub async fn account(&self, user: UserId) -> Result<Account, ApiError> {
+        let account = self.parts.records.account(user).await;
+        Ok(account.map_err(BillingError::from)?)
+    }
+
     /// What a user may spend, and has spent.
     ///
     /// # Errors
     /// A failing database.
     pub async fn balance(&self, user: UserId) -> Result<Balance, ApiError> {
         let records = &self.parts.records;
-        let account = records.account(user).await.map_err(BillingError::from)?;
+        let account = self.account(user).await?;
         let month = beginning_of_month(self.parts.clock.now());
         let period_spend = records
             .spent_since(user, month)

@@ -12,12 +12,11 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
+use super::Owner;
 use super::front::UNHEARD_TTL;
 use super::remote::{Remote, channel};
 use super::stamps::Stamps;
-use crate::models::ids::UserId;
 use crate::services::redis::{Availability, Notice, Subscription};
 
 /// Between renewing the epoch and serving from Redis: twice as long as it takes to connect again.
@@ -183,15 +182,15 @@ impl Others {
     }
 
     fn apply(&mut self, notice: &Notice, follower: &Follower, stamps: &Stamps) {
-        let user = match notice {
-            Notice::Message(payload) => Uuid::from_slice(payload).ok(),
+        let owner = match notice {
+            Notice::Message(payload) => Owner::of_message(payload),
             Notice::Resync => {
                 self.is_active = true;
                 None
             }
         };
-        match user {
-            Some(user) => stamps.forget(UserId(user)),
+        match owner {
+            Some(owner) => stamps.forget(owner),
             None => follower.update(|serving| serving.session = follower.new_session()),
         }
     }

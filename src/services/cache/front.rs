@@ -25,7 +25,7 @@ pub(super) enum Trust {
     Unheard { second: u64 },
 }
 
-/// What an entry is found by. The stamp is one user's.
+/// What an entry is found by. The stamp is that of one area of one user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct FrontKey {
     pub(super) stamp: u64,

@@ -3,27 +3,27 @@
 //! | key | is | lives |
 //! | --- | --- | --- |
 //! | `aco:cache:epoch` | part of every entry's key; a new one hides all entries | a day |
-//! | `aco:cache:tag:{user}` | part of the keys of a user's entries; without it they are hidden | a day |
+//! | `aco:cache:tag:{user}:{area}` | part of the keys of the entries of an area of a user; without it they are hidden | a day |
 //! | `aco:cache:{epoch}:{user}:{tag}:{namespace}:{hash of the key}` | a value | its own TTL |
 //!
 //! Epochs and tags are made at random where there is none. Were they counted, an evicted one would begin anew and bring
 //! back what was hidden.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use redis::{Cmd, Script};
 
 use super::front::Entry;
-use crate::models::ids::UserId;
+use super::{Area, Owner};
 use crate::services::redis::{PREFIX, Redis, RedisFailure};
 use crate::utils::clock::Clock;
 
 /// Seconds that epochs and tags live. A new one costs the entries under it, nothing else.
 const MARK_TTL: u64 = 86_400;
 
-/// What is published when the epoch is renewed; else the message is the user's id.
+/// What is published when the epoch is renewed; else the message is an [`Owner`].
 pub(super) const ALL: &[u8] = b"*";
 
 /// Reads the epoch, the user's tag and the entry in one exchange, so that none is older than the others.
@@ -66,7 +66,7 @@ impl Remote {
 
     pub(super) async fn look_up(
         &self,
-        user: UserId,
+        owner: Owner,
         namespace: &str,
         key: [u8; 16],
     ) -> Result<Found, RedisFailure> {
@@ -77,11 +77,11 @@ impl Remote {
         }
         let mut script = LOOK_UP.key(epoch_key());
         script
-            .key(tag_key(user))
+            .key(tag_key(owner))
             .arg(self.mark())
             .arg(MARK_TTL)
             .arg(format!("{PREFIX}cache:"))
-            .arg(user.to_string())
+            .arg(owner.user.to_string())
             .arg(place);
         let (key, bytes, ttl_ms): (String, Option<Vec<u8>>, i64) = self.redis.run(&script).await?;
         let ttl = u64::try_from(ttl_ms).map(Duration::from_millis);
@@ -99,12 +99,12 @@ impl Remote {
             .await
     }
 
-    /// Hides what is kept of a user, and tells all instances.
-    pub(super) async fn invalidate(&self, user: UserId) -> Result<(), RedisFailure> {
+    /// Hides what is kept in an area of a user, and tells all instances.
+    pub(super) async fn invalidate(&self, owner: Owner) -> Result<(), RedisFailure> {
         let mut pipeline = redis::pipe();
         pipeline
-            .unlink(tag_key(user))
-            .publish(channel(), user.0.as_bytes())
+            .unlink(tag_key(owner))
+            .publish(channel(), owner.to_string())
             .ignore();
         self.redis.query_all(&pipeline).await
     }
@@ -133,6 +133,23 @@ fn epoch_key() -> String {
     format!("{PREFIX}cache:epoch")
 }
 
-fn tag_key(user: UserId) -> String {
-    format!("{PREFIX}cache:tag:{user}")
+fn tag_key(owner: Owner) -> String {
+    format!("{PREFIX}cache:tag:{owner}")
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.user, self.area.name())
+    }
+}
+
+impl Owner {
+    /// Whose area a message is about; `None` if it is about none.
+    pub(super) fn of_message(message: &[u8]) -> Option<Self> {
+        let (user, name) = std::str::from_utf8(message).ok()?.split_once(':')?;
+        Some(Self {
+            user: user.parse().ok()?,
+            area: *Area::ALL.iter().find(|area| area.name() == name)?,
+        })
+    }
 }

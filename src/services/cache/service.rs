@@ -10,12 +10,12 @@ use rand::random_range;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::Namespace;
 use super::envelope::{decode, encode};
 use super::follower::Follower;
 use super::front::{Entry, Front, FrontKey, Trust, front, second};
 use super::remote::Remote;
 use super::stamps::Stamps;
+use super::{Area, Namespace, Owner};
 use crate::models::ids::UserId;
 use crate::services::redis::Redis;
 use crate::utils::clock::Clock;
@@ -54,7 +54,7 @@ struct Inner {
 
 /// Where one look-up looks.
 struct Place<'a> {
-    user: UserId,
+    owner: Owner,
     key: [u8; 16],
     /// Redis, while it may be served from.
     remote: Option<&'a Remote>,
@@ -131,19 +131,20 @@ impl Cache {
         }
     }
 
-    /// Makes unreachable what is kept of a user, in all instances. To be called after every change, also one of which
+    /// Makes unreachable what is kept in an area of a user, in all instances. To be called after every change, also one of which
     /// it is unknown whether it was made.
-    pub async fn invalidate_user(&self, user: UserId) {
-        let unfinished = Unfinished(Some((self, user)));
+    pub async fn invalidate(&self, user: UserId, area: Area) {
+        let owner = Owner { user, area };
+        let unfinished = Unfinished(Some((self, owner)));
         if let Some(follower) = &self.0.follower {
-            let result = follower.remote().invalidate(user).await;
+            let result = follower.remote().invalidate(owner).await;
             if result.is_err() {
                 follower.unsent();
             }
             self.count("delete", "all", "redis", outcome(&result));
         }
         // Last: who reads in between may find an old value in Redis, and keep it here.
-        self.0.stamps.forget(user);
+        self.0.stamps.forget(owner);
         self.count("delete", "all", "memory", "ok");
         unfinished.done();
     }
@@ -163,6 +164,7 @@ impl Cache {
     }
 
     fn place<N: Namespace>(&self, user: UserId, key: [u8; 16]) -> (FrontKey, Place<'_>) {
+        let owner = Owner { user, area: N::AREA };
         let session = self.0.follower.as_ref().and_then(|follower| follower.session());
         let trust = match session {
             _ if self.0.is_alone => Trust::Alone,
@@ -174,14 +176,14 @@ impl Cache {
             },
         };
         let front_key = FrontKey {
-            stamp: self.0.stamps.of(user),
+            stamp: self.0.stamps.of(owner),
             trust,
             namespace: N::NAME,
             key,
         };
         let follower = self.0.follower.as_ref().filter(|_| session.is_some());
         let remote = follower.map(|follower| follower.remote());
-        (front_key, Place { user, key, remote })
+        (front_key, Place { owner, key, remote })
     }
 
     /// What to keep in this process: from Redis, or loaded and put there. Whatever comes goes into `loaded`.
@@ -198,7 +200,7 @@ impl Cache {
     {
         let mut remote_key = None;
         if let Some(remote) = place.remote {
-            let found = remote.look_up(place.user, N::NAME, place.key).await;
+            let found = remote.look_up(place.owner, N::NAME, place.key).await;
             let entry = found.as_ref().ok().and_then(|found| found.entry.clone());
             let value = entry.as_ref().and_then(|entry| decode::<N>(&entry.bytes));
             self.count(
@@ -241,7 +243,7 @@ impl Cache {
 }
 
 /// An invalidation that may be cancelled in the middle, when it is not known what has reached Redis.
-struct Unfinished<'a>(Option<(&'a Cache, UserId)>);
+struct Unfinished<'a>(Option<(&'a Cache, Owner)>);
 
 impl Unfinished<'_> {
     fn done(mut self) {
@@ -251,11 +253,11 @@ impl Unfinished<'_> {
 
 impl Drop for Unfinished<'_> {
     fn drop(&mut self) {
-        let Some((cache, user)) = self.0 else { return };
+        let Some((cache, owner)) = self.0 else { return };
         if let Some(follower) = &cache.0.follower {
             follower.unsent();
         }
-        cache.0.stamps.forget(user);
+        cache.0.stamps.forget(owner);
     }
 }
 

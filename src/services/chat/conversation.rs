@@ -10,6 +10,7 @@ use super::{ChatAnswer, ChatContext, ChatService, HEAD_WAIT, validation, whole};
 use crate::models::chat::ConversationChatRequest;
 use crate::models::ids::StreamId;
 use crate::models::message::Role;
+use crate::services::analytics::Feature;
 use crate::services::auth::Caller;
 use crate::services::billing::{InputSize, Wish};
 use crate::services::conversations::{
@@ -20,6 +21,7 @@ use crate::services::generation::{
     TurnIds,
 };
 use crate::services::llm::{AttemptLog, ChatCall};
+use crate::services::users::AnswerDefaults;
 use crate::utils::errors::ApiError;
 use crate::utils::json::RawObject;
 
@@ -28,6 +30,8 @@ pub(super) struct Admitted {
     pub(super) admission: Admission,
     /// Keeps its repeats waiting until it is stored.
     pub(super) repeat: Option<RepeatTurn>,
+    /// What the user prefers.
+    pub(super) defaults: AnswerDefaults,
 }
 
 /// What a turn led to.
@@ -51,6 +55,8 @@ impl ChatService {
         mut request: ConversationChatRequest,
     ) -> Result<ChatAnswer, ApiError> {
         let turn = validation::conversation(&mut request, &self.settings)?;
+        let defaults = self.users.answer_defaults(caller.user_id).await;
+        defaults.complete(&mut request);
         let repeat = match &context.idempotency_key {
             Some(key) => Some(self.repeats.turn(caller.user_id, &key.key).await),
             None => None,
@@ -64,6 +70,7 @@ impl ChatService {
         let admitted = Admitted {
             admission: self.engine.admit(caller.user_id).await?,
             repeat,
+            defaults,
         };
         self.answer(caller, context, request, turn, admitted).await
     }
@@ -84,7 +91,10 @@ impl ChatService {
             }
             _ => None,
         };
-        let model = self.model(request.model.as_deref(), of_conversation)?;
+        let model = self.model(
+            request.model.as_deref(),
+            of_conversation.or_else(|| admitted.defaults.model.clone()),
+        )?;
         let streamed = request.stream.unwrap_or(true);
         let terms = self
             .billing
@@ -92,7 +102,7 @@ impl ChatService {
                 model: &model,
                 max_tokens: Some(self.max_tokens(&request)),
                 choices: 1,
-                beside: size_beside_messages(&request),
+                beside: size_beside_messages(&request, &admitted.defaults),
             })
             .await;
         let turn = NewTurn {
@@ -139,7 +149,11 @@ impl ChatService {
         context: ChatContext,
         request: ConversationChatRequest,
         new: NewTurn,
-        Admitted { admission, repeat }: Admitted,
+        Admitted {
+            admission,
+            repeat,
+            defaults,
+        }: Admitted,
     ) -> Result<Begun, ApiError> {
         let (stream_id, model, streamed) = (new.stream_id, new.model.clone(), new.streamed);
         let (role, brought) = match &new.input {
@@ -167,8 +181,12 @@ impl ChatService {
             stream_id,
         };
         let composer = Composer {
-            system: request.system_message.clone().or(turn.system_message),
-            context: turn.context,
+            context: defaults.shorten(turn.context),
+            system: request
+                .system_message
+                .clone()
+                .or(turn.system_message)
+                .or(defaults.system_message),
             max_tokens: turn.hold.max_tokens.unwrap_or_else(|| self.max_tokens(&request)),
             request,
         };
@@ -215,6 +233,15 @@ impl ChatService {
         messages
             .with_label_values(&[role.as_str()])
             .inc_by(brought as u64);
+        let feature = match (turn.forked, brought) {
+            // An answer beside another: the branch is but its place.
+            (_, 0) => Some(Feature::Regeneration),
+            (true, _) => Some(Feature::Branch),
+            (false, _) => None,
+        };
+        if let Some(feature) = feature {
+            self.feature_uses.count(caller.user_id, feature);
+        }
         for (made, operation, event) in [
             (turn.new_conversation, "created", "conversation_created"),
             (turn.forked, "branched", "branch_created"),
@@ -233,9 +260,10 @@ impl ChatService {
 }
 
 /// How much a model is sent beside the messages that are stored.
-fn size_beside_messages(request: &ConversationChatRequest) -> InputSize {
+fn size_beside_messages(request: &ConversationChatRequest, defaults: &AnswerDefaults) -> InputSize {
     let mut size = InputSize::default();
-    if let Some(system) = &request.system_message {
+    let system = request.system_message.as_ref();
+    if let Some(system) = system.or(defaults.system_message.as_ref()) {
         size.add_message(system, None);
     }
     let definitions = [&request.tools, &request.tool_choice, &request.response_format];

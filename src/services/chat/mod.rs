@@ -22,11 +22,13 @@ use tokio::time::Instant;
 
 use self::repeats::Repeats;
 use crate::config::{BusinessSettings, LoadSettings, ModelSettings, OnDisconnect};
+use crate::services::analytics::FeatureUses;
 use crate::services::billing::Billing;
 use crate::services::conversations::{ConversationStore, IdempotencyKey};
 use crate::services::generation::{Engine, Reader};
 use crate::services::lifecycle::Lifecycle;
 use crate::services::outbox::Outbox;
+use crate::services::users::UserService;
 use crate::utils::clock::Clock;
 use crate::utils::errors::ApiError;
 use crate::utils::metrics::Metrics;
@@ -100,6 +102,10 @@ impl ChatSettings {
 
 /// What chat works with.
 pub struct ChatParts {
+    /// Counts what users do beside chatting.
+    pub feature_uses: FeatureUses,
+    /// What users prefer.
+    pub users: Arc<UserService>,
     /// Produces the answers.
     pub engine: Engine,
     /// Where conversations are kept.
@@ -120,6 +126,8 @@ pub struct ChatParts {
 
 /// Chat, of both kinds.
 pub struct ChatService {
+    feature_uses: FeatureUses,
+    users: Arc<UserService>,
     engine: Engine,
     store: Arc<dyn ConversationStore>,
     billing: Arc<Billing>,
@@ -136,6 +144,8 @@ impl ChatService {
     #[must_use]
     pub fn new(parts: ChatParts) -> Self {
         let ChatParts {
+            feature_uses,
+            users,
             engine,
             store,
             billing,
@@ -146,6 +156,8 @@ impl ChatService {
             settings,
         } = parts;
         Self {
+            feature_uses,
+            users,
             engine,
             store,
             billing,
@@ -158,11 +170,11 @@ impl ChatService {
         }
     }
 
-    /// The model that is asked: the first of these that is given.
-    fn model(&self, requested: Option<&str>, conversations: Option<String>) -> Result<Arc<str>, ApiError> {
+    /// The model that is asked: the first of these that is given. `preferred` is the conversation's or the user's.
+    fn model(&self, requested: Option<&str>, preferred: Option<String>) -> Result<Arc<str>, ApiError> {
         let model = requested
             .map(Arc::from)
-            .or_else(|| conversations.map(Arc::from))
+            .or_else(|| preferred.map(Arc::from))
             .or_else(|| self.settings.default_model.clone())
             .ok_or_else(|| ApiError::invalid_field("model", "is required, since no DEFAULT_MODEL is set"))?;
         if self.engine.model().surely_lacks(&model) {

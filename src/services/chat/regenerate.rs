@@ -34,7 +34,7 @@ impl ChatService {
             branch_name,
             stream,
         } = request;
-        let options = ConversationChatRequest {
+        let mut options = ConversationChatRequest {
             model,
             temperature,
             max_tokens,
@@ -43,9 +43,12 @@ impl ChatService {
             ..ConversationChatRequest::default()
         };
         validation::regeneration(&options, branch_name.as_deref(), &self.settings)?;
+        let defaults = self.users.answer_defaults(caller.user_id).await;
+        defaults.complete(&mut options);
         let admitted = Admitted {
             admission: self.engine.admit(caller.user_id).await?,
             repeat: None,
+            defaults,
         };
         let target = TurnTarget::Regenerate {
             conversation_id,

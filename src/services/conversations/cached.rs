@@ -28,7 +28,7 @@ use crate::models::conversation::{
 use crate::models::ids::{BranchId, ConversationId, MessageId, StreamId, UserId};
 use crate::models::message::{DeletedMessage, EditedMessage, Message, MessageDetail, MessageHit};
 use crate::services::auth::Caller;
-use crate::services::cache::{Cache, Namespace};
+use crate::services::cache::{Area, Cache, Namespace};
 use crate::utils::database::DatabaseError;
 
 /// A store of conversations with a cache in front.
@@ -101,13 +101,13 @@ impl CachedConversations {
         let (write, cache) = (write(self.store.clone()), self.cache.clone());
         let job = async move {
             let result = write.await;
-            cache.invalidate_user(user).await;
+            cache.invalidate(user, Area::Conversations).await;
             result
         };
         match self.tracker.spawn(job.in_current_span()).await {
             Ok(result) => result,
             Err(ended) => {
-                self.cache.invalidate_user(user).await;
+                self.cache.invalidate(user, Area::Conversations).await;
                 Err(if ended.is_panic() {
                     DatabaseError::Panicked
                 } else {

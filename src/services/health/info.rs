@@ -50,6 +50,7 @@ fn features(settings: &Settings) -> Vec<String> {
         ("branch_merging", features.branch_merging),
         ("message_editing", features.message_editing),
         ("conversation_export", features.conversation_export),
+        ("user_analytics", features.user_analytics),
         ("user_api_keys", features.user_api_keys),
         ("batch_operations", features.batch_operations),
         ("docs", features.docs),

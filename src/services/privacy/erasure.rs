@@ -11,7 +11,7 @@ use tracing::Instrument as _;
 use super::UserData;
 use crate::models::ids::{StreamId, UserId};
 use crate::models::privacy::ErasedCounts;
-use crate::services::cache::Cache;
+use crate::services::cache::{Area, Cache};
 use crate::services::conversations::StoreError;
 use crate::services::outbox::Outbox;
 use crate::services::redis::Redis;
@@ -144,7 +144,9 @@ impl ErasureParts {
     /// Forgets what is held beside the database.
     async fn forget(&self, user: UserId) {
         if let Some(cache) = &self.cache {
-            cache.invalidate_user(user).await;
+            for area in Area::ALL {
+                cache.invalidate(user, area).await;
+            }
         }
         self.answers.forget(user).await;
         if let Some(redis) = &self.redis

@@ -15,10 +15,13 @@ use super::UserData;
 use crate::models::api_key::ApiKey;
 use crate::models::balance::Balance;
 use crate::models::ids::UserId;
-use crate::models::privacy::ExportedProfile;
+use crate::models::privacy::ExportedUses;
+use crate::models::user::{Preferences, Profile};
 use crate::services::api_keys::ApiKeyRecords;
+use crate::services::auth::Caller;
 use crate::services::billing::Billing;
 use crate::services::conversations::{ConversationService, StoreError};
+use crate::services::users::UserService;
 use crate::utils::clock::Clock;
 use crate::utils::database::DatabaseError;
 use crate::utils::errors::{ApiError, ErrorCode};
@@ -37,6 +40,8 @@ const PAGE: u32 = 200;
 pub struct UserDataExportParts {
     /// Where everything is kept.
     pub data: Arc<dyn UserData>,
+    /// Who the user is, and prefers.
+    pub users: Arc<UserService>,
     /// The user's API keys.
     pub api_keys: Arc<dyn ApiKeyRecords>,
     /// The user's balance.
@@ -68,7 +73,8 @@ struct Beginning<'a> {
     format: &'a str,
     version: u32,
     exported_at: chrono::DateTime<chrono::Utc>,
-    profile: ExportedProfile,
+    profile: Profile,
+    preferences: Preferences,
     balance: Balance,
     api_keys: Vec<ApiKey>,
 }
@@ -80,12 +86,12 @@ impl UserDataExport {
         Self(parts)
     }
 
-    /// Begins the document of a user.
+    /// Begins the document of the caller.
     ///
     /// # Errors
     /// If it is switched off, or a failing store.
-    pub async fn export(&self, user: UserId) -> Result<UserDataFile, ApiError> {
-        let parts = &self.0;
+    pub async fn export(&self, caller: &Caller) -> Result<UserDataFile, ApiError> {
+        let (parts, user) = (&self.0, caller.user_id);
         if !parts.enabled {
             return Err(ApiError::new(
                 ErrorCode::FeatureDisabled,
@@ -97,7 +103,8 @@ impl UserDataExport {
             format: FORMAT,
             version: VERSION,
             exported_at,
-            profile: parts.data.profile(user).await.map_err(unavailable)?,
+            profile: parts.users.profile(caller).await?,
+            preferences: parts.users.preferences(caller).await?,
             balance: parts.billing.balance(user).await?,
             api_keys: parts.api_keys.list(user).await.map_err(unavailable)?,
         })?;
@@ -106,6 +113,7 @@ impl UserDataExport {
         let pieces = once(beginning)
             .chain(list("balance_entries", self.balance_entries(user)))
             .chain(list("usage_events", self.usage_events(user)))
+            .chain(list("feature_uses", self.feature_uses(user)))
             .chain(once(Bytes::from_static(b",\n\"conversations\":[")))
             .chain(self.conversations(user))
             .chain(once(Bytes::from_static(b"\n]}\n")));
@@ -141,6 +149,19 @@ impl UserDataExport {
                 let next = page
                     .last()
                     .map(|event| (event.created_at, event.stream_id, event.attempt));
+                Ok((page, next))
+            }
+        })
+    }
+
+    fn feature_uses(&self, user: UserId) -> impl Stream<Item = Result<Bytes, ApiError>> + Send + use<> {
+        let data = self.0.data.clone();
+        pages(move |after: Option<ExportedUses>| {
+            let data = data.clone();
+            async move {
+                let place = after.as_ref().map(|after| (after.day, after.feature.as_str()));
+                let page = data.feature_uses(user, place, PAGE).await?;
+                let next = page.last().cloned();
                 Ok((page, next))
             }
         })
@@ -199,18 +220,19 @@ where
 fn pages<T, P, R, F>(read: R) -> impl Stream<Item = Result<Bytes, ApiError>> + Send + use<T, P, R, F>
 where
     T: Serialize + Send,
-    P: Copy + Send,
+    P: Send,
     R: Fn(Option<P>) -> F + Send,
     F: Future<Output = Result<(Vec<T>, Option<P>), DatabaseError>> + Send,
 {
     stream::try_unfold((None, read), |(after, read)| async move {
+        let is_beginning = after.is_none();
         let (page, next) = read(after).await.map_err(unavailable)?;
         if next.is_none() {
             return Ok(None);
         }
         let mut piece = Vec::new();
         for (index, item) in page.iter().enumerate() {
-            let is_first = after.is_none() && index == 0;
+            let is_first = is_beginning && index == 0;
             piece.extend_from_slice(if is_first { b"\n" } else { b",\n" });
             serde_json::to_writer(&mut piece, item).map_err(ApiError::internal)?;
         }

@@ -1,11 +1,11 @@
 //! Where everything about a user is kept: read whole, and removed.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::models::balance::BalanceEntry;
 use crate::models::ids::{ConversationId, StreamId, UserId};
-use crate::models::privacy::{ErasedCounts, ExportedProfile, ExportedUsage};
+use crate::models::privacy::{ErasedCounts, ExportedUsage, ExportedUses};
 use crate::utils::database::DatabaseError;
 
 /// A piece of an erasure.
@@ -24,12 +24,6 @@ pub type UsagePlace = (DateTime<Utc>, StreamId, u64);
 /// what is written meanwhile may be on them or not.
 #[async_trait]
 pub trait UserData: Send + Sync + 'static {
-    /// Who the user is.
-    ///
-    /// # Errors
-    /// A failing database.
-    async fn profile(&self, user: UserId) -> Result<ExportedProfile, DatabaseError>;
-
     /// Changes of the user's balance after the one of this number, the oldest first, each with its number.
     ///
     /// # Errors
@@ -51,6 +45,17 @@ pub trait UserData: Send + Sync + 'static {
         after: Option<UsagePlace>,
         limit: u32,
     ) -> Result<Vec<ExportedUsage>, DatabaseError>;
+
+    /// How often something was done beside chatting, after this kind on this day, by day.
+    ///
+    /// # Errors
+    /// A failing database.
+    async fn feature_uses(
+        &self,
+        user: UserId,
+        after: Option<(NaiveDate, &str)>,
+        limit: u32,
+    ) -> Result<Vec<ExportedUses>, DatabaseError>;
 
     /// Conversations made after that one, the oldest first, each with the time when it was made.
     ///

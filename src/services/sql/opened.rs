@@ -13,6 +13,7 @@ use super::user_data::SqlUserData;
 use super::{SqlConversations, SqlDatabase};
 use crate::config::{DatabaseSettings, DatabaseUrl};
 use crate::models::ids::InstanceId;
+use crate::services::analytics::UsageSums;
 use crate::services::api_keys::ApiKeyRecords;
 use crate::services::billing::{AccountRecords, UsageLedger};
 use crate::services::conversations::{ConversationStore, StoreLimits};
@@ -20,6 +21,7 @@ use crate::services::generation::GenerationRecords;
 use crate::services::health::Check;
 use crate::services::outbox::OutboxRecords;
 use crate::services::privacy::UserData;
+use crate::services::users::ProfileStore;
 use crate::utils::clock::Clock;
 use crate::utils::file_lock::{FileLock, FileLockError};
 
@@ -140,6 +142,12 @@ impl OpenDatabase {
         of_each!(self, database => Arc::new(SqlAccounts::new(database.clone(), limits)))
     }
 
+    /// The sums of its usage ledger.
+    #[must_use]
+    pub fn usage_sums(&self) -> Arc<dyn UsageSums> {
+        of_each!(self, database => Arc::new(database.clone()))
+    }
+
     /// Its outbox.
     #[must_use]
     pub fn outbox(&self) -> Arc<dyn OutboxRecords> {
@@ -156,6 +164,12 @@ impl OpenDatabase {
     #[must_use]
     pub fn user_data(&self, limits: StoreLimits) -> Arc<dyn UserData> {
         of_each!(self, database => Arc::new(SqlUserData::new(database.clone(), limits)))
+    }
+
+    /// Its users.
+    #[must_use]
+    pub fn profiles(&self) -> Arc<dyn ProfileStore> {
+        of_each!(self, database => Arc::new(database.clone()))
     }
 
     /// Its health check.

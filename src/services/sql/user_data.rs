@@ -1,14 +1,14 @@
 //! Everything that is kept about a user in a SQL database: [`UserData`].
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::database::SqlDatabase;
 use super::operations::{self, Environment};
 use super::rows::UserDataRows as _;
 use crate::models::balance::BalanceEntry;
 use crate::models::ids::{ConversationId, StreamId, UserId};
-use crate::models::privacy::{ExportedProfile, ExportedUsage};
+use crate::models::privacy::{ExportedUsage, ExportedUses};
 use crate::services::conversations::StoreLimits;
 use crate::services::privacy::{ErasureStep, UsagePlace, UserData};
 use crate::utils::database::DatabaseError;
@@ -33,10 +33,6 @@ impl<D: SqlDatabase> SqlUserData<D> {
 
 #[async_trait]
 impl<D: SqlDatabase> UserData for SqlUserData<D> {
-    async fn profile(&self, user: UserId) -> Result<ExportedProfile, DatabaseError> {
-        self.database.snapshot().await?.exported_profile(user).await
-    }
-
     async fn balance_entries(
         &self,
         user: UserId,
@@ -55,6 +51,16 @@ impl<D: SqlDatabase> UserData for SqlUserData<D> {
     ) -> Result<Vec<ExportedUsage>, DatabaseError> {
         let mut rows = self.database.snapshot().await?;
         rows.usage_after(user, after, limit).await
+    }
+
+    async fn feature_uses(
+        &self,
+        user: UserId,
+        after: Option<(NaiveDate, &str)>,
+        limit: u32,
+    ) -> Result<Vec<ExportedUses>, DatabaseError> {
+        let mut rows = self.database.snapshot().await?;
+        rows.uses_after(user, after, limit).await
     }
 
     async fn conversations(

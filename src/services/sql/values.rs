@@ -1,6 +1,6 @@
 //! How single values are stored in any SQL database, and read back.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde_json::value::RawValue;
 
 use crate::utils::database::DatabaseError;
@@ -27,6 +27,21 @@ pub(super) fn sum(high: i64, low: i64) -> i64 {
 /// A time before all that are stored: before the first year that an import may name.
 pub(super) fn earliest() -> DateTime<Utc> {
     DateTime::UNIX_EPOCH - TimeDelta::days(800_000)
+}
+
+/// A day as it is stored: how many came before it since 1970.
+pub(super) fn days_since_1970(day: NaiveDate) -> i64 {
+    day.signed_duration_since(DateTime::UNIX_EPOCH.date_naive())
+        .num_days()
+}
+
+/// The first beginning of a day in UTC that is not before this.
+pub(super) fn next_utc_day(at: DateTime<Utc>) -> DateTime<Utc> {
+    let begun = at.date_naive().and_time(NaiveTime::MIN).and_utc();
+    if begun == at {
+        return at;
+    }
+    begun.checked_add_days(Days::new(1)).unwrap_or(at)
 }
 
 /// Stored JSON.

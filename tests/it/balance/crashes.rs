@@ -60,25 +60,21 @@ async fn a_killed_process_settles_when_it_starts_again(store: Store) {
     assert_eq!(nano(&balance["available_balance"]), 10_000_000 - spent);
 }
 
-/// Waits until the database has text of the conversation.
+/// Waits until the database has all the text of the conversation.
 async fn checkpointed(machine: &Machine, store: Store) {
-    eventually("a checkpoint", async || {
-        let count = match store {
-            Store::Sqlite => {
-                Database::open(machine.data_dir())
-                    .await
-                    .count("checkpoints")
-                    .await
-            }
+    eventually("the text to be checkpointed", async || {
+        let text = "SELECT coalesce(max(length(content)), 0) FROM checkpoints";
+        let bytes: i64 = match store {
+            Store::Sqlite => Database::open(machine.data_dir()).await.number(text).await,
             Store::Postgres => {
-                let count = sqlx::query_scalar("SELECT count(*) FROM checkpoints");
-                count
+                let bytes: i32 = sqlx::query_scalar(text)
                     .fetch_one(&mut machine.database().await)
                     .await
-                    .expect("a count")
+                    .expect("a number");
+                bytes.into()
             }
         };
-        (count > 0).then_some(())
+        (bytes >= 400).then_some(())
     })
     .await;
 }

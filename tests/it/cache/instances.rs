@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ai_chat_orchestrator::models::ids::UserId;
-use ai_chat_orchestrator::services::cache::{Cache, CacheParts, Namespace};
+use ai_chat_orchestrator::services::cache::{Area, Cache, CacheParts, Namespace};
 use ai_chat_orchestrator::utils::clock::Clock;
 use ai_chat_orchestrator::utils::metrics::Metrics;
 use tokio_util::sync::CancellationToken;
@@ -124,7 +124,11 @@ impl Instance {
     /// Changes a text, as a write of this instance does.
     pub async fn write(&self, user: UserId, name: &str, text: &str) {
         self.origin.set(user, name, text);
-        within("an invalidation", self.cache.invalidate_user(user)).await;
+        within(
+            "an invalidation",
+            self.cache.invalidate(user, Area::Conversations),
+        )
+        .await;
     }
 
     /// Waits until Redis is served from.

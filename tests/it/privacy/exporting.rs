@@ -41,15 +41,19 @@ async fn it_is_what_was_there(store: Store) {
         "version",
         "exported_at",
         "profile",
+        "preferences",
         "balance",
         "api_keys",
         "balance_entries",
         "usage_events",
+        "feature_uses",
         "conversations",
     ];
     assert_eq!(fields, expected);
-    assert_eq!(document["profile"]["id"], json!(user.user));
+    assert_eq!(document["profile"], user.get("/v1/users/me").await.data(200));
     assert_eq!(document["profile"]["email"], "mine@example.com");
+    let preferences = user.get("/v1/users/me/preferences").await.data(200);
+    assert_eq!(document["preferences"], preferences);
     assert_eq!(document["balance"], balance(&user).await);
     assert_eq!(document["api_keys"], user.get(KEYS).await.data(200)["items"]);
     let mut entries = history(&user).await;

@@ -64,6 +64,13 @@ fn script_calls(upstream: &Upstream, word: &str) {
 
 /// Has a user fill every place that there is for text with this word, and use up something.
 async fn live(server: &TestServer, user: &Client, word: &str) -> Tree {
+    let profile =
+        json!({"display_name": format!("{word}name"), "metadata": {"note": format!("{word}profile")}});
+    user.patch("/v1/users/me", &profile).await.data(200);
+    let preferences = json!({"custom_system_message": format!("{word}preference")});
+    user.patch("/v1/users/me/preferences", &preferences)
+        .await
+        .data(200);
     let tree = Tree::of(
         user,
         &json!({

@@ -9,18 +9,23 @@ use std::time::Duration;
 
 use ai_chat_orchestrator::config::{DatabaseSettings, DatabaseUrl, SqliteSynchronous};
 use ai_chat_orchestrator::models::ids::InstanceId;
+use ai_chat_orchestrator::services::analytics::UsageSums;
 use ai_chat_orchestrator::services::api_keys::ApiKeyRecords;
 use ai_chat_orchestrator::services::billing::{AccountRecords, UsageLedger};
 use ai_chat_orchestrator::services::conversations::{ConversationStore, StoreLimits};
 use ai_chat_orchestrator::services::generation::GenerationRecords;
 use ai_chat_orchestrator::services::outbox::OutboxRecords;
+use ai_chat_orchestrator::services::privacy::UserData;
 use ai_chat_orchestrator::services::sql::postgres::PostgresDatabase;
 use ai_chat_orchestrator::services::sql::sqlite::SqliteDatabase;
-use ai_chat_orchestrator::services::sql::{SqlAccounts, SqlConversations};
+use ai_chat_orchestrator::services::sql::{OpenDatabase, SqlAccounts, SqlConversations};
+use ai_chat_orchestrator::services::users::ProfileStore;
 use ai_chat_orchestrator::utils::clock::Clock;
 use chrono::DateTime;
 use futures_util::FutureExt as _;
 use secrecy::SecretString;
+use sqlx::ConnectOptions as _;
+use sqlx::sqlite::SqliteConnectOptions;
 use tempfile::TempDir;
 use tokio_util::task::TaskTracker;
 
@@ -49,8 +54,14 @@ pub struct TestStore {
     pub api_keys: Arc<dyn ApiKeyRecords>,
     /// The accounts there.
     pub accounts: Arc<dyn AccountRecords>,
-    /// The ledger there.
+    /// The usage ledger there.
     pub ledger: Arc<dyn UsageLedger>,
+    /// What it adds up to.
+    pub usage_sums: Arc<dyn UsageSums>,
+    /// The users there.
+    pub profiles: Arc<dyn ProfileStore>,
+    /// All that is kept there about users.
+    pub user_data: Arc<dyn UserData>,
     /// The records of running answers there.
     pub generations: Arc<dyn GenerationRecords>,
     /// The clock that the store goes by.
@@ -100,9 +111,12 @@ impl TestStore {
         Self {
             outbox: Arc::new(database.clone()),
             api_keys: Arc::new(database.clone()),
+            usage_sums: Arc::new(database.clone()),
+            profiles: Arc::new(database.clone()),
             generations: Arc::new(database.clone()),
             accounts: Arc::new(SqlAccounts::new(database.clone(), limits)),
             ledger: Arc::new(SqlAccounts::new(database.clone(), limits)),
+            user_data: OpenDatabase::Sqlite(database.clone()).user_data(limits),
             store: Arc::new(SqlConversations::new(database, limits)),
             clock,
             limits,
@@ -125,9 +139,12 @@ impl TestStore {
         Self {
             outbox: Arc::new(pool.clone()),
             api_keys: Arc::new(pool.clone()),
+            usage_sums: Arc::new(pool.clone()),
+            profiles: Arc::new(pool.clone()),
             generations: Arc::new(pool.clone()),
             accounts: Arc::new(SqlAccounts::new(pool.clone(), limits)),
             ledger: Arc::new(SqlAccounts::new(pool.clone(), limits)),
+            user_data: OpenDatabase::Postgres(pool.clone()).user_data(limits),
             store: Arc::new(SqlConversations::new(pool.clone(), limits)),
             clock,
             limits,
@@ -149,6 +166,22 @@ impl TestStore {
             reset.expect("statistics from now on");
         }
         store
+    }
+
+    /// Runs a statement that both databases understand, from outside.
+    pub async fn execute(&self, sql: &'static str) {
+        match &self.home {
+            Home::Folder(folder) => {
+                let options = SqliteConnectOptions::new().filename(folder.path().join("store.db"));
+                let mut connection = options.connect().await.expect("the store's file");
+                let done = sqlx::raw_sql(sql).execute(&mut connection).await;
+                done.expect("a statement");
+            }
+            Home::Server { database, .. } => {
+                let done = sqlx::raw_sql(sql).execute(&mut database.connect().await).await;
+                done.expect("a statement");
+            }
+        }
     }
 
     /// Goes on with the numbers of messages so far further, as if others had written in between.
@@ -195,7 +228,8 @@ impl TestStore {
     /// Closes the store and removes its database.
     pub async fn close(self) {
         drop((self.store, self.outbox, self.api_keys, self.generations));
-        drop((self.accounts, self.ledger));
+        drop(self.user_data);
+        drop((self.accounts, self.ledger, self.usage_sums, self.profiles));
         if let Home::Server { pool, .. } = &self.home {
             pool.close().await;
         }

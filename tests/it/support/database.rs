@@ -86,6 +86,12 @@ impl Database {
         Self(options.connect().await.expect("the server's database"))
     }
 
+    /// The number that a statement tells.
+    pub async fn number(&mut self, sql: &'static str) -> i64 {
+        let number = sqlx::query_scalar(sql).fetch_one(&mut self.0).await;
+        number.expect("a number")
+    }
+
     /// How many rows a table has.
     pub async fn count(&mut self, table: &str) -> i64 {
         let sql = AssertSqlSafe(format!("SELECT count(*) FROM {table}"));

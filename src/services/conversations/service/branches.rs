@@ -7,6 +7,7 @@ use crate::models::branch::{
 };
 use crate::models::common::{Page, SortOrder};
 use crate::models::ids::{BranchId, ConversationId, UserId};
+use crate::services::analytics::Feature;
 use crate::services::conversations::search::index_text;
 use crate::services::conversations::{BranchChanges, Merge, NewBranch, StoreError, check_branch_name};
 use crate::utils::errors::{ApiError, FieldErrors};
@@ -82,6 +83,7 @@ impl ConversationService {
             activate: request.activate.unwrap_or(true),
         };
         let made = self.store.create_branch(user, conversation, new).await?;
+        self.feature_uses.count(user, Feature::Branch);
         self.tell("branched", "branch_created", user, conversation);
         Ok(made)
     }
@@ -168,6 +170,7 @@ impl ConversationService {
         };
         let result = self.store.merge_branch(user, conversation, source, merge).await?;
         if !result.dry_run {
+            self.feature_uses.count(user, Feature::Merge);
             self.tell("merged", "branch_merged", user, conversation);
         }
         Ok(result)

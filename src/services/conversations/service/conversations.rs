@@ -9,6 +9,7 @@ use crate::models::conversation::{
     DeletedConversation, FullConversation, StatsPeriod, UpdateConversationRequest,
 };
 use crate::models::ids::{BranchId, ConversationId, UserId};
+use crate::services::analytics::Feature;
 use crate::services::auth::Caller;
 use crate::services::conversations::{
     ConversationChanges, ConversationFilter, ConversationOrder, NewConversation, StoreError,
@@ -69,7 +70,11 @@ impl ConversationService {
         )?;
         let query = checks::optional_search(query)?;
         let query = query.as_ref();
-        Ok(self.store.conversations(user, query, filter, order, page).await?)
+        let found = self.store.conversations(user, query, filter, order, page).await?;
+        if query.is_some() {
+            self.feature_uses.count(user, Feature::Search);
+        }
+        Ok(found)
     }
 
     /// One page of a user's conversations that match the query in title or messages and pass the filter, the
@@ -91,10 +96,12 @@ impl ConversationService {
         )?;
         let query = checks::search(query)?;
         self.count("searched");
-        Ok(self
+        let found = self
             .store
             .search_conversations(user, &query, filter, page)
-            .await?)
+            .await?;
+        self.feature_uses.count(user, Feature::Search);
+        Ok(found)
     }
 
     /// What the conversations made within a period amount to.

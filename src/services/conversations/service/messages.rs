@@ -7,6 +7,7 @@ use crate::models::message::{
     CreateMessageRequest, DeletedMessage, EditMessageRequest, EditedMessage, Message, MessageDetail,
     MessageHit, SearchMessagesRequest,
 };
+use crate::services::analytics::Feature;
 use crate::services::conversations::{
     MessageEdit, MessageFilter, NewBranchName, NewMessage, PathQuery, Relatives, check_branch_name,
     check_content, check_message_metadata,
@@ -91,6 +92,7 @@ impl ConversationService {
         let edit = self.checked_edit(request)?;
         let edited = self.store.edit_message(user, conversation, id, edit).await?;
         self.count("edited");
+        self.feature_uses.count(user, Feature::Edit);
         if edited.branch.is_some() {
             self.metrics
                 .messages
@@ -162,7 +164,9 @@ impl ConversationService {
         };
         let found = self
             .store
-            .search_messages(user, conversation, &query, filter, page);
-        Ok(found.await?)
+            .search_messages(user, conversation, &query, filter, page)
+            .await?;
+        self.feature_uses.count(user, Feature::Search);
+        Ok(found)
     }
 }

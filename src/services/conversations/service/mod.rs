@@ -22,6 +22,7 @@ use self::import::ImportPlaces;
 use super::{ConversationStore, RunningAnswers};
 use crate::config::{AppSettings, BusinessSettings, FeatureSettings};
 use crate::models::ids::{ConversationId, UserId};
+use crate::services::analytics::FeatureUses;
 use crate::utils::clock::Clock;
 use crate::utils::errors::{ApiError, ErrorCode};
 use crate::utils::metrics::Metrics;
@@ -55,6 +56,8 @@ impl ConversationSettings {
 pub struct ConversationParts {
     /// Where conversations are kept.
     pub store: Arc<dyn ConversationStore>,
+    /// Counts what users do.
+    pub feature_uses: FeatureUses,
     /// The answers that are being written.
     pub answers: Arc<dyn RunningAnswers>,
     /// The metrics.
@@ -68,6 +71,7 @@ pub struct ConversationParts {
 /// Conversations, their branches and messages.
 pub struct ConversationService {
     store: Arc<dyn ConversationStore>,
+    feature_uses: FeatureUses,
     answers: Arc<dyn RunningAnswers>,
     metrics: Arc<Metrics>,
     clock: Clock,
@@ -81,6 +85,7 @@ impl ConversationService {
     pub fn new(parts: ConversationParts) -> Self {
         let ConversationParts {
             store,
+            feature_uses,
             answers,
             metrics,
             clock,
@@ -88,6 +93,7 @@ impl ConversationService {
         } = parts;
         Self {
             store,
+            feature_uses,
             answers,
             metrics,
             clock,

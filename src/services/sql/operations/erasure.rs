@@ -76,11 +76,16 @@ async fn erase_piece(
         erased.usage_events += used.len() as u64;
         return Ok(true);
     }
+    // Triggers have taken back what they added up to, and left rows of zeros.
+    let sums = rows.remove_usage_sums(user, BATCH).await?;
+    let uses = rows.remove_feature_uses(user, BATCH).await?;
     let entries = rows.remove_entries(user, BATCH).await?;
     let keys = rows.remove_idempotency_keys(user, BATCH).await?;
+    erased.usage_sums += sums;
+    erased.feature_uses += uses;
     erased.balance_entries += entries;
     erased.idempotency_keys += keys;
-    Ok(entries + keys > 0)
+    Ok(sums + uses + entries + keys > 0)
 }
 
 /// Removes an entry of the outbox. What it was to be charged is charged.

@@ -49,6 +49,12 @@ const ADD_USAGE: &str = "INSERT INTO anonymous_usage AS kept
 const REMOVE_ENTRIES: &str = "DELETE FROM balance_entries WHERE number IN
          (SELECT number FROM balance_entries WHERE user_id = $1 LIMIT $2)";
 
+const REMOVE_SUMS: &str = "DELETE FROM usage_buckets WHERE (user_id, minutes, model, starts_at) IN
+         (SELECT user_id, minutes, model, starts_at FROM usage_buckets WHERE user_id = $1 LIMIT $2)";
+
+const REMOVE_USES: &str = "DELETE FROM feature_uses WHERE (user_id, day, feature) IN
+         (SELECT user_id, day, feature FROM feature_uses WHERE user_id = $1 LIMIT $2)";
+
 const REMOVE_KEYS: &str = "DELETE FROM idempotency_keys WHERE (user_id, key) IN
          (SELECT user_id, key FROM idempotency_keys WHERE user_id = $1 LIMIT $2)";
 
@@ -155,6 +161,16 @@ impl ErasureRows for PostgresRows {
 
     async fn remove_entries(&mut self, user: UserId, limit: u32) -> RowsResult<u64> {
         let removed = sqlx::query(REMOVE_ENTRIES).bind(user).bind(i64::from(limit));
+        Ok(removed.execute(self.connection()).await?.rows_affected())
+    }
+
+    async fn remove_usage_sums(&mut self, user: UserId, limit: u32) -> RowsResult<u64> {
+        let removed = sqlx::query(REMOVE_SUMS).bind(user).bind(i64::from(limit));
+        Ok(removed.execute(self.connection()).await?.rows_affected())
+    }
+
+    async fn remove_feature_uses(&mut self, user: UserId, limit: u32) -> RowsResult<u64> {
+        let removed = sqlx::query(REMOVE_USES).bind(user).bind(i64::from(limit));
         Ok(removed.execute(self.connection()).await?.rows_affected())
     }
 

@@ -11,11 +11,12 @@
 //! - [`PostgresDatabase`]: the database; `connect` opens it
 //! - [`PostgresRows`]: a transaction; its methods are in `conversations`, `branches`, `messages`, `reads`, `answers`,
 //!   `accounts`, `erasure`, `user_data` and `search`; `columns` says what the records of both databases are read from
-//! - `generations`, `outbox`, `api_keys`: what other services keep here; several instances may do so at once
+//! - `generations`, `analytics`, `outbox`, `api_keys`, `users`: what other services keep here; several instances may do so at once
 //!
 //! All SQL is static and bound.
 
 mod accounts;
+mod analytics;
 mod answers;
 mod api_keys;
 mod branches;
@@ -32,6 +33,7 @@ mod rows;
 mod search;
 mod texts;
 mod user_data;
+mod users;
 mod values;
 
 use std::time::Duration;

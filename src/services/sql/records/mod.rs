@@ -15,6 +15,8 @@ mod outbox;
 mod path;
 mod stats;
 mod time;
+mod usage;
+mod user;
 mod user_data;
 
 pub(super) use account::{
@@ -33,4 +35,6 @@ pub(super) use outbox::{DeadRecord, OutboxRecord, WaitingRecord};
 pub(super) use path::{ContextRecord, FiguresRecord, NodeRecord};
 pub(super) use stats::{RemovedRecord, TotalsRecord};
 pub(super) use time::StoredTime;
-pub(super) use user_data::{NumberedEntryRecord, PlaceRecord, ProfileRecord, UsageRecord};
+pub(super) use usage::{ModelSumsRecord, TimedSumsRecord};
+pub(super) use user::UserRecord;
+pub(super) use user_data::{NumberedEntryRecord, PlaceRecord, UsageRecord, UsesRecord};

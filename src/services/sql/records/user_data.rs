@@ -1,38 +1,34 @@
 //! What is kept of a user, as it is exported.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::FromRow;
 
 use super::{EntryRecord, StoredTime};
 use crate::models::balance::BalanceEntry;
-use crate::models::ids::{ConversationId, MessageId, StreamId, UserId};
+use crate::models::ids::{ConversationId, MessageId, StreamId};
 use crate::models::message::MessageStatus;
 use crate::models::money::Money;
-use crate::models::privacy::{ExportedProfile, ExportedUsage};
+use crate::models::privacy::{ExportedUsage, ExportedUses};
 use crate::services::sql::values::count;
 use crate::utils::database::DatabaseError;
 
-/// The columns of a user.
+/// The columns of how often something was done on a day.
 #[derive(Debug, FromRow)]
-pub(in super::super) struct ProfileRecord {
-    email: Option<String>,
-    created_at: StoredTime,
-    updated_at: StoredTime,
+pub(in super::super) struct UsesRecord {
+    day: i64,
+    feature: String,
+    uses: i64,
 }
 
-impl ProfileRecord {
-    /// The profile of this user, of whom there may be no row.
-    pub(in super::super) fn into_profile(record: Option<Self>, id: UserId) -> ExportedProfile {
-        let (created_at, updated_at) = record
-            .as_ref()
-            .map(|record| (record.created_at.into(), record.updated_at.into()))
-            .unzip();
-        ExportedProfile {
-            id,
-            email: record.and_then(|record| record.email),
-            created_at,
-            updated_at,
-        }
+impl UsesRecord {
+    pub(in super::super) fn into_uses(self) -> Result<ExportedUses, DatabaseError> {
+        let day = TimeDelta::try_days(self.day)
+            .and_then(|days| DateTime::UNIX_EPOCH.date_naive().checked_add_signed(days));
+        Ok(ExportedUses {
+            day: day.ok_or_else(|| DatabaseError::corrupt("day", format!("no day: {}", self.day)))?,
+            feature: self.feature,
+            uses: count(self.uses),
+        })
     }
 }
 

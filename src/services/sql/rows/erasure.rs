@@ -85,6 +85,12 @@ pub trait ErasureRows {
     /// Removes what changed the user's balance.
     async fn remove_entries(&mut self, user: UserId, limit: u32) -> RowsResult<u64>;
 
+    /// Removes what the ledger added up to for the user; it has nothing of theirs any more.
+    async fn remove_usage_sums(&mut self, user: UserId, limit: u32) -> RowsResult<u64>;
+
+    /// Removes how often the user used what there is beside chatting.
+    async fn remove_feature_uses(&mut self, user: UserId, limit: u32) -> RowsResult<u64>;
+
     /// Removes the user's idempotency keys.
     async fn remove_idempotency_keys(&mut self, user: UserId, limit: u32) -> RowsResult<u64>;
 

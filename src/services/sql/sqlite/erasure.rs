@@ -34,6 +34,10 @@ statements! {
          cost = min(cost, 9223372036854775807 - excluded.cost) + excluded.cost";
     REMOVE_ENTRIES = "DELETE FROM balance_entries WHERE number IN
          (SELECT number FROM balance_entries WHERE user_id = ?1 LIMIT ?2)";
+    REMOVE_SUMS = "DELETE FROM usage_buckets WHERE (user_id, minutes, model, starts_at) IN
+         (SELECT user_id, minutes, model, starts_at FROM usage_buckets WHERE user_id = ?1 LIMIT ?2)";
+    REMOVE_USES = "DELETE FROM feature_uses WHERE (user_id, day, feature) IN
+         (SELECT user_id, day, feature FROM feature_uses WHERE user_id = ?1 LIMIT ?2)";
     REMOVE_KEYS = "DELETE FROM idempotency_keys WHERE (user_id, key) IN
          (SELECT user_id, key FROM idempotency_keys WHERE user_id = ?1 LIMIT ?2)";
     REMOVE_API_KEYS = "DELETE FROM api_keys WHERE user_id = ?1";
@@ -142,6 +146,16 @@ where
 
     async fn remove_entries(&mut self, user: UserId, limit: u32) -> RowsResult<u64> {
         let removed = sqlx::query(REMOVE_ENTRIES).bind(user).bind(limit);
+        Ok(removed.execute(self.connection()).await?.rows_affected())
+    }
+
+    async fn remove_usage_sums(&mut self, user: UserId, limit: u32) -> RowsResult<u64> {
+        let removed = sqlx::query(REMOVE_SUMS).bind(user).bind(limit);
+        Ok(removed.execute(self.connection()).await?.rows_affected())
+    }
+
+    async fn remove_feature_uses(&mut self, user: UserId, limit: u32) -> RowsResult<u64> {
+        let removed = sqlx::query(REMOVE_USES).bind(user).bind(limit);
         Ok(removed.execute(self.connection()).await?.rows_affected())
     }
 

@@ -8,7 +8,7 @@
 //! - [`SqliteRows`]: a transaction; its methods are in `conversations`, `branches`, `messages`, `reads`, `answers`,
 //!   `accounts`, `erasure`, `user_data` and `search`
 //! - `scrub`: overwriting what is left of erased users in the file
-//! - `generations`, `outbox`, `api_keys`: what other services keep here
+//! - `generations`, `analytics`, `outbox`, `api_keys`, `users`: what other services keep here
 //!
 //! All SQL is static, and each statement finds what it looks for by an index (a test looks at their plans).
 
@@ -16,6 +16,7 @@
 mod statements;
 
 mod accounts;
+mod analytics;
 mod answers;
 mod api_keys;
 mod branches;
@@ -35,6 +36,7 @@ mod search;
 mod tests;
 mod texts;
 mod user_data;
+mod users;
 mod values;
 mod writer;
 

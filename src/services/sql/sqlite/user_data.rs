@@ -3,7 +3,7 @@
 use std::ops::DerefMut;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
@@ -11,14 +11,15 @@ use super::SqliteRows;
 use super::values::millis;
 use crate::models::balance::BalanceEntry;
 use crate::models::ids::{ConversationId, StreamId, UserId};
-use crate::models::privacy::{ExportedProfile, ExportedUsage};
+use crate::models::privacy::{ExportedUsage, ExportedUses};
 use crate::services::privacy::UsagePlace;
-use crate::services::sql::records::{NumberedEntryRecord, PlaceRecord, ProfileRecord, UsageRecord};
+use crate::services::sql::records::{NumberedEntryRecord, PlaceRecord, UsageRecord, UsesRecord};
 use crate::services::sql::rows::{RowsResult, UserDataRows};
-use crate::services::sql::values::{earliest, stored};
+use crate::services::sql::values::{days_since_1970, earliest, stored};
 
 statements! {
-    PROFILE = "SELECT email, created_at, updated_at FROM users WHERE id = ?1";
+    USES = "SELECT day, feature, uses FROM feature_uses
+         WHERE user_id = ?1 AND (day, feature) > (?2, ?3) ORDER BY day, feature LIMIT ?4";
     ENTRIES = "SELECT number, id, kind, amount, balance_after, message_id, model, created_at
          FROM balance_entries WHERE user_id = ?1 AND number > ?2 ORDER BY number LIMIT ?3";
     USAGE = "SELECT id, attempt, request_id, conversation_id, message_id, model, status, error, streamed, prompt_tokens,
@@ -37,14 +38,6 @@ impl<C> UserDataRows for SqliteRows<C>
 where
     C: DerefMut<Target = SqliteConnection> + Send,
 {
-    async fn exported_profile(&mut self, user: UserId) -> RowsResult<ExportedProfile> {
-        let record: Option<ProfileRecord> = sqlx::query_as(PROFILE)
-            .bind(user)
-            .fetch_optional(self.connection())
-            .await?;
-        Ok(ProfileRecord::into_profile(record, user))
-    }
-
     async fn entries_after(
         &mut self,
         user: UserId,
@@ -79,6 +72,23 @@ where
             .fetch_all(self.connection())
             .await?;
         Ok(records.into_iter().map(ExportedUsage::from).collect())
+    }
+
+    async fn uses_after(
+        &mut self,
+        user: UserId,
+        after: Option<(NaiveDate, &str)>,
+        limit: u32,
+    ) -> RowsResult<Vec<ExportedUses>> {
+        let (day, feature) = after.map_or((-1, ""), |(day, feature)| (days_since_1970(day), feature));
+        let records: Vec<UsesRecord> = sqlx::query_as(USES)
+            .bind(user)
+            .bind(day)
+            .bind(feature)
+            .bind(limit)
+            .fetch_all(self.connection())
+            .await?;
+        records.into_iter().map(UsesRecord::into_uses).collect()
     }
 
     async fn conversations_after(

@@ -21,6 +21,7 @@ use super::{ConversationService, require};
 use crate::models::branch::Branch;
 use crate::models::ids::{BranchId, ConversationId, UserId};
 use crate::models::message::Message;
+use crate::services::analytics::Feature;
 use crate::services::conversations::StoreError;
 use crate::services::conversations::transfer::export::{
     BranchBeginning, ExportError, ExportFormat, ExportWriter, Traversal, content_disposition,
@@ -72,6 +73,7 @@ impl ConversationService {
             Some(_) => None,
             None => Some(format.traversal()),
         };
+        self.feature_uses.count(user, Feature::Export);
         self.tell("exported", "conversation_exported", user, id);
         let rest = parts(source, detail.branches, traversal)
             .map(move |part| part?.write(&mut writer).map_err(ApiError::internal));

@@ -1,0 +1,90 @@
+//! Users in SQLite.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sqlx::{SqliteConnection, SqliteExecutor};
+
+use super::SqliteDatabase;
+use super::conversations::save_user;
+use super::values::{millis, stored};
+use crate::models::ids::UserId;
+use crate::models::user::Theme;
+use crate::services::auth::Caller;
+use crate::services::sql::records::UserRecord;
+use crate::services::users::{ProfileStore, User, UserChanges};
+use crate::utils::database::DatabaseError;
+
+statements! {
+    FIND = "SELECT * FROM users WHERE id = ?1";
+
+    SAVE = "UPDATE users
+         SET display_name = ?2, avatar_url = ?3, metadata = ?4, timezone = ?5, language = ?6, default_model = ?7,
+             default_temperature = ?8, default_max_tokens = ?9, theme = ?10, enable_streaming = ?11,
+             max_context_messages = ?12, custom_system_message = ?13, low_balance_alerts = ?14, updated_at = ?15
+         WHERE id = ?1";
+}
+
+#[async_trait]
+impl ProfileStore for SqliteDatabase {
+    async fn find(&self, user: UserId) -> Result<Option<User>, DatabaseError> {
+        find(&self.readers, user).await
+    }
+
+    async fn provision(&self, caller: &Caller) -> Result<User, DatabaseError> {
+        let (caller, now) = (caller.clone(), self.clock.now());
+        self.writer
+            .write(move |connection| Box::pin(async move { provision(connection, &caller, now).await }))
+            .await
+    }
+
+    async fn update(&self, caller: &Caller, changes: UserChanges) -> Result<User, DatabaseError> {
+        let (caller, now) = (caller.clone(), self.clock.now());
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    let mut user = provision(connection, &caller, now).await?;
+                    user.apply(changes, now);
+                    save(connection, &user).await?;
+                    Ok(user)
+                })
+            })
+            .await
+    }
+}
+
+async fn find(executor: impl SqliteExecutor<'_>, user: UserId) -> Result<Option<User>, DatabaseError> {
+    let found: Option<UserRecord> = sqlx::query_as(FIND).bind(user).fetch_optional(executor).await?;
+    found.map(UserRecord::into_user).transpose()
+}
+
+async fn provision(
+    connection: &mut SqliteConnection,
+    caller: &Caller,
+    now: DateTime<Utc>,
+) -> Result<User, DatabaseError> {
+    save_user(connection, caller, now).await?;
+    let user = find(connection, caller.user_id).await?;
+    user.ok_or_else(|| sqlx::Error::RowNotFound.into())
+}
+
+async fn save(connection: &mut SqliteConnection, user: &User) -> sqlx::Result<()> {
+    sqlx::query(SAVE)
+        .bind(user.id)
+        .bind(&user.display_name)
+        .bind(&user.avatar_url)
+        .bind(user.metadata.get())
+        .bind(&user.timezone)
+        .bind(&user.language)
+        .bind(&user.default_model)
+        .bind(user.default_temperature)
+        .bind(user.default_max_tokens.map(stored))
+        .bind(user.theme.map(Theme::as_str))
+        .bind(user.enable_streaming)
+        .bind(user.max_context_messages)
+        .bind(&user.custom_system_message)
+        .bind(user.low_balance_alerts)
+        .bind(millis(user.updated_at))
+        .execute(connection)
+        .await?;
+    Ok(())
+}

@@ -1,7 +1,5 @@
 //! What is erased, and of whom.
 
-use serde_json::json;
-
 use super::{ERASE, KEYS, conversations, count, erase, everything, key, live, named, server};
 use crate::support::{Store, on_each_store};
 
@@ -31,14 +29,22 @@ async fn everything_is_erased_and_nothing_else(store: Store) {
     let erased = erase(&user).await;
     assert_eq!(ledger.mentions(user.user).await, [""; 0]);
     assert_eq!(everything(&other).await, before);
-    assert_eq!(
-        erased,
-        json!({
-            "profiles": 1, "accounts": 1, "conversations": 2, "branches": 4, "messages": 18, "api_keys": 2,
-            "usage_events": 6, "balance_entries": 6, "idempotency_keys": 1, "outbox_entries": 0,
-            "unfinished_answers": 0,
-        })
-    );
+    for (what, expected) in [
+        ("profiles", 1),
+        ("accounts", 1),
+        ("conversations", 2),
+        ("branches", 4),
+        ("messages", 16),
+        ("api_keys", 2),
+        ("usage_events", 6),
+        ("balance_entries", 6),
+        ("idempotency_keys", 2),
+        ("outbox_entries", 0),
+        ("unfinished_answers", 0),
+    ] {
+        assert_eq!(count(&erased, what), expected, "{what}: {erased}");
+    }
+    assert!(count(&erased, "usage_sums") >= 3, "{erased}");
     key.client(&user)
         .get("/v1/conversations")
         .await
@@ -47,7 +53,7 @@ async fn everything_is_erased_and_nothing_else(store: Store) {
     // What was used stays as nobody's.
     let sums = "SELECT CAST(sum(requests) AS BIGINT) FROM anonymous_usage
          UNION ALL SELECT CAST(sum(prompt_tokens) AS BIGINT) FROM anonymous_usage";
-    assert_eq!(ledger.numbers(sums).await, [6, 2 * (5 + 9 + 9)]);
+    assert_eq!(ledger.numbers(sums).await, [6, 6 * 5]);
 }
 
 async fn it_has_to_be_confirmed(store: Store) {
@@ -95,7 +101,7 @@ async fn two_at_once_erase_everything_once(store: Store) {
     let (one, two) = tokio::join!(erase(&user), erase(&user));
     for (what, expected) in [
         ("conversations", 5),
-        ("messages", 45),
+        ("messages", 40),
         ("profiles", 1),
         ("accounts", 1),
     ] {

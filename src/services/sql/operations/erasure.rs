@@ -33,12 +33,28 @@ pub async fn erase_some(
     user: UserId,
 ) -> RowsResult<ErasureStep> {
     let mut erased = ErasedCounts::default();
-    let is_over = if erase_piece(rows, environment, user, &mut erased).await? {
-        false
-    } else {
-        bury(rows, environment, user, &mut erased).await?
-    };
+    let is_over =
+        if mark(rows, environment, user).await? || erase_piece(rows, environment, user, &mut erased).await? {
+            false
+        } else {
+            bury(rows, environment, user, &mut erased).await?
+        };
     Ok(ErasureStep { erased, is_over })
+}
+
+/// Writes a first tombstone, if there is none. From then on an answer that nothing is held back for, and that the ledger
+/// knows nothing of, is one of those that are erased, and not a new one. Tells whether it did.
+async fn mark(rows: &mut dyn Rows, environment: &Environment, user: UserId) -> RowsResult<bool> {
+    let id = TombstoneId::of(user);
+    if rows.tombstone(&id).await?.is_some() {
+        return Ok(false);
+    }
+    let Some(account) = rows.lock_account(user).await? else {
+        return Ok(false);
+    };
+    let left = Tombstone::of(&account, environment.clock.now());
+    rows.save_tombstone(&id, &left).await?;
+    Ok(true)
 }
 
 /// Tells whether there was anything.

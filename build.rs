@@ -11,11 +11,24 @@ use std::process::Command;
 /// Digits of the commit's hash that are shown.
 const COMMIT_LENGTH: usize = 12;
 
+/// What the service needs of SQLite beside what is usual.
+const SQLITE_FLAG: &str = "-DSQLITE_ENABLE_DBPAGE_VTAB";
+
 fn main() {
     println!("cargo::rerun-if-env-changed=GIT_COMMIT");
+    check_sqlite();
     rerun_on_new_commit();
     println!("cargo::rustc-env=BUILD_COMMIT={}", commit());
     println!("cargo::rustc-env=BUILD_RUSTC={}", rustc_version());
+}
+
+/// `.cargo/config.toml` says how SQLite is compiled. Who builds from elsewhere, or has flags of their own, is told now, and
+/// not by an erasure that fails.
+fn check_sqlite() {
+    println!("cargo::rerun-if-env-changed=LIBSQLITE3_FLAGS");
+    if !env::var("LIBSQLITE3_FLAGS").is_ok_and(|flags| flags.contains(SQLITE_FLAG)) {
+        println!("cargo::error=build in the folder of the project, or with LIBSQLITE3_FLAGS={SQLITE_FLAG}");
+    }
 }
 
 /// The commit that was given (a container image is built without `.git`), else the one checked out.

@@ -197,6 +197,11 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
         metrics: wiring.metrics.clone(),
     };
     background.spawn(gauges.run(stop_background.clone()));
+    background.spawn(
+        stop_background
+            .clone()
+            .run_until_cancelled_owned(services.erasure.clone().finish_left()),
+    );
     let engine = services.engine.clone();
     let state = AppState::from(services);
     let running = RunningServer {

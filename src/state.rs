@@ -21,6 +21,7 @@ use crate::services::embeddings::EmbeddingsService;
 use crate::services::generation::Engine;
 use crate::services::health::HealthService;
 use crate::services::lifecycle::Lifecycle;
+use crate::services::privacy::{Erasure, UserDataExport};
 use crate::services::rate_limit::RequestLimits;
 use crate::services::users::UserService;
 use crate::utils::clock::Clock;
@@ -56,6 +57,10 @@ pub struct Services {
     pub embeddings: Arc<EmbeddingsService>,
     /// Conversations.
     pub conversations: Arc<ConversationService>,
+    /// Erasing users.
+    pub erasure: Erasure,
+    /// Everything about a user as a document.
+    pub user_data_export: Arc<UserDataExport>,
     /// Running answers.
     pub engine: Engine,
     /// What users used.
@@ -110,6 +115,8 @@ pieces! {
     embeddings: Arc<EmbeddingsService>,
     conversations: Arc<ConversationService>,
     engine: Engine,
+    erasure: Erasure,
+    user_data_export: Arc<UserDataExport>,
     users: Arc<UserService>,
     analytics: Arc<AnalyticsService>,
     clock: Clock,

@@ -26,6 +26,7 @@ use crate::services::lifecycle::Lifecycle;
 use crate::services::llm::Model;
 use crate::services::llm::demo::DEMO_MODEL;
 use crate::services::outbox::{JournalError, Outbox};
+use crate::services::privacy::{Erasure, ErasureParts, UserDataExport, UserDataExportParts};
 use crate::services::rate_limit::RequestLimits;
 use crate::services::redis::Redis;
 use crate::services::sql::OpenDatabase;
@@ -120,13 +121,33 @@ impl Wiring {
             clock: self.clock.clone(),
             limit: settings.load.stream_timeout,
         });
-        let conversations = ConversationService::new(ConversationParts {
+        let conversations = Arc::new(ConversationService::new(ConversationParts {
             store: store.clone(),
             answers: Arc::new(engine.clone()),
             feature_uses: feature_uses.clone(),
             metrics: self.metrics.clone(),
             clock: self.clock.clone(),
             settings: ConversationSettings::new(&settings.app, &settings.business, &settings.features),
+        }));
+        let user_data = self.database.user_data(limits(settings));
+        let erasure = Erasure::new(ErasureParts {
+            data: user_data.clone(),
+            answers: Arc::new(engine.clone()),
+            outbox: Some(outbox.clone()),
+            cache: Some(cache.clone()),
+            redis: self.redis.clone(),
+            tracker: self.background.clone(),
+            metrics: self.metrics.clone(),
+        });
+        let user_data_export = UserDataExport::new(UserDataExportParts {
+            data: user_data,
+            users: users.clone(),
+            api_keys: self.database.api_keys(),
+            billing: billing.clone(),
+            conversations: conversations.clone(),
+            metrics: self.metrics.clone(),
+            clock: self.clock.clone(),
+            enabled: settings.features.user_data_export,
         });
         let checks: Vec<Arc<dyn Check>> = vec![
             self.database.check(),
@@ -160,7 +181,9 @@ impl Wiring {
             health: Arc::new(HealthService::new(checks, settings, self.clock.clone())),
             chat: Arc::new(chat),
             embeddings: Arc::new(embeddings),
-            conversations: Arc::new(conversations),
+            conversations,
+            erasure,
+            user_data_export: Arc::new(user_data_export),
             engine,
             clock: self.clock.clone(),
         };

@@ -362,6 +362,37 @@ CREATE TABLE balance_entries (
 CREATE INDEX balance_entries_by_user ON balance_entries (user_id, number);
 CREATE INDEX balance_entries_by_time ON balance_entries (user_id, created_at, kind, amount);
 
+-- What is left of users who were erased, so that coming back is no fresh budget. Nobody's id is here, only its hash.
+CREATE TABLE tombstones (
+    user_hash  bytea       PRIMARY KEY,
+    max_budget bigint,
+    spend      bigint      NOT NULL,
+    suspended  boolean     NOT NULL,
+    erased_at  timestamptz NOT NULL
+);
+
+-- Answers that were being written when their user was erased: who brings one is charged for it, once.
+CREATE TABLE late_answers (
+    -- The stream.
+    id        uuid        PRIMARY KEY,
+    user_hash bytea       NOT NULL,
+    noted_at  timestamptz NOT NULL
+);
+
+CREATE INDEX late_answers_by_age ON late_answers (noted_at);
+
+-- What erased users used, added up.
+CREATE TABLE anonymous_usage (
+    -- Its beginning (UTC).
+    day               timestamptz NOT NULL,
+    model             text        NOT NULL,
+    requests          bigint      NOT NULL,
+    prompt_tokens     bigint      NOT NULL,
+    completion_tokens bigint      NOT NULL,
+    cost              bigint      NOT NULL,
+    PRIMARY KEY (day, model)
+);
+
 -- What the ledger adds up to, kept by triggers on it: exact in the transaction that writes an event, whoever does. Of
 -- each event there are three sums: those of its model in its quarter of an hour, of all models ('') in its quarter of an
 -- hour, and of its model on its day, all in UTC. Every time zone in use is a multiple of a quarter of an hour away from

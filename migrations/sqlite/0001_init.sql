@@ -338,6 +338,41 @@ CREATE TABLE balance_entries (
 CREATE INDEX balance_entries_by_user ON balance_entries (user_id, number);
 CREATE INDEX balance_entries_by_time ON balance_entries (user_id, created_at, kind, amount);
 
+-- What is left of users who were erased, so that coming back is no fresh budget. Nobody's id is here, only its hash.
+CREATE TABLE tombstones (
+    user_hash  BLOB    NOT NULL PRIMARY KEY,
+    max_budget INTEGER,
+    spend      INTEGER NOT NULL,
+    suspended  INTEGER NOT NULL,
+    erased_at  INTEGER NOT NULL,
+    -- Whether what the file may still have held of them was overwritten.
+    scrubbed   INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX tombstones_to_scrub ON tombstones (scrubbed) WHERE scrubbed = 0;
+
+-- Answers that were being written when their user was erased: who brings one is charged for it, once.
+CREATE TABLE late_answers (
+    -- The stream.
+    id        BLOB    NOT NULL PRIMARY KEY,
+    user_hash BLOB    NOT NULL,
+    noted_at  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX late_answers_by_age ON late_answers (noted_at);
+
+-- What erased users used, added up.
+CREATE TABLE anonymous_usage (
+    -- Its beginning.
+    day               INTEGER NOT NULL,
+    model             TEXT    NOT NULL,
+    requests          INTEGER NOT NULL,
+    prompt_tokens     INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL,
+    cost              INTEGER NOT NULL,
+    PRIMARY KEY (day, model)
+) STRICT, WITHOUT ROWID;
+
 -- What the ledger adds up to, kept by triggers on it: exact in the transaction that writes an event, whoever does. Of
 -- each event there are three sums: those of its model in its quarter of an hour, of all models ('') in its quarter of an
 -- hour, and of its model on its day, all in UTC. Every time zone in use is a multiple of a quarter of an hour away from

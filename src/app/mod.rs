@@ -19,7 +19,7 @@ use crate::middleware::{
 };
 use crate::routers::{
     analytics, api_keys, balance, branches, chat, conversations, docs, embeddings, health, messages, models,
-    users,
+    privacy, users,
 };
 use crate::state::AppState;
 use crate::utils::errors::{ApiError, ErrorCode};
@@ -37,6 +37,7 @@ fn api() -> OpenApiRouter<AppState> {
         .merge(analytics::routes())
         .merge(api_keys::routes())
         .merge(balance::routes())
+        .merge(privacy::routes())
         .merge(health::routes())
 }
 

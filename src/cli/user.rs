@@ -2,16 +2,31 @@
 
 use std::error::Error;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
+use async_trait::async_trait;
 use clap::Subcommand;
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::database::{CommandDatabase, print};
 use crate::config::Settings;
-use crate::models::ids::UserId;
+use crate::models::ids::{StreamId, UserId};
 use crate::models::money::Money;
-use crate::services::billing::{Account, AccountChange, AccountRecords};
+use crate::services::billing::{Account, AccountChange};
+use crate::services::generation::GenerationRecords;
+use crate::services::privacy::{Erasure, ErasureParts, UserAnswers};
+use crate::services::sql::OpenDatabase;
+use crate::utils::metrics::Metrics;
 use crate::wiring::limits;
+
+/// How long answers of a user who is erased may take to be stopped.
+const STOP_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Between two looks at whether they are.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The largest amount that is taken: a slip of the finger is no budget.
 const MAX_AMOUNT: Money = Money::from_nano(1_000_000_000_000_000);
@@ -53,6 +68,12 @@ pub(super) enum UserCommand {
         #[arg(long)]
         lift: bool,
     },
+    /// Erase everything about a user, as they could themselves. It cannot be undone.
+    Erase {
+        /// The user.
+        #[arg(long)]
+        id: Uuid,
+    },
 }
 
 /// What may be spent; `None`: as much as the user likes.
@@ -66,21 +87,58 @@ pub(super) async fn run(settings: &Settings, command: UserCommand) -> ExitCode {
 
 async fn answer(settings: &Settings, command: UserCommand) -> Result<String, Box<dyn Error>> {
     let opened = CommandDatabase::open(settings).await?;
-    let records = opened.database.accounts(limits(settings));
-    let answer = change(&*records, command).await;
-    drop(records);
+    let answer = act(settings, &opened.database, command).await;
     opened.close().await;
     answer
 }
 
-async fn change(records: &dyn AccountRecords, command: UserCommand) -> Result<String, Box<dyn Error>> {
+async fn act(
+    settings: &Settings,
+    database: &OpenDatabase,
+    command: UserCommand,
+) -> Result<String, Box<dyn Error>> {
+    let records = database.accounts(limits(settings));
     let (id, change) = match command {
+        UserCommand::Erase { id } => return erase(settings, database, UserId(id)).await,
         UserCommand::Show { id } => return Ok(describe(id, &records.account(UserId(id)).await?)),
         UserCommand::Credit { id, amount } => (id, AccountChange::Credit(amount)),
         UserCommand::SetBudget { id, amount } => (id, AccountChange::SetBudget(amount.0)),
         UserCommand::Suspend { id, lift } => (id, AccountChange::Suspend(!lift)),
     };
     Ok(describe(id, &records.change(UserId(id), change).await?))
+}
+
+async fn erase(settings: &Settings, database: &OpenDatabase, user: UserId) -> Result<String, Box<dyn Error>> {
+    let erasure = Erasure::new(ErasureParts {
+        data: database.user_data(limits(settings)),
+        answers: Arc::new(AnswersElsewhere(database.generations())),
+        outbox: None,
+        cache: None,
+        redis: None,
+        tracker: TaskTracker::new(),
+        metrics: Arc::new(Metrics::new(0)?),
+    });
+    let erased = erasure.erase(user).await?;
+    Ok(serde_json::to_string_pretty(&erased)?)
+}
+
+/// Answers are written by the service, which looks twice a second whether it is to stop any.
+struct AnswersElsewhere(Arc<dyn GenerationRecords>);
+
+#[async_trait]
+impl UserAnswers for AnswersElsewhere {
+    async fn stop_all(&self, user: UserId, held: Vec<StreamId>) {
+        let deadline = Instant::now() + STOP_PATIENCE;
+        for id in held {
+            // What is not stopped is dropped when it ends.
+            while Instant::now() < deadline && self.0.request_cancel(user, id).await.unwrap_or(false) {
+                tokio::time::sleep(POLL_INTERVAL).await;
+            }
+        }
+    }
+
+    /// The service forgets them when their retention is over.
+    async fn forget(&self, _user: UserId) {}
 }
 
 fn describe(id: Uuid, account: &Account) -> String {

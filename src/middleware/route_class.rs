@@ -17,7 +17,7 @@ pub const OPEN: &[&str] = &[
     "/openapi.json",
 ];
 
-/// Routes whose head may wait long, for a model or for a large file: exempt from `REQUEST_TIMEOUT`, with limits of their
+/// Routes whose head may wait long, for a model, for a large file, or for everything of a user to be erased: exempt from `REQUEST_TIMEOUT`, with limits of their
 /// own. An export is not among them: its head comes at once, and no body is limited.
 pub const MAY_WAIT_LONG: &[&str] = &[
     "/v1/chat/completions",
@@ -26,6 +26,7 @@ pub const MAY_WAIT_LONG: &[&str] = &[
     "/v1/conversations/{id}/stream",
     "/v1/conversations/{id}/messages/{message_id}/regenerate",
     "/v1/conversations/import",
+    "/v1/users/me",
 ];
 
 /// Routes that are asked every few seconds: their log line is a DEBUG one.

@@ -14,5 +14,6 @@ pub mod message;
 pub mod model;
 pub mod money;
 pub mod price;
+pub mod privacy;
 pub mod scope;
 pub mod user;

@@ -16,4 +16,5 @@ pub mod messages;
 mod model_answer;
 pub mod models;
 mod path_query;
+pub mod privacy;
 pub mod users;

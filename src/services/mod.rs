@@ -16,6 +16,7 @@ pub mod instance;
 pub mod lifecycle;
 pub mod llm;
 pub mod outbox;
+pub mod privacy;
 pub mod rate_limit;
 pub mod redis;
 pub mod sql;

@@ -80,6 +80,7 @@ pub struct Metrics {
     pub rate_limit_decisions: IntCounterVec,
     pub cache_backend_up: IntGaugeVec,
     pub api_keys: IntCounterVec,
+    pub user_data: IntCounterVec,
 }
 
 impl Metrics {
@@ -285,6 +286,12 @@ impl Metrics {
                 "Operations on API keys, and API keys that were refused",
                 &["operation"],
             )?,
+            user_data: counters(
+                &r,
+                "user_data_total",
+                "Users whose data were exported as a whole, or erased",
+                &["operation"],
+            )?,
             registry: r,
         };
         metrics.start_at_zero();
@@ -328,6 +335,9 @@ impl Metrics {
         }
         for operation in ["created", "updated", "revoked", "refused"] {
             self.api_keys.with_label_values(&[operation]);
+        }
+        for operation in ["exported", "erased"] {
+            self.user_data.with_label_values(&[operation]);
         }
         self.cache_entries.with_label_values(&["memory"]);
         for scope in ["user", "instance", "authentication"] {

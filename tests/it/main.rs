@@ -39,6 +39,7 @@ mod models;
 mod openai_sdk;
 mod openapi;
 mod operations;
+mod privacy;
 mod rate_limits;
 mod recovery;
 mod redis;

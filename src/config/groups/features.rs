@@ -18,7 +18,7 @@ settings! {
     ENABLE_USER_API_KEYS: Flag = Flag, is("true"),
         "API keys of users";
     ENABLE_USER_DATA_EXPORT: Flag = Flag, is("true"),
-        "exporting everything about a user", later();
+        "exporting everything about a user";
     ENABLE_BATCH_OPERATIONS: Flag = Flag, is("true"),
         "one operation on many conversations";
     ENABLE_DOCS: Flag = Flag, is("true"),

@@ -1,9 +1,10 @@
 //! What others ask about money.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Datelike as _, NaiveTime, Utc};
+use tokio_util::sync::CancellationToken;
 
 use super::error::unavailable;
 use super::standing::Standing;
@@ -68,7 +69,7 @@ pub struct BillingParts {
 pub struct Billing {
     parts: BillingParts,
     standing: Standing,
-    open: Arc<Mutex<HashSet<StreamId>>>,
+    open: Arc<Mutex<OpenHolds>>,
 }
 
 /// An answer that somebody wants.
@@ -86,13 +87,18 @@ pub struct Wish<'a> {
     pub unbounded_by: Option<&'static str>,
 }
 
+/// Whose answers somebody here is at work on, and what stops them.
+type OpenHolds = HashMap<StreamId, (UserId, CancellationToken)>;
+
 /// What is held back for an answer that is recorded nowhere else. As long as this lives, somebody is at work on it.
 #[derive(Debug)]
 pub struct OpenHold {
     id: StreamId,
     /// What it is.
     pub hold: Hold,
-    open: Arc<Mutex<HashSet<StreamId>>>,
+    /// Cancelled when whoever is at work on it shall stop.
+    pub stopped: CancellationToken,
+    open: Arc<Mutex<OpenHolds>>,
 }
 
 impl Drop for OpenHold {
@@ -204,11 +210,13 @@ impl Billing {
     /// Why the user may not have the answer, or a failing database.
     pub async fn hold(&self, reservation: Reservation) -> Result<OpenHold, ApiError> {
         let (id, user) = (reservation.id, reservation.user_id);
-        lock(&self.open).insert(id);
+        let stopped = CancellationToken::new();
+        lock(&self.open).insert(id, (user, stopped.clone()));
         // From here on its end takes it out again.
         let mut open = OpenHold {
             id,
             hold: Hold::default(),
+            stopped,
             open: self.open.clone(),
         };
         match self.parts.records.hold(reservation).await {
@@ -256,7 +264,22 @@ impl Billing {
     /// The streams that somebody here is at work on and that are recorded nowhere else.
     #[must_use]
     pub fn open_streams(&self) -> Vec<StreamId> {
-        lock(&self.open).iter().copied().collect()
+        lock(&self.open).keys().copied().collect()
+    }
+
+    /// Stops whoever is at work on this stream of a user, or on any.
+    pub fn stop(&self, user: UserId, stream: Option<StreamId>) {
+        for (id, (owner, stopped)) in lock(&self.open).iter() {
+            if *owner == user && stream.is_none_or(|stream| stream == *id) {
+                stopped.cancel();
+            }
+        }
+    }
+
+    /// Whether somebody here is at work on a stream of the user that is recorded nowhere else.
+    #[must_use]
+    pub fn has_open(&self, user: UserId) -> bool {
+        lock(&self.open).values().any(|(owner, _)| *owner == user)
     }
 
     /// Where accounts are kept.
@@ -322,6 +345,6 @@ fn beginning_of_month(now: DateTime<Utc>) -> DateTime<Utc> {
         .and_utc()
 }
 
-fn lock(open: &Mutex<HashSet<StreamId>>) -> MutexGuard<'_, HashSet<StreamId>> {
+fn lock(open: &Mutex<OpenHolds>) -> MutexGuard<'_, OpenHolds> {
     open.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -215,7 +215,11 @@ impl Task {
             provisional: false,
             created_at: parts.clock.now(),
         };
-        let limit = if self.hard.is_cancelled() { LAST_SAVE } else { Duration::MAX };
+        let limit = if self.hard.is_cancelled() {
+            LAST_SAVE
+        } else {
+            Duration::MAX
+        };
         parts.outbox.record_usage(event, limit).await;
         drop(open);
         result

@@ -33,6 +33,7 @@ mod shared;
 mod stop;
 mod task;
 mod turn;
+mod users;
 
 pub(crate) use core::AnswerReport;
 pub use core::EngineSettings;

@@ -125,6 +125,27 @@ impl Registry {
         drop(inner);
     }
 
+    /// The answers of a user that have not ended.
+    pub(super) fn running_of(&self, user: UserId) -> Vec<Arc<Generation>> {
+        let mut running = self.all();
+        running.retain(|generation| generation.user_id == user && generation.ending().is_none());
+        running
+    }
+
+    /// Forgets the answers of a user that have ended.
+    pub(super) fn forget_user(&self, user: UserId) {
+        let is_over = |generation: &Arc<Generation>| generation.user_id == user && generation.log.has_ended();
+        let forgotten: Vec<_> = self
+            .lock()
+            .held
+            .extract_if(|_, generation| is_over(generation))
+            .collect();
+        for (_, generation) in &forgotten {
+            // A reader that does not read must not keep it.
+            generation.log.clear();
+        }
+    }
+
     /// Forgets the answer that ended first; false if there is none.
     pub(super) fn forget_oldest(&self) -> bool {
         let forgotten = self.lock().pop_ended(Duration::ZERO);

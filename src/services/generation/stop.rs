@@ -17,13 +17,13 @@ use crate::services::redis::Notice;
 use crate::utils::errors::ApiError;
 
 /// How long stopped answers may take to be stored. One that takes longer goes on alone.
-const STOP_PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How often an instance looks whether others were asked to stop what it produces.
 pub(super) const REQUESTS_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How often somebody who waits for another instance looks whether it has stopped.
-const POLL_INTERVAL: Duration = Duration::from_millis(100);
+pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 #[async_trait]
 impl RunningAnswers for Engine {
@@ -141,11 +141,14 @@ pub(super) async fn obey_published(engine: &EngineCore, stop: &CancellationToken
             // What was missed is said again.
             if let Notice::Message(payload) = requests.next().await
                 && let Some((request, name)) = asked(&payload)
-                && let Some(generation) = engine.registry.get(name.user, name.stream)
             {
-                match request {
-                    Request::Stop => generation.cancel(),
-                    Request::Read => generation.note_reader_elsewhere(),
+                let held = engine.registry.get(name.user, name.stream);
+                match (request, held) {
+                    (Request::Forget, _) => engine.registry.forget_user(name.user),
+                    (Request::Stop, Some(generation)) => generation.cancel(),
+                    (Request::Read, Some(generation)) => generation.note_reader_elsewhere(),
+                    (Request::Stop, None) => engine.billing.stop(name.user, Some(name.stream)),
+                    (Request::Read, None) => {}
                 }
             }
         }

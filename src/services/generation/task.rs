@@ -60,6 +60,14 @@ impl JobHold {
             Self::Open(open) => open.hold.amount,
         }
     }
+
+    /// Completes when whoever produces the answer shall stop, if that is known by this alone.
+    async fn stopped(&self) {
+        match self {
+            Self::Recorded(_) => std::future::pending().await,
+            Self::Open(open) => open.stopped.cancelled().await,
+        }
+    }
 }
 
 /// Why an answer is stopped from our side.
@@ -85,6 +93,7 @@ pub(super) async fn run(
     let mut task = Task {
         engine: &engine,
         generation: &generation,
+        hold: &job.hold,
         started,
         received: job.received,
         model: job.call.model.clone(),
@@ -151,6 +160,7 @@ fn internal_fault() -> ApiError {
 struct Task<'a> {
     engine: &'a EngineCore,
     generation: &'a Generation,
+    hold: &'a JobHold,
     started: Instant,
     received: Instant,
     model: Arc<str>,
@@ -171,7 +181,7 @@ type Outcome = (MessageStatus, Option<ApiError>);
 impl Task<'_> {
     /// Has the answer produced in the way that the client wants it.
     async fn produce(&mut self, call: ModelCall, shorten: Option<Shorten>) -> Outcome {
-        let stop = stopped(self.engine, self.generation);
+        let stop = stopped(self.engine, self.generation, self.hold);
         tokio::pin!(stop);
         if self.generation.streamed {
             let stream = tokio::select! {
@@ -397,7 +407,7 @@ fn sent_bytes(call: &ModelCall) -> usize {
 }
 
 /// Completes when the answer must stop.
-async fn stopped(engine: &EngineCore, generation: &Generation) -> Stop {
+async fn stopped(engine: &EngineCore, generation: &Generation, hold: &JobHold) -> Stop {
     tokio::select! {
         // A child of the process's own token, so that a chunk takes no lock that other answers take.
         () = generation.stop.cancelled() => match engine.lifecycle.hard().is_cancelled() {
@@ -405,6 +415,7 @@ async fn stopped(engine: &EngineCore, generation: &Generation) -> Stop {
             false => Stop::Cancelled,
         },
         () = generation.abandoned() => Stop::Cancelled,
+        () = hold.stopped() => Stop::Cancelled,
         () = tokio::time::sleep(engine.settings.stream_timeout) => Stop::TooLong,
     }
 }

@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use chrono::{DateTime, Utc};
 
 use super::{OutboxEntry, disk};
-use crate::models::ids::StreamId;
+use crate::models::ids::{StreamId, UserId};
 
 /// The file never grows beyond this by entries that were refused. What stays in the journal then is tried again.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
@@ -124,6 +124,35 @@ impl DeadFile {
         disk::append(&self.path, &[b"\n", lines].concat(), limit)
     }
 
+    /// The letters of a user that can be read, and how many there are with those that cannot.
+    pub(super) fn letters_of(&self, user: UserId) -> io::Result<(Vec<OutboxEntry>, u64)> {
+        let bytes = disk::read(&self.path)?;
+        let letters = bytes
+            .split(|byte| *byte == b'\n')
+            .filter(|line| is_of(line, user));
+        let mut found = 0;
+        let readable = letters.filter_map(|line| {
+            found += 1;
+            serde_json::from_slice(line).ok()
+        });
+        Ok((readable.collect(), found))
+    }
+
+    /// Removes the letters of a user.
+    pub(super) fn forget(&self, user: UserId) -> io::Result<()> {
+        let bytes = disk::read(&self.path)?;
+        let lines = bytes.split(|byte| *byte == b'\n');
+        let rest: Vec<&[u8]> = lines
+            .filter(|line| !line.is_empty() && !is_of(line, user))
+            .collect();
+        if rest.is_empty() {
+            return disk::remove(&self.path);
+        }
+        let mut text = rest.join(&b'\n');
+        text.push(b'\n');
+        disk::replace(&self.path, &text)
+    }
+
     /// What is to be tried again.
     pub(super) fn retried(&self) -> io::Result<Vec<u8>> {
         disk::read(&self.retried)
@@ -132,5 +161,13 @@ impl DeadFile {
     /// Forgets what was to be tried again: it is somewhere else now.
     pub(super) fn forget_retried(&self) -> io::Result<()> {
         disk::remove(&self.retried)
+    }
+}
+
+/// Whether a letter is this user's. One that cannot be read is known by how the id stands in it.
+fn is_of(line: &[u8], user: UserId) -> bool {
+    match serde_json::from_slice::<OutboxEntry>(line) {
+        Ok(entry) => entry.user_id() == user,
+        Err(_) => memchr::memmem::find(line, format!("\"user_id\":\"{user}\"").as_bytes()).is_some(),
     }
 }

@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 
 use super::dead_file::DeadFile;
 use super::{OutboxEntry, disk};
-use crate::models::ids::StreamId;
+use crate::models::ids::{StreamId, UserId};
 
 /// The journal never grows beyond this.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
@@ -47,7 +47,7 @@ pub struct Journal(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     path: PathBuf,
-    /// Held while the file is changed, by threads that may block.
+    /// Held while the file or the dead letters are changed, by threads that may block.
     file: Mutex<()>,
     entries: Mutex<Vec<Arc<OutboxEntry>>>,
     dead: DeadFile,
@@ -139,6 +139,27 @@ impl Journal {
         self.change(move |inner| inner.bury(&entry)).await
     }
 
+    /// The dead letters of a user that can be read, and how many there are with those that cannot.
+    ///
+    /// # Errors
+    /// If their file cannot be read.
+    pub fn dead_of(&self, user: UserId) -> Result<(Vec<OutboxEntry>, u64), JournalError> {
+        let _file = self.0.lock_file();
+        self.0.dead.letters_of(user).map_err(|e| self.0.failed(e))
+    }
+
+    /// Removes the dead letters of a user.
+    ///
+    /// # Errors
+    /// If their file cannot be written; all of them stay then.
+    pub async fn forget_dead(&self, user: UserId) -> Result<(), JournalError> {
+        self.change(move |inner| {
+            let _file = inner.lock_file();
+            inner.dead.forget(user).map_err(|e| inner.failed(e))
+        })
+        .await
+    }
+
     /// Takes up the dead letters that somebody wants tried again, and counts the others.
     ///
     /// # Errors
@@ -212,7 +233,9 @@ impl Inner {
     }
 
     fn bury(&self, entry: &OutboxEntry) -> Result<(), JournalError> {
-        self.dead.add(&line(entry)?).map_err(|e| self.failed(e))
+        let line = line(entry)?;
+        let _file = self.lock_file();
+        self.dead.add(&line).map_err(|e| self.failed(e))
     }
 
     /// Keeps what cannot be read for somebody who can.
@@ -220,6 +243,7 @@ impl Inner {
         if lines.is_empty() {
             return Ok(());
         }
+        let _file = self.lock_file();
         self.dead.add_unreadable(lines).map_err(|e| self.failed(e))
     }
 

@@ -9,6 +9,7 @@ mod check;
 mod dead_file;
 mod delivery;
 mod disk;
+mod erasure;
 mod journal;
 mod records;
 #[cfg(test)]
@@ -29,7 +30,7 @@ pub use journal::{Journal, JournalError};
 pub use records::{DeadLetter, OutboxRecords, OutboxState, WaitingEntry};
 pub use tries::{MAX_REFUSALS, Tries};
 
-use crate::models::ids::StreamId;
+use crate::models::ids::{StreamId, UserId};
 use crate::services::billing::{UsageEvent, UsageLedger};
 use crate::services::conversations::{ConversationStore, FinishedAnswer, StoreError};
 use crate::utils::clock::Clock;
@@ -60,6 +61,24 @@ impl OutboxEntry {
         match self {
             Self::Answer(answer) => answer.stream_id,
             Self::Usage(event) => event.id,
+        }
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn user_id(&self) -> UserId {
+        match self {
+            Self::Answer(answer) => answer.user_id,
+            Self::Usage(event) => event.user_id,
+        }
+    }
+
+    /// Its entry in the ledger.
+    #[must_use]
+    pub fn usage_event(&self) -> UsageEvent {
+        match self {
+            Self::Answer(answer) => answer.usage_event(),
+            Self::Usage(event) => UsageEvent::clone(event),
         }
     }
 

@@ -103,9 +103,13 @@ fn folder() -> TempDir {
 }
 
 fn charge(stream: u128) -> OutboxEntry {
+    charge_of(stream, 7)
+}
+
+fn charge_of(stream: u128, user: u128) -> OutboxEntry {
     OutboxEntry::Usage(Arc::new(UsageEvent {
         id: StreamId(Uuid::from_u128(stream)),
-        user_id: UserId(Uuid::from_u128(7)),
+        user_id: UserId(Uuid::from_u128(user)),
         request_id: "request".into(),
         conversation_id: None,
         message_id: None,
@@ -189,4 +193,36 @@ async fn an_age_is_told_while_the_table_cannot_be_read() {
     fixture.seconds.fetch_add(400, Ordering::Relaxed);
     fixture.outbox.0.look().await;
     assert_eq!(fixture.outbox.0.metrics.outbox_oldest_seconds.get(), 400);
+}
+
+#[tokio::test]
+async fn what_waits_of_an_erased_user_is_charged_and_gone() {
+    let mut fixture = Fixture::new().await;
+    let erased = UserId(Uuid::from_u128(7));
+    let dead = fixture.data_dir.path().join("outbox.dead");
+    // One dead letter of each that can be read, and one that cannot, beside what waits.
+    let mut letters = Vec::new();
+    for entry in [charge(1), charge_of(2, 8)] {
+        letters.extend(serde_json::to_vec(&entry).expect("JSON"));
+        letters.push(b'\n');
+    }
+    letters.extend(format!("{{\"usage\":{{\"user_id\":\"{erased}\",\"cut\n").into_bytes());
+    fs::write(&dead, &letters).expect("dead letters");
+    fixture.keep(3..5).await;
+    let others = charge_of(5, 8);
+    fixture.outbox.keep(others, &DatabaseError::TimedOut.into()).await;
+
+    assert_eq!(fixture.outbox.forget(erased).await.expect("forgotten"), 4);
+    for file in ["outbox.jsonl", "outbox.dead"] {
+        let text = fs::read_to_string(fixture.data_dir.path().join(file)).expect("a file");
+        assert!(!text.contains(&erased.to_string()), "{file}: {text}");
+        assert_eq!(text.lines().count(), 1, "what others left stays: {text}");
+    }
+    let charged = "SELECT count(*) FROM usage_events";
+    let count: i64 = sqlx::query_scalar(charged)
+        .fetch_one(&mut fixture.from_outside)
+        .await
+        .expect("a count");
+    assert_eq!(count, 3);
+    assert_eq!(fixture.outbox.forget(erased).await.expect("nothing"), 0);
 }

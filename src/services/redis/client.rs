@@ -17,11 +17,15 @@ use super::hub::{Hub, Subscription};
 use super::link::{Lane, Link};
 use super::{Availability, PREFIX, RedisFailure, UPSTREAM, hub, keeper};
 use crate::config::CacheSettings;
+use crate::models::ids::UserId;
 use crate::utils::breaker::BreakerState;
 use crate::utils::metrics::Metrics;
 
 /// Seconds for which the key of the heartbeats stays after the last one.
 const HEARTBEAT_TTL: u32 = 60;
+
+/// Keys that Redis goes through in one exchange: less than a millisecond.
+const SCANNED_AT_ONCE: u32 = 1_000;
 
 /// `REDIS_URL` is none that can be connected to.
 #[derive(Debug, thiserror::Error)]
@@ -102,6 +106,31 @@ impl Redis {
         let mut call = self.call(&operation(command))?;
         let reply = timeout(self.shared.limit, command.query_async(&mut call.connection)).await;
         call.end(reply)
+    }
+
+    /// Removes every key that has the id of this user as a part in its middle: entries of the cache, and logs of streams.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query); some may be removed then.
+    pub async fn remove_keys_of(&self, user: UserId) -> Result<(), RedisFailure> {
+        let pattern = format!("{PREFIX}*:{user}:*");
+        let mut place = 0_u64;
+        loop {
+            let mut scan = redis::cmd("SCAN");
+            scan.arg(place)
+                .arg("MATCH")
+                .arg(&pattern)
+                .arg("COUNT")
+                .arg(SCANNED_AT_ONCE);
+            let (next, keys): (u64, Vec<String>) = self.query(&scan).await?;
+            if !keys.is_empty() {
+                self.query::<()>(&Cmd::unlink(keys)).await?;
+            }
+            if next == 0 {
+                return Ok(());
+            }
+            place = next;
+        }
     }
 
     /// Runs a pipeline, in one exchange.

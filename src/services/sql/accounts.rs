@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::database::SqlDatabase;
 use super::operations::{self, Environment};
-use super::rows::AccountRows as _;
+use super::rows::{AccountRows as _, ErasureRows as _};
 use crate::models::balance::BalanceEntry;
 use crate::models::common::Page;
 use crate::models::ids::{StreamId, UserId};
@@ -17,6 +17,7 @@ use crate::services::billing::{
     UsageLedger, UsageTotal,
 };
 use crate::services::conversations::StoreLimits;
+use crate::services::privacy::TombstoneId;
 use crate::utils::database::DatabaseError;
 
 /// Orphans that are looked at at once.
@@ -74,8 +75,13 @@ impl<D: SqlDatabase> AccountRecords for SqlAccounts<D> {
     }
 
     async fn is_suspended(&self, user: UserId) -> Result<bool, DatabaseError> {
-        let account = self.database.snapshot().await?.account(user).await?;
-        Ok(account.is_some_and(|account| account.is_suspended))
+        let mut rows = self.database.snapshot().await?;
+        if let Some(account) = rows.account(user).await? {
+            return Ok(account.is_suspended);
+        }
+        // Whoever was erased while suspended comes back suspended.
+        let left = rows.tombstone(&TombstoneId::of(user)).await?;
+        Ok(left.is_some_and(|left| left.is_suspended))
     }
 
     async fn spent_since(&self, user: UserId, since: DateTime<Utc>) -> Result<Money, DatabaseError> {

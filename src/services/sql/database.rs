@@ -39,4 +39,10 @@ pub trait SqlDatabase: Clone + Send + Sync + 'static {
         F: for<'t> FnOnce(&'t mut dyn Rows) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
         T: Send + 'static,
         E: From<DatabaseError> + Send + 'static;
+
+    /// Overwrites what files may still hold of users who were erased, in steps that hold up nobody.
+    ///
+    /// # Errors
+    /// A failing database; what was not overwritten then is the next time.
+    async fn scrub(&self) -> Result<(), DatabaseError>;
 }

@@ -1,10 +1,10 @@
 //! The SQL database that this installation owns: SQLite or PostgreSQL.
 //!
 //! It implements what other services ask for (`ConversationStore`, `GenerationRecords`, `UsageLedger`,
-//! `AccountRecords`, `OutboxRecords`, `ApiKeyRecords`): their traits live with them, the SQL lives here.
+//! `AccountRecords`, `OutboxRecords`, `ApiKeyRecords`, `UserData`): their traits live with them, the SQL lives here.
 //!
 //! - [`SqlConversations`]: the conversation store, one transaction around each operation
-//! - `accounts`: accounts and the ledger, in the same way
+//! - `accounts`, `user_data`: accounts and the ledger, and all that is kept about a user, in the same way
 //! - `operations`: what the store does, once for all databases
 //! - [`rows`]: what a transaction can do with the tables; [`SqlDatabase`] begins and ends it
 //! - [`sqlite`], [`postgres`]: static SQL for each database; `records`, `values`: what both read and store alike
@@ -19,6 +19,7 @@ mod records;
 pub mod rows;
 pub mod sqlite;
 mod store;
+mod user_data;
 mod values;
 
 pub use accounts::SqlAccounts;

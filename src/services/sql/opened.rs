@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 use super::accounts::SqlAccounts;
 use super::postgres::{self, PostgresDatabase};
 use super::sqlite::{self, SqliteDatabase};
+use super::user_data::SqlUserData;
 use super::{SqlConversations, SqlDatabase};
 use crate::config::{DatabaseSettings, DatabaseUrl};
 use crate::models::ids::InstanceId;
@@ -19,6 +20,7 @@ use crate::services::conversations::{ConversationStore, StoreLimits};
 use crate::services::generation::GenerationRecords;
 use crate::services::health::Check;
 use crate::services::outbox::OutboxRecords;
+use crate::services::privacy::UserData;
 use crate::services::users::ProfileStore;
 use crate::utils::clock::Clock;
 use crate::utils::file_lock::{FileLock, FileLockError};
@@ -156,6 +158,12 @@ impl OpenDatabase {
     #[must_use]
     pub fn api_keys(&self) -> Arc<dyn ApiKeyRecords> {
         of_each!(self, database => Arc::new(database.clone()))
+    }
+
+    /// What it keeps about users. The limits are those of new accounts.
+    #[must_use]
+    pub fn user_data(&self, limits: StoreLimits) -> Arc<dyn UserData> {
+        of_each!(self, database => Arc::new(SqlUserData::new(database.clone(), limits)))
     }
 
     /// Its users.

@@ -1,6 +1,6 @@
 //! How single values are stored in any SQL database, and read back.
 
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde_json::value::RawValue;
 
 use crate::utils::database::DatabaseError;
@@ -22,6 +22,11 @@ pub(super) fn stored(count: u64) -> i64 {
 /// larger.
 pub(super) fn sum(high: i64, low: i64) -> i64 {
     i64::try_from((i128::from(high) << 32) + i128::from(low)).unwrap_or(i64::MAX)
+}
+
+/// A time before all that are stored: before the first year that an import may name.
+pub(super) fn earliest() -> DateTime<Utc> {
+    DateTime::UNIX_EPOCH - TimeDelta::days(800_000)
 }
 
 /// A day as it is stored: how many came before it since 1970.

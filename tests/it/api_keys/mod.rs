@@ -11,13 +11,13 @@ use crate::support::Client;
 use crate::support::client::text;
 
 /// Where keys are listed and made.
-const ROUTE: &str = "/v1/users/me/api-keys";
+pub const ROUTE: &str = "/v1/users/me/api-keys";
 
 /// A route that any key with the scope `conversations:read` may use.
 const CONVERSATIONS: &str = "/v1/conversations";
 
 /// A key that was made.
-struct Key {
+pub struct Key {
     id: String,
     /// The whole of it.
     key: String,
@@ -29,7 +29,7 @@ impl Key {
         Self::made_of(user, &json!({"name": "a key", "scopes": scopes})).await
     }
 
-    async fn made_of(user: &Client, body: &Value) -> Self {
+    pub async fn made_of(user: &Client, body: &Value) -> Self {
         let made = user.post(ROUTE, body).await.data(201);
         Self {
             id: text(&made["id"]),
@@ -43,12 +43,12 @@ impl Key {
     }
 
     /// A client that has this key alone.
-    fn client(&self, user: &Client) -> Client {
+    pub fn client(&self, user: &Client) -> Client {
         user.with_token(self.key.clone())
     }
 
     /// The part that nobody but its bearer knows.
-    fn secret(&self) -> &str {
+    pub fn secret(&self) -> &str {
         self.key.rsplit('-').next().expect("a last part")
     }
 }

@@ -16,7 +16,7 @@ const HISTORY: &str = "/v1/users/me/balance/history";
 const CHAT: &str = "/v1/chat/completions";
 
 /// Has these models cost 1 dollar for a million tokens that are read, and 2 for a million that are written.
-fn script_prices(upstream: &Upstream, models: &[&str]) {
+pub fn script_prices(upstream: &Upstream, models: &[&str]) {
     let priced = |model: &&str| {
         json!({"model_group": model, "input_cost_per_token": 1e-06, "output_cost_per_token": 2e-06,
             "max_input_tokens": 100_000, "max_output_tokens": 5_000})
@@ -26,7 +26,7 @@ fn script_prices(upstream: &Upstream, models: &[&str]) {
 }
 
 /// A server on which new users may spend so many dollars, and [`MODEL`] has a price.
-async fn server(store: Store, budget: &str) -> TestServer {
+pub async fn server(store: Store, budget: &str) -> TestServer {
     let settings = [
         ("DEFAULT_USER_BUDGET", budget),
         ("MIN_BALANCE_THRESHOLD", "0.00001"),
@@ -42,17 +42,17 @@ async fn server(store: Store, budget: &str) -> TestServer {
     server
 }
 
-async fn balance(user: &Client) -> Value {
+pub async fn balance(user: &Client) -> Value {
     user.get(BALANCE).await.data(200)
 }
 
-async fn history(user: &Client) -> Vec<Value> {
+pub async fn history(user: &Client) -> Vec<Value> {
     let page = user.get(&format!("{HISTORY}?limit=100")).await.data(200);
     page["items"].as_array().expect("a list").clone()
 }
 
 /// The balance, once nothing is reserved any more.
-async fn settled(user: &Client) -> Value {
+pub async fn settled(user: &Client) -> Value {
     eventually("all reservations to be settled", async || {
         let balance = balance(user).await;
         (balance["reserved"] == 0).then_some(balance)
@@ -61,17 +61,17 @@ async fn settled(user: &Client) -> Value {
 }
 
 /// An amount in nano-dollars.
-fn nano(amount: &Value) -> i64 {
+pub fn nano(amount: &Value) -> i64 {
     let text = amount.to_string();
     let money = ai_chat_orchestrator::models::money::Money::parse_dollars(text.trim_start_matches('-'));
     let nano = money.unwrap_or_else(|| panic!("no amount: {text}")).nano();
     if text.starts_with('-') { -nano } else { nano }
 }
 
-fn message(stream: bool) -> Value {
+pub fn message(stream: bool) -> Value {
     json!({"model": MODEL, "message": "Hi", "max_tokens": 100, "stream": stream})
 }
 
-fn messages(stream: bool) -> Value {
+pub fn messages(stream: bool) -> Value {
     json!({"model": MODEL, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 100, "stream": stream})
 }

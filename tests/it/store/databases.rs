@@ -15,9 +15,10 @@ use ai_chat_orchestrator::services::billing::{AccountRecords, UsageLedger};
 use ai_chat_orchestrator::services::conversations::{ConversationStore, StoreLimits};
 use ai_chat_orchestrator::services::generation::GenerationRecords;
 use ai_chat_orchestrator::services::outbox::OutboxRecords;
+use ai_chat_orchestrator::services::privacy::UserData;
 use ai_chat_orchestrator::services::sql::postgres::PostgresDatabase;
 use ai_chat_orchestrator::services::sql::sqlite::SqliteDatabase;
-use ai_chat_orchestrator::services::sql::{SqlAccounts, SqlConversations};
+use ai_chat_orchestrator::services::sql::{OpenDatabase, SqlAccounts, SqlConversations};
 use ai_chat_orchestrator::services::users::ProfileStore;
 use ai_chat_orchestrator::utils::clock::Clock;
 use chrono::DateTime;
@@ -59,6 +60,8 @@ pub struct TestStore {
     pub usage_sums: Arc<dyn UsageSums>,
     /// The users there.
     pub profiles: Arc<dyn ProfileStore>,
+    /// All that is kept there about users.
+    pub user_data: Arc<dyn UserData>,
     /// The records of running answers there.
     pub generations: Arc<dyn GenerationRecords>,
     /// The clock that the store goes by.
@@ -113,6 +116,7 @@ impl TestStore {
             generations: Arc::new(database.clone()),
             accounts: Arc::new(SqlAccounts::new(database.clone(), limits)),
             ledger: Arc::new(SqlAccounts::new(database.clone(), limits)),
+            user_data: OpenDatabase::Sqlite(database.clone()).user_data(limits),
             store: Arc::new(SqlConversations::new(database, limits)),
             clock,
             limits,
@@ -140,6 +144,7 @@ impl TestStore {
             generations: Arc::new(pool.clone()),
             accounts: Arc::new(SqlAccounts::new(pool.clone(), limits)),
             ledger: Arc::new(SqlAccounts::new(pool.clone(), limits)),
+            user_data: OpenDatabase::Postgres(pool.clone()).user_data(limits),
             store: Arc::new(SqlConversations::new(pool.clone(), limits)),
             clock,
             limits,
@@ -223,6 +228,7 @@ impl TestStore {
     /// Closes the store and removes its database.
     pub async fn close(self) {
         drop((self.store, self.outbox, self.api_keys, self.generations));
+        drop(self.user_data);
         drop((self.accounts, self.ledger, self.usage_sums, self.profiles));
         if let Home::Server { pool, .. } = &self.home {
             pool.close().await;

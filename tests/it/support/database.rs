@@ -29,6 +29,23 @@ impl Ledger {
         }
     }
 
+    /// The tables that have this id in any column of any row, as text or as bytes.
+    pub async fn mentions(&mut self, id: Uuid) -> Vec<String> {
+        match self {
+            Self::Sqlite(database) => database.mentions(id).await,
+            Self::Postgres(connection) => mentions_on_server(connection, id).await,
+        }
+    }
+
+    /// The figures of the first row of a query, written alike for both.
+    pub async fn numbers(&mut self, sql: &'static str) -> Vec<i64> {
+        let rows = match self {
+            Self::Sqlite(database) => sqlx::query_scalar(sql).fetch_all(&mut database.0).await,
+            Self::Postgres(connection) => sqlx::query_scalar(sql).fetch_all(connection).await,
+        };
+        rows.expect("numbers")
+    }
+
     /// Runs the statements that are meant for this store: those for a file or those for a PostgreSQL server.
     pub async fn execute(&mut self, file: &'static str, server: &'static str) {
         match self {
@@ -82,10 +99,46 @@ impl Database {
         count.expect("a table")
     }
 
+    /// The tables that have this id in any column of any row, as text or as bytes.
+    pub async fn mentions(&mut self, id: Uuid) -> Vec<String> {
+        let columns: Vec<(String, String)> = sqlx::query_as(
+            "SELECT t.name, c.name FROM sqlite_schema t JOIN pragma_table_xinfo(t.name) c
+             WHERE t.type = 'table' AND t.sql NOT LIKE 'CREATE VIRTUAL%'",
+        )
+        .fetch_all(&mut self.0)
+        .await
+        .expect("columns");
+        assert!(columns.len() > 100, "{columns:?}");
+        let mut found = Vec::new();
+        for (table, column) in columns {
+            let sql = AssertSqlSafe(format!(
+                "SELECT count(*) FROM \"{table}\" WHERE instr(CAST(\"{column}\" AS BLOB), ?1)
+                 OR instr(lower(CAST(\"{column}\" AS TEXT)), ?2) OR instr(lower(CAST(\"{column}\" AS TEXT)), ?3)"
+            ));
+            let count: i64 = sqlx::query_scalar(sql)
+                .bind(id)
+                .bind(id.to_string())
+                .bind(id.simple().to_string())
+                .fetch_one(&mut self.0)
+                .await
+                .expect("a count");
+            if count > 0 {
+                found.push(format!("{table}.{column}"));
+            }
+        }
+        found
+    }
+
     /// The ledger, oldest entry first.
     pub async fn usage(&mut self) -> Vec<UsageRow> {
         let rows = sqlx::query_as(LEDGER).fetch_all(&mut self.0);
         rows.await.expect("the ledger")
+    }
+
+    /// What SQLite finds wrong with the file: `ok`.
+    pub async fn integrity(&mut self) -> String {
+        let checked = sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&mut self.0);
+        checked.await.expect("a check")
     }
 
     /// Runs statements.
@@ -123,4 +176,33 @@ impl Lock {
         released.expect("the end of the lock");
         self.0
     }
+}
+
+/// A row as text has ids with hyphens, and bytes as hexadecimal digits.
+async fn mentions_on_server(connection: &mut PgConnection, id: Uuid) -> Vec<String> {
+    let tables: Vec<String> = sqlx::query_scalar(
+        "SELECT table_name::text FROM information_schema.tables
+         WHERE table_schema = 'public' AND table_type = 'BASE TABLE'",
+    )
+    .fetch_all(&mut *connection)
+    .await
+    .expect("tables");
+    assert!(tables.len() > 10, "{tables:?}");
+    let mut found = Vec::new();
+    for table in tables {
+        let sql = AssertSqlSafe(format!(
+            "SELECT count(*) FROM \"{table}\" AS t
+             WHERE position($1 in lower(t::text)) > 0 OR position($2 in lower(t::text)) > 0"
+        ));
+        let count: i64 = sqlx::query_scalar(sql)
+            .bind(id.to_string())
+            .bind(id.simple().to_string())
+            .fetch_one(&mut *connection)
+            .await
+            .expect("a count");
+        if count > 0 {
+            found.push(table);
+        }
+    }
+    found
 }

@@ -20,7 +20,7 @@ use crate::services::billing::{Billing, OpenHold, Reservation, Wish};
 use crate::services::generation::{
     Admission, DisconnectPolicy, JobHold, Kind, ModelJob, Reader, StartGeneration,
 };
-use crate::services::llm::{AttemptLog, ModelCall, Completion, token_limit};
+use crate::services::llm::{AttemptLog, Completion, ModelCall, token_limit};
 use crate::utils::errors::ApiError;
 use crate::utils::json::RawObject;
 

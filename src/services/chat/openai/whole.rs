@@ -9,9 +9,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Wanted, hold};
 use crate::models::message::MessageStatus;
-use crate::services::billing::{AnswerUsage, UsageEvent};
+use crate::services::billing::{AnswerUsage, OpenHold, UsageEvent};
 use crate::services::generation::{AnswerReport, Engine, LAST_SAVE};
-use crate::services::llm::{ModelCall, Completion, ModelError, ModelErrorKind, TimeoutStage};
+use crate::services::llm::{Completion, ModelCall, ModelError, ModelErrorKind, TimeoutStage};
 use crate::services::outbox::Outbox;
 use crate::utils::clock::Clock;
 use crate::utils::errors::{ApiError, ErrorCode};
@@ -61,7 +61,7 @@ impl WholeAnswer {
             status,
             result,
             has_worked,
-        } = self.ask(&call).await;
+        } = self.ask(&call, &open).await;
         let took = started.elapsed();
         let (model, mut usage) = match &result {
             Ok(completion) => (completion.model.clone(), self.usage(completion, sent_bytes)),
@@ -113,7 +113,7 @@ impl WholeAnswer {
     }
 
     /// Asks, unless nobody wants to know any more.
-    async fn ask(&self, call: &ModelCall) -> Outcome {
+    async fn ask(&self, call: &ModelCall, open: &OpenHold) -> Outcome {
         let stopped = |status, has_worked| Outcome {
             status,
             result: Err(interrupted()),
@@ -129,6 +129,7 @@ impl WholeAnswer {
             biased;
             () = self.hard.cancelled() => stopped(MessageStatus::Interrupted, true),
             () = self.gone.cancelled() => stopped(MessageStatus::Cancelled, true),
+            () = open.stopped.cancelled() => stopped(MessageStatus::Cancelled, true),
             () = tokio::time::sleep(self.limit) => failed(ModelError::timeout(TimeoutStage::Total)),
             completion = self.engine.model().complete(call) => match completion {
                 Ok(completion) => Outcome {

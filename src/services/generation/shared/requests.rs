@@ -17,6 +17,8 @@ pub enum Request {
     Stop,
     /// Know that somebody reads it elsewhere.
     Read,
+    /// Forget all ended answers of its user, whichever it is itself.
+    Forget,
 }
 
 impl Request {
@@ -24,6 +26,7 @@ impl Request {
         match self {
             Self::Stop => b's',
             Self::Read => b'r',
+            Self::Forget => b'f',
         }
     }
 
@@ -31,6 +34,7 @@ impl Request {
         match tag {
             b's' => Some(Self::Stop),
             b'r' => Some(Self::Read),
+            b'f' => Some(Self::Forget),
             _ => None,
         }
     }

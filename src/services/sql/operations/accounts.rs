@@ -3,13 +3,16 @@
 use std::borrow::Cow;
 
 use super::Environment;
+use super::late::settle_late;
 use crate::models::balance::EntryKind;
 use crate::models::ids::UserId;
 use crate::models::money::Money;
 use crate::services::billing::{
     Account, AccountChange, AccountError, Hold, HoldError, NewEntry, Refusal, Reservation, UsageEvent,
 };
+use crate::services::privacy::TombstoneId;
 use crate::services::sql::rows::{ReservationRow, Rows, RowsResult};
+use crate::utils::database::DatabaseError;
 
 /// Holds back what an answer costs at worst. See [`AccountRecords::hold`](crate::services::billing::AccountRecords).
 pub async fn hold(
@@ -64,8 +67,20 @@ pub async fn hold(
 /// [`UsageLedger::record`](crate::services::billing::UsageLedger).
 pub async fn settle(rows: &mut dyn Rows, environment: &Environment, event: &UsageEvent) -> RowsResult<()> {
     let (user, now) = (event.user_id, environment.clock.now());
-    let mut account = lock(rows, environment, user).await?;
+    let known = rows.lock_account(user).await?;
     let held = rows.take_reservation(event.id).await?;
+    let before = rows.entered(event.id).await?;
+    if held.is_none() && before.is_none() {
+        // It was begun before its user was erased, or by somebody who holds nothing back.
+        let id = TombstoneId::of(user);
+        if rows.tombstone(&id).await?.is_some() {
+            return settle_late(rows, environment, &id, known, event).await;
+        }
+    }
+    let mut account = match known {
+        Some(account) => account,
+        None => lock(rows, environment, user).await?,
+    };
     if let Some(held) = &held {
         account.release(held.amount);
     }
@@ -75,7 +90,7 @@ pub async fn settle(rows: &mut dyn Rows, environment: &Environment, event: &Usag
         event.to_mut().usage.cost = event.usage.cost_at(&held.prices);
     }
     let event = &*event;
-    if let Some(before) = rows.entered(event.id).await? {
+    if let Some(before) = before {
         if !before.provisional || event.provisional {
             return rows.save_account(user, &account, now).await;
         }
@@ -138,11 +153,19 @@ pub async fn change_account(
     Ok(account)
 }
 
-/// The user's account, made if it is not there, and locked.
+/// The user's account, locked; made if it is not there, of what is left of a user who was erased.
 pub async fn lock(rows: &mut dyn Rows, environment: &Environment, user: UserId) -> RowsResult<Account> {
-    let now = environment.clock.now();
-    rows.lock_account(user, environment.limits.new_user_budget, now)
-        .await
+    if let Some(account) = rows.lock_account(user).await? {
+        return Ok(account);
+    }
+    let account = match rows.lock_tombstone(&TombstoneId::of(user)).await? {
+        Some(left) => left.account(),
+        None => Account::new(environment.limits.new_user_budget),
+    };
+    rows.make_account(user, &account, environment.clock.now()).await?;
+    rows.lock_account(user)
+        .await?
+        .ok_or_else(|| DatabaseError::corrupt("account", "one that was just made is gone"))
 }
 
 fn entry(

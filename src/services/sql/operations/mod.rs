@@ -5,6 +5,7 @@
 //! - `place`: where something new goes in a tree, and the fork that it may need
 //! - `turns`, `answers`: what is asked, and how its answer ends; `repeats`: what is asked more than once
 //! - `accounts`: what is held back for an answer, and what it is charged in the end
+//! - `erasure`: removing a user, with `late`, answers that come after it, and `anonymous`, what stays of usage
 //! - `messages`: adding, editing and deleting without a model
 //! - `branches`: making, changing and deleting; `stats` says what is on one
 //! - `merge`: bringing one branch into another
@@ -15,10 +16,13 @@
 //! changes anything in the conversation until the transaction ends.
 
 mod accounts;
+mod anonymous;
 mod answers;
 mod branches;
 mod create;
+mod erasure;
 mod import;
+mod late;
 mod merge;
 mod messages;
 mod place;
@@ -36,6 +40,7 @@ pub use accounts::{change_account, hold, lock as lock_account, settle};
 pub use answers::{close_abandoned, save_answer};
 pub use branches::{activate_branch, create_branch, delete_branch, update_branch};
 pub use create::{create_conversation, delete_conversation, update_conversation};
+pub use erasure::erase_some;
 pub use import::import_conversation;
 pub use merge::merge_branch;
 pub use messages::{add_message, delete_message, edit_message};

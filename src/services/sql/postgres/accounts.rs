@@ -38,8 +38,8 @@ const LOCK: &str =
 
 const ACCOUNT: &str = "SELECT max_budget, spend, reserved, suspended FROM accounts WHERE user_id = $1";
 
-const MAKE: &str =
-    "INSERT INTO accounts (user_id, max_budget, created_at, updated_at) VALUES ($1, $2, $3, $3)
+const MAKE: &str = "INSERT INTO accounts (user_id, max_budget, spend, suspended, created_at, updated_at)
+     VALUES ($1, $2, $3, $4, $5, $5)
      ON CONFLICT (user_id) DO NOTHING";
 
 const SAVE: &str =
@@ -110,30 +110,24 @@ const USAGE_TOTALS: &str = "SELECT user_id, model, count(*) AS requests,
 
 #[async_trait]
 impl AccountRows for PostgresRows {
-    async fn lock_account(
-        &mut self,
-        user: UserId,
-        budget: Option<Money>,
-        now: DateTime<Utc>,
-    ) -> RowsResult<Account> {
+    async fn lock_account(&mut self, user: UserId) -> RowsResult<Option<Account>> {
         let locked: Option<AccountRecord> = sqlx::query_as(LOCK)
             .bind(user)
             .fetch_optional(self.connection())
             .await?;
-        if let Some(account) = locked {
-            return Ok(account.into());
-        }
+        Ok(locked.map(Account::from))
+    }
+
+    async fn make_account(&mut self, user: UserId, account: &Account, now: DateTime<Utc>) -> RowsResult<()> {
         sqlx::query(MAKE)
             .bind(user)
-            .bind(budget)
+            .bind(account.max_budget)
+            .bind(account.spend)
+            .bind(account.is_suspended)
             .bind(millis(now))
             .execute(self.connection())
             .await?;
-        let made: AccountRecord = sqlx::query_as(LOCK)
-            .bind(user)
-            .fetch_one(self.connection())
-            .await?;
-        Ok(made.into())
+        Ok(())
     }
 
     async fn account(&mut self, user: UserId) -> RowsResult<Option<Account>> {

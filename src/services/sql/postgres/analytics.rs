@@ -69,9 +69,11 @@ const DAYS_WITH_ANSWERS: &str = "WITH span AS MATERIALIZED
 const FEATURES: &str =
     "SELECT feature, sum(uses)::bigint FROM feature_uses WHERE user_id = $1 AND day >= $2 GROUP BY feature";
 
-/// In the order of the keys: instances that add at once wait for each other, and never in a circle.
+/// In the order of the keys: instances that add at once wait for each other, and never in a circle. Of whoever is erased
+/// meanwhile nothing is counted.
 const ADD_FEATURES: &str = "INSERT INTO feature_uses (user_id, feature, day, uses)
      SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[]) AS added (user_id, feature, day, uses)
+     WHERE EXISTS (SELECT FROM users WHERE users.id = added.user_id FOR KEY SHARE)
      ORDER BY user_id, day, feature
      ON CONFLICT (user_id, day, feature) DO UPDATE SET uses = feature_uses.uses + excluded.uses";
 

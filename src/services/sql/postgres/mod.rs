@@ -10,7 +10,7 @@
 //!
 //! - [`PostgresDatabase`]: the database; `connect` opens it
 //! - [`PostgresRows`]: a transaction; its methods are in `conversations`, `branches`, `messages`, `reads`, `answers`,
-//!   `accounts` and `search`; `columns` says what the records of both databases are read from
+//!   `accounts`, `erasure`, `user_data` and `search`; `columns` says what the records of both databases are read from
 //! - `generations`, `analytics`, `outbox`, `api_keys`, `users`: what other services keep here; several instances may do so at once
 //!
 //! All SQL is static and bound.
@@ -23,6 +23,7 @@ mod branches;
 mod columns;
 mod connect;
 mod conversations;
+mod erasure;
 mod filter;
 mod generations;
 mod messages;
@@ -31,6 +32,7 @@ mod reads;
 mod rows;
 mod search;
 mod texts;
+mod user_data;
 mod users;
 mod values;
 
@@ -161,6 +163,11 @@ impl SqlDatabase for PostgresDatabase {
             Err(ended) if ended.is_panic() => Err(DatabaseError::Panicked.into()),
             Err(_) => Err(DatabaseError::Closed.into()),
         }
+    }
+
+    /// What the server keeps of removed rows goes with its vacuum.
+    async fn scrub(&self) -> Result<(), DatabaseError> {
+        Ok(())
     }
 }
 

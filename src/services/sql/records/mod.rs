@@ -7,6 +7,7 @@ mod account;
 mod api_key;
 mod branch;
 mod conversation;
+mod erasure;
 mod generation;
 mod hit;
 mod message;
@@ -16,6 +17,7 @@ mod stats;
 mod time;
 mod usage;
 mod user;
+mod user_data;
 
 pub(super) use account::{
     AccountRecord, EnteredRecord, EntryRecord, HeldRecord, OrphanRecord, UsageTotalRecord,
@@ -23,6 +25,7 @@ pub(super) use account::{
 pub(super) use api_key::{ShownKeyRecord, VerifiedKeyRecord};
 pub(super) use branch::{BranchRecord, ShownBranchRecord};
 pub(super) use conversation::ConversationRecord;
+pub(super) use erasure::{KeptRecord, TakenRecord, TombstoneRecord};
 pub(super) use generation::{
     CheckpointRecord, ClaimRecord, KeyedRecord, RunningRecord, StateRecord, UnfinishedRecord,
 };
@@ -34,3 +37,4 @@ pub(super) use stats::{RemovedRecord, TotalsRecord};
 pub(super) use time::StoredTime;
 pub(super) use usage::{ModelSumsRecord, TimedSumsRecord};
 pub(super) use user::UserRecord;
+pub(super) use user_data::{NumberedEntryRecord, PlaceRecord, UsageRecord, UsesRecord};

@@ -64,14 +64,11 @@ pub struct Entered {
 /// Accounts, what is reserved in them, and what changes them.
 #[async_trait]
 pub trait AccountRows {
-    /// The user's account, made with this budget if this is the first that is heard of them; locked until the transaction
-    /// ends.
-    async fn lock_account(
-        &mut self,
-        user: UserId,
-        budget: Option<Money>,
-        now: DateTime<Utc>,
-    ) -> RowsResult<Account>;
+    /// The user's account, locked until the transaction ends.
+    async fn lock_account(&mut self, user: UserId) -> RowsResult<Option<Account>>;
+
+    /// Makes the user's account, unless somebody else has just done that.
+    async fn make_account(&mut self, user: UserId, account: &Account, now: DateTime<Utc>) -> RowsResult<()>;
 
     /// The user's account, as it is.
     async fn account(&mut self, user: UserId) -> RowsResult<Option<Account>>;

@@ -10,25 +10,31 @@
 //! - [`MessageReads`]: messages as they are shown
 //! - [`AnswerRows`]: running answers and how they end
 //! - [`AccountRows`]: accounts, and the ledger
+//! - [`ErasureRows`]: erasing a user, and what is left of one
+//! - [`UserDataRows`]: what is kept of a user, row by row
 //! - [`SearchRows`]: what a query finds
 
 mod accounts;
 mod answers;
 mod branches;
 mod conversations;
+mod erasure;
 mod messages;
 mod reads;
 mod search;
+mod user_data;
 
 pub use accounts::{AccountRows, Entered, Held, ReservationRow};
 pub use answers::{AnswerRows, ClaimRow, ClaimState, KeyedAnswer, RunningAnswer};
 pub use branches::{BranchRow, BranchRows};
 pub use conversations::{ConversationRow, ConversationRows};
+pub use erasure::{AnonymousUsage, ErasureRows, KeptEntry, TakenUsage};
 pub use messages::{
     Edge, ImportedCopy, Jump, MessageRow, MessageRows, NewText, Node, Origin, Removed, jump_below,
 };
 pub use reads::{Figures, MessageReads};
 pub use search::SearchRows;
+pub use user_data::UserDataRows;
 
 use crate::utils::database::DatabaseError;
 
@@ -37,7 +43,16 @@ pub type RowsResult<T> = Result<T, DatabaseError>;
 
 /// All of them, in one transaction.
 pub trait Rows:
-    ConversationRows + BranchRows + MessageRows + MessageReads + AnswerRows + AccountRows + SearchRows + Send
+    ConversationRows
+    + BranchRows
+    + MessageRows
+    + MessageReads
+    + AnswerRows
+    + AccountRows
+    + ErasureRows
+    + UserDataRows
+    + SearchRows
+    + Send
 {
 }
 
@@ -48,6 +63,8 @@ impl<T> Rows for T where
         + MessageReads
         + AnswerRows
         + AccountRows
+        + ErasureRows
+        + UserDataRows
         + SearchRows
         + Send
 {

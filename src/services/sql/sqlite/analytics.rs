@@ -66,7 +66,9 @@ statements! {
 
     FEATURES = "SELECT feature, sum(uses) FROM feature_uses WHERE user_id = ?1 AND day >= ?2 GROUP BY feature";
 
-    ADD_FEATURE = "INSERT INTO feature_uses (user_id, feature, day, uses) VALUES (?1, ?2, ?3, ?4)
+    /// Of whoever was erased meanwhile nothing is counted.
+    ADD_FEATURE = "INSERT INTO feature_uses (user_id, feature, day, uses)
+         SELECT ?1, ?2, ?3, ?4 WHERE EXISTS (SELECT 1 FROM users WHERE id = ?1)
          ON CONFLICT (user_id, day, feature) DO UPDATE SET uses = uses + excluded.uses";
 }
 

@@ -6,7 +6,8 @@
 //! - [`SqliteDatabase`]: the file; `open` opens it, `lock` keeps a second process away
 //! - [`Writer`]: the one task that writes
 //! - [`SqliteRows`]: a transaction; its methods are in `conversations`, `branches`, `messages`, `reads`, `answers`,
-//!   `accounts` and `search`
+//!   `accounts`, `erasure`, `user_data` and `search`
+//! - `scrub`: overwriting what is left of erased users in the file
 //! - `generations`, `analytics`, `outbox`, `api_keys`, `users`: what other services keep here
 //!
 //! All SQL is static, and each statement finds what it looks for by an index (a test looks at their plans).
@@ -20,17 +21,21 @@ mod answers;
 mod api_keys;
 mod branches;
 mod conversations;
+mod erasure;
 mod filter;
 mod generations;
 mod messages;
 mod open;
 mod outbox;
+mod pages;
 mod reads;
 mod rows;
+mod scrub;
 mod search;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod user_data;
 mod users;
 mod values;
 mod writer;
@@ -43,6 +48,8 @@ use sqlx::{Sqlite, Transaction};
 pub use open::OpenError;
 pub use rows::SqliteRows;
 pub use writer::Writer;
+
+use self::scrub::Scrubber;
 
 use super::database::SqlDatabase;
 use super::rows::Rows;
@@ -59,6 +66,7 @@ const NAME: &str = "sqlite";
 pub struct SqliteDatabase {
     readers: SqlitePool,
     writer: Writer,
+    scrubber: Scrubber,
     clock: Clock,
     instance: InstanceId,
 }
@@ -111,6 +119,10 @@ impl SqlDatabase for SqliteDatabase {
                 })
             })
             .await
+    }
+
+    async fn scrub(&self) -> Result<(), DatabaseError> {
+        self.scrubber.run(self).await
     }
 }
 

@@ -13,6 +13,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio_util::task::TaskTracker;
 
+use super::scrub::Scrubber;
 use super::{SqliteDatabase, Writer};
 use crate::config::{self, DatabaseSettings};
 use crate::models::ids::InstanceId;
@@ -83,6 +84,7 @@ impl SqliteDatabase {
         Ok(Self {
             readers,
             writer: Writer::start(writing, tracker),
+            scrubber: Scrubber::new(options(path, settings)),
             clock,
             instance,
         })

@@ -10,6 +10,7 @@ pub mod branches;
 pub mod conversations;
 pub mod deletes;
 pub mod edits;
+pub mod erasure;
 pub mod import;
 pub mod imports_again;
 pub mod isolation;
@@ -29,7 +30,8 @@ macro_rules! store_contract_suite {
     ($store:ident) => {
         $crate::store::store_contract_suite!(
             $store: conversations, lists, branches, messages, edits, deletes, merge, merge_refusals, answers, tools,
-                search, import, imports_again, isolation, parallel, outbox, api_keys, usage, profiles
+                search, import, imports_again, isolation, parallel, outbox, api_keys, usage, profiles,
+                erasure
         );
     };
     ($store:ident: $($group:ident),+) => {
@@ -263,6 +265,16 @@ macro_rules! contract_group {
             a_dead_letter_waits_for_somebody_to_ask,
             only_a_dead_letter_is_discarded,
             an_answer_whose_entry_is_dead_is_closed,
+        }
+    };
+    (erasure, $store:ident) => {
+        $crate::store::contract_group! {
+            @stamp erasure, $store:
+            an_answer_that_comes_late_is_charged_once_and_dropped,
+            who_has_come_back_is_charged_for_what_comes_late,
+            what_waits_in_the_outbox_is_charged_and_removed,
+            no_piece_is_large,
+            whoever_comes_when_nothing_is_lost_or_charged_twice,
         }
     };
     (usage, $store:ident) => {

@@ -7,6 +7,7 @@ use ai_chat_orchestrator::models::ids::{StreamId, UserId};
 use ai_chat_orchestrator::models::message::MessageStatus;
 use ai_chat_orchestrator::models::money::Money;
 use ai_chat_orchestrator::services::analytics::{AnalyticsParts, AnalyticsService, Feature, FeatureCount};
+use ai_chat_orchestrator::services::auth::Caller;
 use ai_chat_orchestrator::services::billing::{AnswerUsage, UsageEvent};
 use ai_chat_orchestrator::utils::clock::Clock;
 use chrono::{DateTime, Datelike as _, Days, NaiveDate, TimeDelta, Timelike as _, Utc};
@@ -382,6 +383,10 @@ pub async fn features_are_added_up(store: &TestStore) {
         uses,
     };
     let yesterday = today - Days::new(1);
+    for user in [one, other] {
+        let known = store.profiles.provision(&Caller::signed_in(user, None)).await;
+        known.expect("a user");
+    }
     for _ in 0..2 {
         let counts = vec![
             count(one, today, Feature::Merge, 2),

@@ -26,7 +26,7 @@ use crate::services::conversations::StoreError;
 use crate::services::conversations::transfer::export::{
     BranchBeginning, ExportError, ExportFormat, ExportWriter, Traversal, content_disposition,
 };
-use crate::utils::errors::ApiError;
+use crate::utils::errors::{ApiError, ErrorCode};
 
 use pages::Source;
 use paths::PathWalk;
@@ -85,6 +85,35 @@ impl ConversationService {
             content_disposition,
             pieces: pieces.boxed(),
         })
+    }
+}
+
+impl ConversationService {
+    /// One of a user's conversations, complete, as a part of a larger document; `None` if it is not there. One that is
+    /// deleted meanwhile ends early, with no branches.
+    ///
+    /// # Errors
+    /// A failing store.
+    pub async fn complete(
+        &self,
+        user: UserId,
+        id: ConversationId,
+    ) -> Result<Option<BoxStream<'static, Result<Bytes, ApiError>>>, ApiError> {
+        let Some(detail) = self.store.conversation(user, id).await? else {
+            return Ok(None);
+        };
+        let format = ExportFormat::Json;
+        let mut writer = ExportWriter::new(format, self.clock.now());
+        let beginning = writer.begin(&detail).map_err(ApiError::internal)?;
+        let source = Source::new(self.store.clone(), user, id);
+        let rest = parts(source, detail.branches, Some(format.traversal())).map(move |part| {
+            let part = match part {
+                Err(error) if error.code() == ErrorCode::ConversationNotFound => Part::End(Vec::new()),
+                part => part?,
+            };
+            part.write(&mut writer).map_err(ApiError::internal)
+        });
+        Ok(Some(stream::once(ready(Ok(beginning))).chain(rest).boxed()))
     }
 }
 

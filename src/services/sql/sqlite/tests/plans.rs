@@ -1,8 +1,8 @@
 //! No statement reads a whole table.
 
 use super::super::{
-    accounts, analytics, answers, api_keys, branches, conversations, messages, outbox, reads, search, texts,
-    users,
+    accounts, analytics, answers, api_keys, branches, conversations, erasure, messages, outbox, reads,
+    search, texts, user_data, users,
 };
 use super::database;
 
@@ -39,11 +39,13 @@ async fn every_statement_finds_its_rows_by_an_index() {
         branches::STATEMENTS,
         conversations::STATEMENTS,
         conversations::STATS_STATEMENTS,
+        erasure::STATEMENTS,
         messages::STATEMENTS,
         outbox::STATEMENTS,
         reads::STATEMENTS,
         search::STATEMENTS,
         texts::STATEMENTS,
+        user_data::STATEMENTS,
         users::STATEMENTS,
     ];
     let named = named.into_iter().flatten().map(|(_, statement)| *statement);

@@ -1,0 +1,208 @@
+//! Erasing users in SQLite.
+
+use std::ops::DerefMut;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sqlx::SqliteConnection;
+
+use super::SqliteRows;
+use super::values::{millis, stored};
+use crate::models::ids::{ConversationId, StreamId, UserId};
+use crate::services::privacy::{Tombstone, TombstoneId};
+use crate::services::sql::records::{KeptRecord, TakenRecord, TombstoneRecord};
+use crate::services::sql::rows::{AnonymousUsage, ErasureRows, KeptEntry, RowsResult, TakenUsage};
+
+statements! {
+    TOMBSTONE = "SELECT max_budget, spend, suspended, erased_at FROM tombstones WHERE user_hash = ?1";
+    SAVE = "INSERT INTO tombstones (user_hash, max_budget, spend, suspended, erased_at) VALUES (?1, ?2, ?3, ?4, ?5)
+     ON CONFLICT (user_hash) DO UPDATE SET max_budget = excluded.max_budget, spend = excluded.spend,
+         suspended = excluded.suspended, erased_at = excluded.erased_at, scrubbed = 0";
+    USER = "SELECT count(*) > 0 FROM users WHERE id = ?1";
+    CONVERSATION = "SELECT id FROM conversations WHERE user_id = ?1 LIMIT 1";
+    REMOVE_KEPT = "DELETE FROM outbox WHERE id = ?1";
+    TAKE_USAGE = "DELETE FROM usage_events WHERE (id, attempt) IN
+         (SELECT id, attempt FROM usage_events WHERE user_id = ?1 LIMIT ?2)
+     RETURNING model, status = 'retried' AS retried, prompt_tokens, completion_tokens, cost, created_at";
+    ADD_USAGE = "INSERT INTO anonymous_usage (day, model, requests, prompt_tokens, completion_tokens, cost)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+     ON CONFLICT (day, model) DO UPDATE
+     SET requests = min(requests, 9223372036854775807 - excluded.requests) + excluded.requests,
+         prompt_tokens = min(prompt_tokens, 9223372036854775807 - excluded.prompt_tokens) + excluded.prompt_tokens,
+         completion_tokens = min(completion_tokens, 9223372036854775807 - excluded.completion_tokens)
+             + excluded.completion_tokens,
+         cost = min(cost, 9223372036854775807 - excluded.cost) + excluded.cost";
+    REMOVE_ENTRIES = "DELETE FROM balance_entries WHERE number IN
+         (SELECT number FROM balance_entries WHERE user_id = ?1 LIMIT ?2)";
+    REMOVE_SUMS = "DELETE FROM usage_buckets WHERE (user_id, minutes, model, starts_at) IN
+         (SELECT user_id, minutes, model, starts_at FROM usage_buckets WHERE user_id = ?1 LIMIT ?2)";
+    REMOVE_USES = "DELETE FROM feature_uses WHERE (user_id, day, feature) IN
+         (SELECT user_id, day, feature FROM feature_uses WHERE user_id = ?1 LIMIT ?2)";
+    REMOVE_KEYS = "DELETE FROM idempotency_keys WHERE (user_id, key) IN
+         (SELECT user_id, key FROM idempotency_keys WHERE user_id = ?1 LIMIT ?2)";
+    REMOVE_API_KEYS = "DELETE FROM api_keys WHERE user_id = ?1";
+    TAKE_LATE = "DELETE FROM late_answers WHERE id = ?1 AND user_hash = ?2";
+    FORGET_LATE = "DELETE FROM late_answers WHERE noted_at < ?1";
+    REMOVE_ACCOUNT = "DELETE FROM accounts WHERE user_id = ?1";
+    REMOVE_USER = "DELETE FROM users WHERE id = ?1";
+}
+
+/// All entries are looked at, of which there are few. What is no JSON any more is known by how the id stands in it.
+const KEPT: &str = "SELECT id, CAST(payload AS BLOB) AS payload FROM outbox
+     WHERE CASE WHEN json_valid(payload)
+         THEN coalesce(json_extract(payload, '$.answer.user_id'), json_extract(payload, '$.usage.user_id')) = ?1
+         ELSE instr(CAST(payload AS BLOB), CAST('\"user_id\":\"' || ?1 || '\"' AS BLOB)) > 0 END
+     LIMIT ?2";
+
+/// All that is held back is looked at, of which there is little.
+const NOTE_LATE: &str = "INSERT INTO late_answers (id, user_hash, noted_at)
+     SELECT id, ?2, ?3 FROM reservations WHERE user_id = ?1";
+
+const REMOVE_RESERVATIONS: &str = "DELETE FROM reservations WHERE user_id = ?1";
+
+#[async_trait]
+impl<C> ErasureRows for SqliteRows<C>
+where
+    C: DerefMut<Target = SqliteConnection> + Send,
+{
+    async fn tombstone(&mut self, id: &TombstoneId) -> RowsResult<Option<Tombstone>> {
+        let found: Option<TombstoneRecord> = sqlx::query_as(TOMBSTONE)
+            .bind(id.as_bytes())
+            .fetch_optional(self.connection())
+            .await?;
+        Ok(found.map(Tombstone::from))
+    }
+
+    // The writer is alone.
+    async fn lock_tombstone(&mut self, id: &TombstoneId) -> RowsResult<Option<Tombstone>> {
+        self.tombstone(id).await
+    }
+
+    async fn save_tombstone(&mut self, id: &TombstoneId, left: &Tombstone) -> RowsResult<()> {
+        sqlx::query(SAVE)
+            .bind(id.as_bytes())
+            .bind(left.max_budget)
+            .bind(left.spend)
+            .bind(left.is_suspended)
+            .bind(millis(left.erased_at))
+            .execute(self.connection())
+            .await?;
+        Ok(())
+    }
+
+    async fn lock_user_row(&mut self, user: UserId) -> RowsResult<bool> {
+        let there = sqlx::query_scalar(USER).bind(user);
+        Ok(there.fetch_one(self.connection()).await?)
+    }
+
+    async fn any_conversation(&mut self, user: UserId) -> RowsResult<Option<ConversationId>> {
+        let id = sqlx::query_scalar(CONVERSATION).bind(user);
+        Ok(id.fetch_optional(self.connection()).await?)
+    }
+
+    async fn kept_entries(&mut self, user: UserId, limit: u32) -> RowsResult<Vec<KeptEntry>> {
+        let kept: Vec<KeptRecord> = sqlx::query_as(KEPT)
+            .bind(user.to_string())
+            .bind(limit)
+            .fetch_all(self.connection())
+            .await?;
+        Ok(kept.into_iter().map(KeptEntry::from).collect())
+    }
+
+    async fn remove_entry(&mut self, id: StreamId) -> RowsResult<()> {
+        sqlx::query(REMOVE_KEPT)
+            .bind(id)
+            .execute(self.connection())
+            .await?;
+        Ok(())
+    }
+
+    async fn take_usage(&mut self, user: UserId, limit: u32) -> RowsResult<Vec<TakenUsage>> {
+        let taken: Vec<TakenRecord> = sqlx::query_as(TAKE_USAGE)
+            .bind(user)
+            .bind(limit)
+            .fetch_all(self.connection())
+            .await?;
+        Ok(taken.into_iter().map(TakenUsage::from).collect())
+    }
+
+    async fn add_anonymous_usage(
+        &mut self,
+        day: DateTime<Utc>,
+        model: &str,
+        usage: AnonymousUsage,
+    ) -> RowsResult<()> {
+        sqlx::query(ADD_USAGE)
+            .bind(millis(day))
+            .bind(model)
+            .bind(stored(usage.requests))
+            .bind(stored(usage.prompt_tokens))
+            .bind(stored(usage.completion_tokens))
+            .bind(usage.cost)
+            .execute(self.connection())
+            .await?;
+        Ok(())
+    }
+
+    async fn remove_entries(&mut self, user: UserId, limit: u32) -> RowsResult<u64> {
+        let removed = sqlx::query(REMOVE_ENTRIES).bind(user).bind(limit);
+        Ok(removed.execute(self.connection()).await?.rows_affected())
+    }
+
+    async fn remove_usage_sums(&mut self, user: UserId, limit: u32) -> RowsResult<u64> {
+        let removed = sqlx::query(REMOVE_SUMS).bind(user).bind(limit);
+        Ok(removed.execute(self.connection()).await?.rows_affected())
+    }
+
+    async fn remove_feature_uses(&mut self, user: UserId, limit: u32) -> RowsResult<u64> {
+        let removed = sqlx::query(REMOVE_USES).bind(user).bind(limit);
+        Ok(removed.execute(self.connection()).await?.rows_affected())
+    }
+
+    async fn remove_idempotency_keys(&mut self, user: UserId, limit: u32) -> RowsResult<u64> {
+        let removed = sqlx::query(REMOVE_KEYS).bind(user).bind(limit);
+        Ok(removed.execute(self.connection()).await?.rows_affected())
+    }
+
+    async fn remove_api_keys(&mut self, user: UserId) -> RowsResult<u64> {
+        let removed = sqlx::query(REMOVE_API_KEYS).bind(user);
+        Ok(removed.execute(self.connection()).await?.rows_affected())
+    }
+
+    async fn make_late(&mut self, user: UserId, id: &TombstoneId, now: DateTime<Utc>) -> RowsResult<u64> {
+        let noted = sqlx::query(NOTE_LATE)
+            .bind(user)
+            .bind(id.as_bytes())
+            .bind(millis(now));
+        noted.execute(self.connection()).await?;
+        let removed = sqlx::query(REMOVE_RESERVATIONS).bind(user);
+        Ok(removed.execute(self.connection()).await?.rows_affected())
+    }
+
+    async fn take_late(&mut self, stream: StreamId, id: &TombstoneId) -> RowsResult<bool> {
+        let taken = sqlx::query(TAKE_LATE).bind(stream).bind(id.as_bytes());
+        Ok(taken.execute(self.connection()).await?.rows_affected() > 0)
+    }
+
+    async fn forget_late(&mut self, before: DateTime<Utc>) -> RowsResult<()> {
+        let forgotten = sqlx::query(FORGET_LATE).bind(millis(before));
+        forgotten.execute(self.connection()).await?;
+        Ok(())
+    }
+
+    async fn remove_account(&mut self, user: UserId) -> RowsResult<()> {
+        sqlx::query(REMOVE_ACCOUNT)
+            .bind(user)
+            .execute(self.connection())
+            .await?;
+        Ok(())
+    }
+
+    async fn remove_user(&mut self, user: UserId) -> RowsResult<()> {
+        sqlx::query(REMOVE_USER)
+            .bind(user)
+            .execute(self.connection())
+            .await?;
+        Ok(())
+    }
+}

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{ROUTE, embed, request};
 use crate::support::upstream::embedding::{VECTOR, embeddings};
-use crate::support::{MODEL, Reply, TestServer};
+use crate::support::{MODEL, Reply, TestServer, Upstream};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_request_passes_byte_for_byte_but_for_its_user() {
@@ -73,6 +73,27 @@ async fn every_form_of_input_is_taken() {
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn providers_are_asked_in_their_own_words() {
+    let mistral = Upstream::start().await;
+    let server = TestServer::with([
+        ("MISTRAL_API_KEY", "sk-mistral"),
+        ("MISTRAL_BASE_URL", &format!("{}/v1", mistral.url())),
+    ])
+    .await;
+    let body = json!({"model": "mistral/codestral-embed", "input": "a", "dimensions": 256});
+    assert_eq!(embed(&server.user(), &body).await.status, 200);
+    let [sent] = &mistral.embeddings()[..] else {
+        panic!("one request")
+    };
+    assert_eq!(
+        sent.json(),
+        json!({"model": "codestral-embed", "input": "a", "output_dimension": 256})
+    );
+    assert_eq!(sent.header("authorization"), "Bearer sk-mistral");
+    assert_eq!(server.upstream.embeddings().len(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::{ROUTE, balance, embed, request, server};
 use crate::support::client::field_errors;
-use crate::support::{Gate, MODEL, Reply, Store, TestServer, eventually, on_each_store};
+use crate::support::upstream::refusing_url;
+use crate::support::{Answer, Gate, MODEL, Reply, Store, TestServer, eventually, on_each_store};
 
 on_each_store!(
     who_has_too_little_left_is_refused,
@@ -71,14 +72,19 @@ async fn a_large_body_and_another_type_are_refused() {
     let long = json!({"model": MODEL, "input": "a".repeat(3_000)});
     embed(&user, &long).await.error(413, "PAYLOAD_TOO_LARGE");
     let text = user.request(reqwest::Method::POST, ROUTE).body("{}");
-    crate::support::Answer::to(text)
-        .await
-        .error(415, "UNSUPPORTED_MEDIA_TYPE");
+    Answer::to(text).await.error(415, "UNSUPPORTED_MEDIA_TYPE");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn providers_without_embeddings_are_known() {
-    let server = TestServer::with([("ANTHROPIC_API_KEY", "sk-1"), ("GROQ_API_KEY", "sk-2")]).await;
+    let nowhere = refusing_url();
+    let server = TestServer::with([
+        ("ANTHROPIC_API_KEY", "sk-1"),
+        ("ANTHROPIC_BASE_URL", &*nowhere),
+        ("GROQ_API_KEY", "sk-2"),
+        ("GROQ_BASE_URL", &*nowhere),
+    ])
+    .await;
     for model in ["anthropic/claude-opus-4", "groq/llama"] {
         let answer = embed(&server.user(), &json!({"model": model, "input": "a"})).await;
         let error = answer.error(400, "VALIDATION_ERROR");

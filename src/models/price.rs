@@ -239,7 +239,7 @@ mod tests {
             ..PRICES
         };
         let prices = read.of_input().expect("reading has a price");
-        assert_eq!(prices.worst(10, 1), read.worst(10, 0));
+        assert_eq!(prices.worst(10, 1), PRICES.worst(10, 0));
         assert_eq!(
             TokenPrices {
                 input: None,

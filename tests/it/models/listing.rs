@@ -154,7 +154,7 @@ async fn without_a_model_server_there_is_the_demo() {
     let server = TestServer::with([("LITELLM_URL", "")]).await;
     let user = server.user();
     let body = list(&user, "").await;
-    let [embedding, demo] = body["data"].as_array().expect("models").as_slice() else {
+    let [demo, embedding] = body["data"].as_array().expect("models").as_slice() else {
         panic!("two models: {body}")
     };
     assert_eq!(

@@ -31,7 +31,7 @@ pub fn read(body: &mut RawObject) -> Result<Option<u64>, NotALimit> {
     Ok(limit)
 }
 
-/// Lowers what a request that was [read](read) gives to this limit; if it gives none, it does from now on.
+/// Lowers what a request that was [`read`] gives to this limit; if it gives none, it does from now on.
 ///
 /// # Errors
 /// None: a number can be written as JSON.

@@ -78,7 +78,8 @@ async fn a_profile_that_is_changed_here_is_changed_there() {
     // Until both serve it from the cache, for longer than what is believed without hearing of others.
     let mut changes = 0;
     eventually("a name that both have cached", async || {
-        tokio::join!(name(&user), name(&elsewhere));
+        name(&user).await;
+        name(&elsewhere).await;
         changes += 1;
         let newest = changes.to_string();
         call_untold(&mut database, &newest).await;

@@ -17,6 +17,7 @@ use crate::services::cache::Cache;
 use crate::services::catalog::Catalog;
 use crate::services::chat::ChatService;
 use crate::services::conversations::ConversationService;
+use crate::services::embeddings::EmbeddingsService;
 use crate::services::generation::Engine;
 use crate::services::health::HealthService;
 use crate::services::lifecycle::Lifecycle;
@@ -52,6 +53,8 @@ pub struct Services {
     pub health: Arc<HealthService>,
     /// Chat.
     pub chat: Arc<ChatService>,
+    /// Embeddings.
+    pub embeddings: Arc<EmbeddingsService>,
     /// Conversations.
     pub conversations: Arc<ConversationService>,
     /// Erasing users.
@@ -109,6 +112,7 @@ pieces! {
     lifecycle: Lifecycle,
     health: Arc<HealthService>,
     chat: Arc<ChatService>,
+    embeddings: Arc<EmbeddingsService>,
     conversations: Arc<ConversationService>,
     engine: Engine,
     erasure: Erasure,

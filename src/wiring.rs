@@ -19,6 +19,7 @@ use crate::services::conversations::{
     CachedConversations, ConversationParts, ConversationService, ConversationSettings, ConversationStore,
     StoreLimits,
 };
+use crate::services::embeddings::{EmbeddingsParts, EmbeddingsService};
 use crate::services::generation::{Engine, EngineParts, EngineSettings};
 use crate::services::health::{CacheCheck, Check, ConversationsCheck, HealthService, ModelCheck};
 use crate::services::lifecycle::Lifecycle;
@@ -110,6 +111,16 @@ impl Wiring {
             clock: self.clock.clone(),
             settings: self.chat_settings(),
         });
+        let embeddings = EmbeddingsService::new(EmbeddingsParts {
+            model: self.model.clone(),
+            engine: engine.clone(),
+            billing: billing.clone(),
+            outbox: outbox.clone(),
+            metrics: self.metrics.clone(),
+            lifecycle: lifecycle.clone(),
+            clock: self.clock.clone(),
+            limit: settings.load.stream_timeout,
+        });
         let conversations = Arc::new(ConversationService::new(ConversationParts {
             store: store.clone(),
             answers: Arc::new(engine.clone()),
@@ -169,6 +180,7 @@ impl Wiring {
             lifecycle,
             health: Arc::new(HealthService::new(checks, settings, self.clock.clone())),
             chat: Arc::new(chat),
+            embeddings: Arc::new(embeddings),
             conversations,
             erasure,
             user_data_export: Arc::new(user_data_export),

@@ -18,7 +18,8 @@ use crate::Failure;
 pub struct Sqlite {
     /// The open database.
     pub database: SqliteDatabase,
-    path: PathBuf,
+    /// The file.
+    pub path: PathBuf,
     /// Removed at the end; none for a file that is to be kept.
     _folder: Option<TempDir>,
 }
@@ -103,11 +104,18 @@ impl Postgres {
         })
     }
 
-    /// Does now what autovacuum does in the minutes after so many rows were written.
-    pub async fn tidy(&self) -> Result<(), Failure> {
+    /// A connection of the benchmark's own.
+    pub async fn connect(&self) -> Result<PgConnection, Failure> {
         let mut own = self.url.clone();
         own.set_path(&self.name);
-        execute(&own, "VACUUM ANALYZE").await
+        Ok(PgConnection::connect(own.as_str()).await?)
+    }
+
+    /// Does now what autovacuum does in the minutes after so many rows were written.
+    pub async fn tidy(&self) -> Result<(), Failure> {
+        let mut session = self.connect().await?;
+        session.execute("VACUUM ANALYZE").await?;
+        Ok(session.close().await?)
     }
 
     /// Bytes of the database.

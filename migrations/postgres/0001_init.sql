@@ -374,9 +374,13 @@ CREATE TABLE tombstones (
 -- Answers that were being written when their user was erased: who brings one is charged for it, once.
 CREATE TABLE late_answers (
     -- The stream.
-    id        uuid        PRIMARY KEY,
-    user_hash bytea       NOT NULL,
-    noted_at  timestamptz NOT NULL
+    id                 uuid        PRIMARY KEY,
+    user_hash          bytea       NOT NULL,
+    -- As reserved.
+    input_price        bigint,
+    output_price       bigint,
+    cached_input_price bigint,
+    noted_at           timestamptz NOT NULL
 );
 
 CREATE INDEX late_answers_by_age ON late_answers (noted_at);
@@ -422,29 +426,29 @@ CREATE TABLE usage_buckets (
     PRIMARY KEY (user_id, minutes, model, starts_at)
 );
 
--- Who adds locks the rows in the order of their keys, and so waits only for who is further on. Who takes back may add
--- afterwards, in the same transaction, to rows that come before: such transactions take turns, one of each user at a time.
-CREATE FUNCTION add_usage() RETURNS trigger LANGUAGE plpgsql AS $$
+-- Of one user, one transaction at a time changes the sums, from here to its end: which rows it has locked before others does
+-- not matter then, also where it takes an event back and enters another. They would meet at the same rows anyway.
+CREATE FUNCTION count_usage() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    sign bigint := CASE TG_OP WHEN 'DELETE' THEN -1 ELSE 1 END;
 BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('usage:' || user_id::text, 0))
+    FROM (SELECT DISTINCT user_id FROM changed ORDER BY user_id) AS whose;
     INSERT INTO usage_buckets
         (user_id, minutes, model, starts_at,
          requests, errors, streamed, prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, cost,
          latency_sum, latency_count, first_token_sum, first_token_count)
-    SELECT e.user_id, bucket.minutes, bucket.model,
-        date_bin(bucket.width, e.created_at, timestamptz 'epoch') AS starts_at,
-        sum(1), sum((e.status IN ('failed', 'interrupted'))::int), sum(e.streamed::int),
-        sum(e.prompt_tokens), sum(e.completion_tokens),
-        sum(coalesce(e.cached_tokens, 0)),
-        sum(coalesce(e.reasoning_tokens, 0)),
-        sum(least(coalesce(e.cost, 0), 1000000000000000)), sum(coalesce(e.latency_ms, 0)),
-        sum((e.latency_ms IS NOT NULL)::int), sum(coalesce(e.first_token_ms, 0)),
-        sum((e.first_token_ms IS NOT NULL)::int)
-    FROM added e
+    SELECT e.user_id, bucket.minutes, bucket.model, date_bin(bucket.width, e.created_at, timestamptz 'epoch'),
+        sign * sum(1), sign * sum((e.status IN ('failed', 'interrupted'))::int), sign * sum(e.streamed::int),
+        sign * sum(e.prompt_tokens), sign * sum(e.completion_tokens), sign * sum(coalesce(e.cached_tokens, 0)),
+        sign * sum(coalesce(e.reasoning_tokens, 0)), sign * sum(least(coalesce(e.cost, 0), 1000000000000000)),
+        sign * sum(coalesce(e.latency_ms, 0)), sign * sum((e.latency_ms IS NOT NULL)::int),
+        sign * sum(coalesce(e.first_token_ms, 0)), sign * sum((e.first_token_ms IS NOT NULL)::int)
+    FROM changed e
     CROSS JOIN LATERAL (VALUES (15, interval '15 minutes', e.model), (15, interval '15 minutes', ''),
                                (1440, interval '24 hours', e.model)) AS bucket (minutes, width, model)
     WHERE e.status <> 'retried'
     GROUP BY 1, 2, 3, 4
-    ORDER BY 1, 2, 3, 4
     ON CONFLICT (user_id, minutes, model, starts_at) DO UPDATE SET
         requests = usage_buckets.requests + excluded.requests, errors = usage_buckets.errors + excluded.errors,
         streamed = usage_buckets.streamed + excluded.streamed,
@@ -459,49 +463,10 @@ BEGIN
     RETURN NULL;
 END
 $$;
-CREATE FUNCTION take_usage_back() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM pg_advisory_xact_lock(hashtextextended('usage:' || user_id::text, 0))
-    FROM (SELECT DISTINCT user_id FROM removed ORDER BY user_id) AS whose;
-    UPDATE usage_buckets SET
-        requests = usage_buckets.requests - gone.requests, errors = usage_buckets.errors - gone.errors,
-        streamed = usage_buckets.streamed - gone.streamed,
-        prompt_tokens = usage_buckets.prompt_tokens - gone.prompt_tokens,
-        completion_tokens = usage_buckets.completion_tokens - gone.completion_tokens,
-        cached_tokens = usage_buckets.cached_tokens - gone.cached_tokens,
-        reasoning_tokens = usage_buckets.reasoning_tokens - gone.reasoning_tokens,
-        cost = usage_buckets.cost - gone.cost, latency_sum = usage_buckets.latency_sum - gone.latency_sum,
-        latency_count = usage_buckets.latency_count - gone.latency_count,
-        first_token_sum = usage_buckets.first_token_sum - gone.first_token_sum,
-        first_token_count = usage_buckets.first_token_count - gone.first_token_count
-    FROM (
-        SELECT e.user_id, bucket.minutes, bucket.model,
-            date_bin(bucket.width, e.created_at, timestamptz 'epoch') AS starts_at,
-            sum(1) AS requests, sum((e.status IN ('failed', 'interrupted'))::int) AS errors,
-            sum(e.streamed::int) AS streamed, sum(e.prompt_tokens) AS prompt_tokens,
-            sum(e.completion_tokens) AS completion_tokens,
-            sum(coalesce(e.cached_tokens, 0)) AS cached_tokens,
-            sum(coalesce(e.reasoning_tokens, 0)) AS reasoning_tokens,
-            sum(least(coalesce(e.cost, 0), 1000000000000000)) AS cost,
-            sum(coalesce(e.latency_ms, 0)) AS latency_sum,
-            sum((e.latency_ms IS NOT NULL)::int) AS latency_count,
-            sum(coalesce(e.first_token_ms, 0)) AS first_token_sum,
-            sum((e.first_token_ms IS NOT NULL)::int) AS first_token_count
-        FROM removed e
-        CROSS JOIN LATERAL (VALUES (15, interval '15 minutes', e.model), (15, interval '15 minutes', ''),
-                                   (1440, interval '24 hours', e.model)) AS bucket (minutes, width, model)
-        WHERE e.status <> 'retried'
-        GROUP BY 1, 2, 3, 4
-    ) AS gone
-    WHERE usage_buckets.user_id = gone.user_id AND usage_buckets.minutes = gone.minutes
-        AND usage_buckets.model = gone.model AND usage_buckets.starts_at = gone.starts_at;
-    RETURN NULL;
-END
-$$;
 CREATE TRIGGER usage_events_count_insert AFTER INSERT ON usage_events
-    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION add_usage();
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION count_usage();
 CREATE TRIGGER usage_events_count_delete AFTER DELETE ON usage_events
-    REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION take_usage_back();
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION count_usage();
 
 -- How often users used what there is beside chatting, on each day in UTC.
 CREATE TABLE feature_uses (

@@ -18,8 +18,8 @@ use crate::middleware::{
     time_limit,
 };
 use crate::routers::{
-    analytics, api_keys, balance, branches, chat, conversations, docs, health, messages, models, privacy,
-    users,
+    analytics, api_keys, balance, branches, chat, conversations, docs, embeddings, health, messages, models,
+    privacy, users,
 };
 use crate::state::AppState;
 use crate::utils::errors::{ApiError, ErrorCode};
@@ -28,6 +28,7 @@ use crate::utils::errors::{ApiError, ErrorCode};
 fn api() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::preamble())
         .merge(chat::routes())
+        .merge(embeddings::routes())
         .merge(conversations::routes())
         .merge(branches::routes())
         .merge(messages::routes())

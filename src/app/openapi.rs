@@ -20,6 +20,7 @@ use crate::utils::errors::ErrorBody;
     components(schemas(ErrorBody)),
     tags(
         (name = "chat", description = "Ask a model, and come back for its answer"),
+        (name = "embeddings", description = "Texts as vectors"),
         (name = "conversations", description = "What was said, and is kept"),
         (name = "branches", description = "Paths in the tree of a conversation"),
         (name = "messages", description = "The nodes of that tree"),

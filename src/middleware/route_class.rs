@@ -21,6 +21,7 @@ pub const OPEN: &[&str] = &[
 /// own. An export is not among them: its head comes at once, and no body is limited.
 pub const MAY_WAIT_LONG: &[&str] = &[
     "/v1/chat/completions",
+    "/v1/embeddings",
     "/v1/chat/streams/{stream_id}",
     "/v1/conversations/{id}/stream",
     "/v1/conversations/{id}/messages/{message_id}/regenerate",

@@ -7,6 +7,7 @@ pub mod branch;
 pub mod chat;
 pub mod common;
 pub mod conversation;
+pub mod embedding;
 pub mod health;
 pub mod ids;
 pub mod message;

@@ -238,6 +238,8 @@ pub struct ModelMetadata {
     /// The day on which its provider withdraws it, if the model server knows.
     #[schema(value_type = Option<String>, format = Date, example = "2027-01-31")]
     pub deprecated_on: Option<chrono::NaiveDate>,
+    /// Whether some of its deployments have larger limits than `limits` says.
+    pub has_larger_limits: bool,
     /// The pattern of the model server that it is in by, such as `openai/*`; null where it is listed itself.
     pub wildcard: Option<String>,
 }

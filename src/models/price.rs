@@ -61,13 +61,20 @@ impl TokenPrices {
             .ok()
             .map(Money::from_nano)
     }
-}
 
-impl TokenPrices {
     /// Whether both what is read and what is written has a price.
     #[must_use]
     pub const fn are_known(&self) -> bool {
         self.input.is_some() && self.output.is_some()
+    }
+
+    /// The prices of a model that writes no tokens, which therefore cost nothing; `None` where reading has no price.
+    #[must_use]
+    pub fn of_input(self) -> Option<Self> {
+        self.input.map(|_| Self {
+            output: Some(Money::ZERO),
+            ..self
+        })
     }
 
     /// The dearer price of each kind: what is paid at most where either of two models may answer. Unknown where either is.
@@ -82,15 +89,18 @@ impl TokenPrices {
         }
     }
 
-    /// What so many tokens cost at most, whichever of those that are read come from the model's cache. `None` as for
-    /// [`cost`](Self::cost).
+    /// What so many tokens cost at most, whichever of those that are read come from the model's cache; the end of the range
+    /// where it is past that. `None` if a price is missing.
     #[must_use]
     pub fn worst(&self, input: u64, output: u64) -> Option<Money> {
-        self.dearest_input().cost(TokenCounts {
-            input,
-            cached_input: 0,
-            output,
-        })
+        let prices = self.dearest_input();
+        let part = |tokens: u64, price: Option<Money>| {
+            let price = u128::try_from(price?.nano()).ok()?;
+            Some(u128::from(tokens).saturating_mul(price))
+        };
+        let millionths = part(input, prices.input)?.saturating_add(part(output, prices.output)?);
+        let nano = i64::try_from(millionths.div_ceil(UNIT)).unwrap_or(i64::MAX);
+        Some(Money::from_nano(nano))
     }
 
     /// The most tokens that can be written for an amount which pays for `input` tokens that are read, too. `None`: any
@@ -214,6 +224,30 @@ mod tests {
         assert_eq!((dearer.input, dearer.output), (PRICES.input, None));
         assert_eq!(dearer.cached_input, PRICES.cached_input);
         assert_eq!(TokenPrices::FREE.output_within(Money::ZERO, 10), None);
+        assert_eq!(
+            PRICES.worst(1, u64::MAX),
+            Some(Money::from_nano(i64::MAX)),
+            "too much is not unknown"
+        );
+        assert_eq!(other.worst(1, 1), None);
+    }
+
+    #[test]
+    fn what_is_only_read_needs_no_price_of_writing() {
+        let read = TokenPrices {
+            output: None,
+            ..PRICES
+        };
+        let prices = read.of_input().expect("reading has a price");
+        assert_eq!(prices.worst(10, 1), read.worst(10, 0));
+        assert_eq!(
+            TokenPrices {
+                input: None,
+                ..PRICES
+            }
+            .of_input(),
+            None
+        );
     }
 
     proptest! {

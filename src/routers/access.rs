@@ -81,10 +81,11 @@ fn describe(operation: &mut Operation, access: Access) {
         None => needs,
     });
     let responses = &mut operation.responses.responses;
+    let refusal = format!("{refusal}, or the account is suspended");
     match responses.get_mut("403") {
         Some(RefOr::T(response)) => response.description = format!("{refusal}; or: {}", response.description),
         _ => {
-            responses.insert("403".to_owned(), error(refusal).into());
+            responses.insert("403".to_owned(), error(&refusal).into());
         }
     }
 }

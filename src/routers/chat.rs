@@ -55,7 +55,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
     ),
     responses(
         (status = 200, description = "The answer: `chat.completion`, or a stream of `chat.completion.chunk` that ends with `[DONE]`", content((ChatCompletion = "application/json"), (String = "text/event-stream"))),
-        (status = 402, description = "The model server's budget is used up", body = ErrorBody),
+        (status = 402, description = "The user's budget does not cover the answer, the model has no price, or the model server's budget is used up", body = ErrorBody),
         (status = 404, description = "No such conversation, branch, message or model", body = ErrorBody),
         (status = 409, description = "An answer is being written there, a limit is reached, or the key was used for another request", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),

@@ -9,6 +9,7 @@ pub mod chat;
 pub mod conversations;
 mod created;
 pub mod docs;
+pub mod embeddings;
 mod event_stream;
 pub mod health;
 pub mod messages;

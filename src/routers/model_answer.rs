@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 
 use super::event_stream;
@@ -70,16 +71,23 @@ fn on_disconnect(headers: &HeaderMap) -> Result<Option<OnDisconnect>, ApiError> 
 
 /// The answer of a model: as a stream, which is kept open by comments while it is silent, or whole.
 pub(super) fn respond(answer: ChatAnswer, keep_alive: Duration) -> Response {
-    let (mut response, waited) = match answer {
+    match answer {
         ChatAnswer::Stream(reader) => {
             let waited = reader.waited();
-            (event_stream::live(reader, keep_alive), waited)
+            after_waiting(event_stream::live(reader, keep_alive), waited)
         }
-        ChatAnswer::Whole { body, waited } => {
-            let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-            ((json, body).into_response(), waited)
-        }
-    };
+        ChatAnswer::Whole { body, waited } => whole(body, waited),
+    }
+}
+
+/// The JSON of a whole answer.
+pub(super) fn whole(body: Bytes, waited: Option<Duration>) -> Response {
+    let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    after_waiting((json, body).into_response(), waited)
+}
+
+/// Notes for how long of the request's time the model was waited for.
+fn after_waiting(mut response: Response, waited: Option<Duration>) -> Response {
     if let Some(waited) = waited {
         response.extensions_mut().insert(UpstreamTime(waited));
     }

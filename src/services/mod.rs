@@ -8,6 +8,7 @@ pub mod cache;
 pub mod catalog;
 pub mod chat;
 pub mod conversations;
+pub mod embeddings;
 pub mod gauges;
 pub mod generation;
 pub mod health;

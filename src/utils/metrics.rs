@@ -46,6 +46,8 @@ pub struct Metrics {
     pub chat_completion_duration: Limited<HistogramVec>,
     pub chat_time_to_first_token: Limited<HistogramVec>,
     pub chat_overhead: Histogram,
+    pub embeddings: Limited<IntCounterVec>,
+    pub embeddings_tokens: Limited<IntCounterVec>,
     pub active_streams: IntGauge,
     pub stream_subscribers: IntGauge,
     pub stream_resumes: IntCounter,
@@ -134,6 +136,18 @@ impl Metrics {
                 &r,
                 "chat_overhead_seconds",
                 "Our own time before the first token: request time minus time waiting for upstreams",
+            )?,
+            embeddings: by_model(
+                &r,
+                "embeddings_total",
+                "Requests for embeddings by how they ended",
+                &["model", "status"],
+            )?,
+            embeddings_tokens: by_model(
+                &r,
+                "embeddings_tokens_total",
+                "Tokens that models read for embeddings",
+                &["model"],
             )?,
             active_streams: gauge(&r, "active_streams_current", "Answers being produced")?,
             stream_subscribers: gauge(&r, "stream_subscribers_current", "Connections reading an answer")?,
@@ -299,7 +313,7 @@ impl Metrics {
         for state in ["idle", "used"] {
             self.db_pool_connections.with_label_values(&[state]);
         }
-        for operation in ["chat", "models", "health"] {
+        for operation in ["chat", "embeddings", "models", "health"] {
             self.upstream_requests
                 .with_label_values(&["llm", operation, "ok"]);
             self.upstream_request_duration
@@ -349,6 +363,8 @@ impl Metrics {
         self.http_request_duration.with_label_values(&["GET", "/live"]);
         self.chat_completions
             .with_label_values(&[OTHER, OTHER, "completed", "true"]);
+        self.embeddings.with_label_values(&[OTHER, "completed"]);
+        self.embeddings_tokens.with_label_values(&[OTHER]);
         for kind in ["input", "output", "cached", "reasoning"] {
             self.chat_tokens.with_label_values(&[OTHER, kind]);
         }

@@ -21,6 +21,7 @@ mod conversations;
 mod database_locked;
 mod dead_letters;
 mod demo;
+mod embeddings;
 mod errors;
 mod export;
 mod faults;

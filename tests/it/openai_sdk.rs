@@ -13,7 +13,7 @@ use crate::support::{Client, Machine, Reply, Upstream, chunk};
 const KEYS: &str = "/v1/users/me/api-keys";
 
 /// What each script tells when all is well, one line for each expectation.
-const EXPECTATIONS: usize = 8;
+const EXPECTATIONS: usize = 9;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_python_sdk_works_with_a_token() {

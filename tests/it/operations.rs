@@ -7,7 +7,11 @@ use serde_json::{Value, json};
 
 use crate::support::process::free_port;
 use crate::support::upstream::refusing_url;
-use crate::support::{Answer, Client, MODEL, TestServer, eventually, token};
+use crate::support::{
+    Answer, Client, Gate, MODEL, Reply, Store, TestServer, eventually, on_each_store, token,
+};
+
+on_each_store!(connections_to_the_database_are_counted);
 
 /// Every metric family, as `docs` promises them.
 const FAMILIES: &[&str] = &[
@@ -20,6 +24,8 @@ const FAMILIES: &[&str] = &[
     "chat_completion_duration_seconds",
     "chat_time_to_first_token_seconds",
     "chat_overhead_seconds",
+    "embeddings_total",
+    "embeddings_tokens_total",
     "active_streams_current",
     "stream_subscribers_current",
     "stream_resumes_total",
@@ -222,6 +228,70 @@ async fn metrics_count_answers_by_model_and_routes_by_template() {
         );
     }
     assert!(!text.contains(&transcript.conversation()), "no id in a label");
+}
+
+/// How many requests were refused for this reason.
+async fn refused(server: &TestServer, reason: &str) -> u32 {
+    let text = server.anonymous().get("/metrics").await.text();
+    let sample = format!("http_rejections_total{{reason=\"{reason}\"}} ");
+    let count = text.lines().find_map(|line| line.strip_prefix(&sample));
+    count.expect("a sample").parse().expect("a count")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_are_counted_by_their_reason() {
+    let server = TestServer::with([
+        ("MAX_BODY_BYTES", "1024"),
+        ("RATE_LIMIT_ENABLED", "true"),
+        ("USER_RATE_LIMIT_PER_MINUTE", "1"),
+        ("USER_RATE_LIMIT_BURST", "2"),
+    ])
+    .await;
+    let user = server.user();
+    let create = async |title: Value| user.post("/v1/conversations", &json!({"title": title})).await;
+    create(json!("a".repeat(2000)))
+        .await
+        .error(413, "PAYLOAD_TOO_LARGE");
+    create(json!(7)).await.error(422, "VALIDATION_ERROR");
+    create(json!("a")).await.error(429, "RATE_LIMIT_EXCEEDED");
+    for (reason, expected) in [
+        ("too_large", 1),
+        ("validation", 1),
+        ("rate_limit", 1),
+        ("auth", 0),
+    ] {
+        assert_eq!(refused(&server, reason).await, expected, "{reason}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_for_which_there_is_no_room_are_counted() {
+    let server = TestServer::with([("MAX_CONCURRENT_REQUESTS", "1")]).await;
+    let user = server.user();
+    let gate = Gate::new();
+    let held = Reply::stream().text("one").wait(&gate).end();
+    server.upstream.script(MODEL, [held]);
+    let mut stream = user.chat_stream(&json!({"model": MODEL, "message": "Hi"})).await;
+    stream.until_text("one").await;
+    user.get("/v1/conversations").await.error(503, "OVERLOADED");
+    assert_eq!(refused(&server, "overload").await, 1);
+    gate.open();
+    stream.finish().await;
+}
+
+/// The gauge is read every few seconds, the first time at the start.
+async fn connections_to_the_database_are_counted(store: Store) {
+    let server = TestServer::on(store).await;
+    let stranger = server.anonymous();
+    eventually("connections", async || {
+        let text = stranger.get("/metrics").await.text();
+        let samples = text
+            .lines()
+            .filter(|line| line.starts_with("db_pool_connections{"));
+        let counts = samples.filter_map(|line| line.rsplit(' ').next()?.parse::<u32>().ok());
+        (counts.sum::<u32>() > 0).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

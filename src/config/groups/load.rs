@@ -12,15 +12,15 @@ settings! {
     MAX_CONCURRENT_REQUESTS: Whole<usize> = Whole::new(1, 1_000_000), is("10000"),
         "requests in work at once; one more gets 503";
     MAX_CONCURRENT_STREAMS_PER_USER: Whole<usize> = Whole::new(1, 10_000), is("20"),
-        "answers in work at once for one user";
+        "answers and embeddings in work at once for one user";
     REQUEST_TIMEOUT: Seconds = Seconds::new(0.05, 600.0), is("30"),
-        "seconds for a request, other than chat, streams, imports and the body of an export";
+        "seconds for a request, other than chat, embeddings, streams, imports and the body of an export";
     HEADER_READ_TIMEOUT: Seconds = Seconds::new(0.05, 300.0), is("10"),
         "seconds for a client to send its headers";
     WRITE_TIMEOUT: Seconds = Seconds::new(0.05, 3600.0), is("60"),
         "seconds for a client to take something of what waits for it, before its connection is closed";
     STREAM_TIMEOUT: Seconds = Seconds::new(0.05, 86_400.0), is("600"),
-        "seconds for the longest answer";
+        "seconds for the longest answer, or for embeddings";
     SSE_KEEPALIVE_SECONDS: Seconds = Seconds::new(0.05, 300.0), is("15"),
         "seconds of silence after which a stream gets a comment that keeps it open";
     STREAM_RETENTION_SECONDS: Seconds = Seconds::new(0.0, 86_400.0), is("300"),

@@ -33,7 +33,7 @@ use crate::utils::errors::{ApiError, ErrorBody};
     request_body = Option<RegenerateRequest>,
     responses(
         (status = 200, description = "The answer: `chat.completion`, or a stream of `chat.completion.chunk` that ends with `[DONE]`", content((ChatCompletion = "application/json"), (String = "text/event-stream"))),
-        (status = 402, description = "The model server's budget is used up", body = ErrorBody),
+        (status = 402, description = "The user's budget does not cover the answer, the model has no price, or the model server's budget is used up", body = ErrorBody),
         (status = 404, description = "No such conversation, message or model", body = ErrorBody),
         (status = 409, description = "An answer is being written there, there is nothing to answer, or a limit is reached", body = ErrorBody),
         (status = 422, description = "A field is not valid, or the model refused the request", body = ErrorBody),

@@ -79,7 +79,7 @@ impl Account {
     }
 
     /// Holds back what an answer costs at worst, or what is left, if that is enough to begin it; tells how much. Nothing is
-    /// held back without a budget.
+    /// held back without a budget, and for what is free, even where less than nothing is left.
     ///
     /// # Errors
     /// If what is left is not enough; nothing is changed then.
@@ -87,6 +87,9 @@ impl Account {
         let Some(available) = self.available() else {
             return Ok(None);
         };
+        if need.most == Money::ZERO {
+            return Ok(Some(Money::ZERO));
+        }
         let required = need.least.max(need.threshold);
         if available < required {
             return Err(Insufficient { available, required });
@@ -141,6 +144,14 @@ mod tests {
         assert_eq!(account.available(), Some(nano(30)));
         account.refund(nano(40));
         assert_eq!(account.available(), Some(nano(70)));
+    }
+
+    #[test]
+    fn what_is_free_is_there_for_who_has_less_than_nothing() {
+        let mut account = Account::new(Some(nano(10)));
+        account.charge(nano(15));
+        assert_eq!(account.reserve(need(0, 0, 0)), Ok(Some(Money::ZERO)));
+        assert!(account.reserve(need(0, 1, 0)).is_err());
     }
 
     #[test]

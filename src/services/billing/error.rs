@@ -19,14 +19,25 @@ pub enum Refusal {
     /// The user has a budget, and nobody knows what the model costs.
     #[error("the model {0} has no price")]
     Unpriced(Arc<str>),
+    /// The user has a budget, and nobody knows what a request with this field costs at worst.
+    #[error("the cost of a request with {0} has no bound")]
+    Unbounded(&'static str),
+}
+
+/// Why nothing is held back.
+#[derive(Debug, thiserror::Error)]
+pub enum HoldError {
+    /// The user may not have the answer.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// A failing database.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
 }
 
 /// Why an account was not changed as asked.
 #[derive(Debug, thiserror::Error)]
-pub enum BillingError {
-    /// The user may not.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
+pub enum AccountError {
     /// A credit for somebody who has no budget to be added to.
     #[error("the account has no budget that something could be added to")]
     NoBudget,
@@ -36,12 +47,6 @@ pub enum BillingError {
     /// A failing database.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-}
-
-impl From<sqlx::Error> for BillingError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Database(error.into())
-    }
 }
 
 impl From<Refusal> for ApiError {
@@ -61,24 +66,33 @@ impl From<Refusal> for ApiError {
                 ),
             )
             .with_param("model"),
+            Refusal::Unbounded(field) => Self::new(
+                ErrorCode::UnpricedModel,
+                format!("What a request with `{field}` costs cannot be told beforehand, so accounts with a budget cannot use it."),
+            )
+            .with_param(field),
         }
     }
 }
 
-impl From<BillingError> for ApiError {
-    fn from(error: BillingError) -> Self {
+impl From<HoldError> for ApiError {
+    fn from(error: HoldError) -> Self {
         match error {
-            BillingError::Refused(refusal) => refusal.into(),
-            BillingError::NoBudget | BillingError::OutOfRange => {
-                Self::new(ErrorCode::Conflict, error.to_string())
-            }
-            BillingError::Database(error) if !error.is_outage() => Self::internal(error),
-            BillingError::Database(error) => Self::new(
-                ErrorCode::StoreUnavailable,
-                "The accounts cannot be looked at. Try again shortly.",
-            )
-            .with_retry_after(Duration::from_secs(1))
-            .with_source(error),
+            HoldError::Refused(refusal) => refusal.into(),
+            HoldError::Database(error) => unavailable(error),
         }
     }
+}
+
+/// What a user is told of a database that failed.
+pub(super) fn unavailable(error: DatabaseError) -> ApiError {
+    if !error.is_outage() {
+        return ApiError::internal(error);
+    }
+    ApiError::new(
+        ErrorCode::StoreUnavailable,
+        "The accounts cannot be looked at. Try again shortly.",
+    )
+    .with_retry_after(Duration::from_secs(1))
+    .with_source(error)
 }

@@ -1,5 +1,7 @@
 //! How much a model is sent, estimated from above.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -9,8 +11,15 @@ const TOKENS_PER_MESSAGE: u64 = 16;
 /// What providers say about a request's tools, beside what it says itself; the longest known is some 700 tokens.
 const BYTES_AROUND_DEFINITION: u64 = 1_000;
 
-/// What the service cannot look into, a file by its id or an address of a video, may be as long as this.
-const TOKENS_OF_UNKNOWN: u64 = 200_000;
+/// What the service cannot look into may be as long as the longest context windows of 2026; as everything, it counts for no
+/// more than the model's own window.
+const TOKENS_OF_UNKNOWN: u64 = 2_000_000;
+
+/// What an image usually comes to (OpenAI's 765 tokens for one of 1,024 by 1,024 pixels), in bytes of text.
+const USUAL_BYTES_OF_IMAGE: u64 = 3_060;
+
+/// Addresses that end like this are those of images, if they end like a file at all.
+const IMAGE_ENDINGS: [&str; 9] = ["png", "jpg", "jpeg", "gif", "webp", "bmp", "tif", "tiff", "avif"];
 
 /// What is sent, by what tokens are estimated from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -21,33 +30,39 @@ pub struct InputSize {
     pub messages: u64,
     /// Images, which cost by their size and not by the bytes of their file.
     pub images: u64,
-    /// Parts that the model fetches from somewhere.
+    /// Parts that may be of any length: the model fetches them from somewhere, or nobody here knows what they are.
     pub unknown: u64,
 }
 
-/// A message, as far as it matters here.
+/// A message, as far as it matters here. A field that is given twice makes it unreadable: nobody knows which one counts.
 #[derive(Deserialize)]
 struct Message<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     content: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    audio: Option<&'a RawValue>,
 }
 
 /// A part of a message, as far as it matters here.
 #[derive(Deserialize)]
 struct Part<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
     #[serde(borrow, default)]
     image_url: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    video_url: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    file: Option<&'a RawValue>,
 }
 
-/// A file, as far as it matters here.
+/// Where an image is. What it is said to be beside that (`format`) may make another kind of file of it.
 #[derive(Deserialize)]
-struct File<'a> {
-    #[serde(borrow, default)]
-    file_data: Option<&'a RawValue>,
+#[serde(untagged)]
+enum Image<'a> {
+    Address(#[serde(borrow)] Cow<'a, str>),
+    Described {
+        #[serde(borrow)]
+        url: Cow<'a, str>,
+        #[serde(default)]
+        format: Option<Cow<'a, str>>,
+    },
 }
 
 impl InputSize {
@@ -62,14 +77,19 @@ impl InputSize {
         }
     }
 
-    /// A request's `messages`. What is no list of messages counts as text: the model will refuse it.
+    /// A request's `messages`. What cannot be read may be of any length.
     #[must_use]
     pub fn of_messages(json: &RawValue) -> Self {
         let mut size = Self::text(json.get().len());
-        let messages: Vec<Message<'_>> = serde_json::from_str(json.get()).unwrap_or_default();
+        let Ok(messages) = serde_json::from_str::<Vec<&RawValue>>(json.get()) else {
+            return Self { unknown: 1, ..size };
+        };
         size.messages = messages.len() as u64;
-        for content in messages.into_iter().filter_map(|message| message.content) {
-            size.look_into(content);
+        for message in messages {
+            match serde_json::from_str::<Message<'_>>(message.get()) {
+                Ok(Message { content, audio: None }) => size.look_into(content),
+                Ok(Message { audio: Some(_), .. }) | Err(_) => size.unknown += 1,
+            }
         }
         size
     }
@@ -80,7 +100,7 @@ impl InputSize {
         match parts {
             Some(parts) => {
                 self.add_text(parts.get());
-                self.look_into(parts);
+                self.look_into(Some(parts));
             }
             None => self.add_text(text),
         }
@@ -117,23 +137,64 @@ impl InputSize {
             .saturating_add(self.unknown.saturating_mul(TOKENS_OF_UNKNOWN))
     }
 
+    /// What it usually comes to, in bytes of text: for estimates of what was really used.
+    #[must_use]
+    pub const fn usual_bytes(&self) -> u64 {
+        self.bytes
+            .saturating_add(self.images.saturating_mul(USUAL_BYTES_OF_IMAGE))
+    }
+
     /// Takes the bytes of images off, which were counted as text, and counts what is no text.
-    fn look_into(&mut self, content: &RawValue) {
-        if !content.get().starts_with('[') {
+    fn look_into(&mut self, content: Option<&RawValue>) {
+        let Some(content) = content.map(RawValue::get) else {
             return;
+        };
+        match content.as_bytes().first() {
+            Some(b'"' | b'n') => {}
+            Some(b'[') => match serde_json::from_str::<Vec<&RawValue>>(content) {
+                Ok(parts) => parts.into_iter().for_each(|part| self.look_into_part(part)),
+                Err(_) => self.unknown += 1,
+            },
+            _ => self.unknown += 1,
         }
-        let parts: Vec<Part<'_>> = serde_json::from_str(content.get()).unwrap_or_default();
-        for part in parts {
-            if let Some(image) = part.image_url {
+    }
+
+    fn look_into_part(&mut self, part: &RawValue) {
+        let Ok(part) = serde_json::from_str::<Part<'_>>(part.get()) else {
+            self.unknown += 1;
+            return;
+        };
+        match (&*part.kind, part.image_url) {
+            // Sound is sent as it is, and has fewer tokens than bytes.
+            ("text" | "refusal" | "input_audio", None) => {}
+            ("image_url", Some(image)) if is_image(image) => {
                 self.images += 1;
                 self.bytes = self.bytes.saturating_sub(image.get().len() as u64);
             }
-            let is_elsewhere = part.file.is_some_and(|file| {
-                serde_json::from_str(file.get()).is_ok_and(|file: File<'_>| file.file_data.is_none())
-            });
-            self.unknown += u64::from(part.video_url.is_some()) + u64::from(is_elsewhere);
+            _ => self.unknown += 1,
         }
     }
+}
+
+/// Whether a server can only take it for an image.
+fn is_image(image: &RawValue) -> bool {
+    let Ok(Image::Address(url) | Image::Described { url, format: None }) = serde_json::from_str(image.get())
+    else {
+        return false;
+    };
+    let Some(address) = url
+        .strip_prefix("https://")
+        .or_else(|| url.strip_prefix("http://"))
+    else {
+        return url.starts_with("data:image/");
+    };
+    let path = address.split(['?', '#']).next().unwrap_or_default();
+    let file = path.split_once('/').map_or("", |(_, path)| path);
+    let file = file.rsplit('/').next().unwrap_or_default();
+    let ending = file
+        .rsplit_once('.')
+        .map(|(_, ending)| ending.to_ascii_lowercase());
+    ending.is_none_or(|ending| IMAGE_ENDINGS.contains(&&*ending))
 }
 
 #[cfg(test)]
@@ -168,12 +229,48 @@ mod tests {
     }
 
     #[test]
-    fn what_is_elsewhere_may_be_long() {
-        let size = of(
-            r#"[{"content":[{"type":"file","file":{"file_id":"f-1"}},{"type":"file","file":{"file_data":"abc"}}]}]"#,
+    fn what_nobody_can_look_into_may_be_of_any_length() {
+        for content in [
+            r#"[{"type":"file","file":{"file_id":"f-1"}}]"#,
+            r#"[{"type":"file","file":{"file_data":"abc"}}]"#,
+            r#"[{"type":"document_url","document_url":"https://example.com/a"}]"#,
+            r#"[{"type":"image_url","image_url":{"url":"https://example.com/a.pdf?x.png"}}]"#,
+            r#"[{"type":"image_url","image_url":{"url":"https://example.com/a.png","format":"video/mp4"}}]"#,
+            r#"[{"type":"image_url","image_url":{"url":"data:application/pdf;base64,aa"}}]"#,
+            r#"[{"type":"image_url","image_url":"gs://bucket/film"}]"#,
+            r#"[{"type":"text","text":"a","image_url":{"url":"https://example.com/a.png"}}]"#,
+            r#"[{"type":"image_url","image_url":{"url":"https://example.com/a"},"image_url":{"url":"https://example.com/b"}}]"#,
+            r#"["text"]"#,
+            r#"{"type":"text"}"#,
+            "7",
+        ] {
+            let size = of(&format!(r#"[{{"content":{content}}}]"#));
+            assert_eq!((size.unknown, size.images), (1, 0), "{content}");
+            assert!(size.tokens_at_most(0) > TOKENS_OF_UNKNOWN);
+        }
+        assert_eq!(of(r#"{"no":"list"}"#).unknown, 1);
+        assert_eq!(of(r#"[{"role":"assistant","audio":{"id":"a"}}]"#).unknown, 1);
+        let doubled =
+            of(r#"[{"content":"a","content":[{"type":"file"}]},{"content":[{"type":"text","text":"b"}]}]"#);
+        assert_eq!(
+            (doubled.unknown, doubled.messages),
+            (1, 2),
+            "one bad message hides no other"
         );
-        assert_eq!(size.unknown, 1);
-        assert!(size.tokens_at_most(0) > TOKENS_OF_UNKNOWN);
-        assert_eq!(of(r#"{"no":"list"}"#).messages, 0);
+    }
+
+    #[test]
+    fn images_are_what_servers_take_for_images() {
+        for image in [
+            r#"{"url":"https://example.com"}"#,
+            r#"{"url":"https://example.com/picture","detail":"low"}"#,
+            r#"{"url":"http://example.com/a/b.JPEG?size=1.5"}"#,
+            r#""data:image/webp;base64,aa""#,
+        ] {
+            let size = of(&format!(
+                r#"[{{"content":[{{"type":"image_url","image_url":{image}}}]}}]"#
+            ));
+            assert_eq!((size.unknown, size.images), (0, 1), "{image}");
+        }
     }
 }

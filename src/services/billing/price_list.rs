@@ -49,14 +49,39 @@ pub trait PriceList: Send + Sync + 'static {
     }
 }
 
+/// OpenAI's models that are known not to count images as `gpt-4o-mini` does.
+const OPENAI_OTHERS: [&str; 8] = ["gpt-4.1", "gpt-4-", "gpt-5", "gpt-6", "o1", "o3", "o4", "chatgpt"];
+
 /// The most tokens that a provider's models read for one image, at any resolution they take (providers' documentation of
-/// 2026, rounded up). `gpt-4o-mini` counts each tile as 5,667 tokens, to make images cost what they do with `gpt-4o`.
+/// 2026, rounded up). `gpt-4o-mini` counts each tile as 5,667 tokens, to make images cost what they do with `gpt-4o`; a name
+/// that is nobody's may stand for it.
 #[must_use]
 pub fn image_tokens(provider: Provider, model: &str) -> u64 {
+    let name = model.rsplit('/').next().unwrap_or(model);
     match provider {
-        Provider::Openai if model.contains("gpt-4o-mini") => 48_200,
         Provider::Anthropic => 5_000,
         Provider::Google => 6_000,
+        Provider::Openai if OPENAI_OTHERS.iter().any(|other| name.starts_with(other)) => 10_240,
+        Provider::Openai if name.starts_with("gpt-4o") && !name.contains("mini") => 10_240,
+        Provider::Openai | Provider::Other => 48_200,
         _ => 10_240,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alias_may_be_the_model_with_the_dearest_images() {
+        for (model, tokens) in [
+            ("gpt-4o-mini", 48_200),
+            ("fast", 48_200),
+            ("openai/gpt-4o-2024-11-20", 10_240),
+            ("gpt-5-mini", 10_240),
+        ] {
+            assert_eq!(image_tokens(Provider::Openai, model), tokens, "{model}");
+        }
+        assert_eq!(image_tokens(Provider::Anthropic, "fast"), 5_000);
     }
 }

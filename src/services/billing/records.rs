@@ -6,14 +6,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::{Account, BillingError, Hold, Orphan, Reservation};
-use crate::models::balance::BalanceEntry;
+use super::{Account, AccountError, Hold, HoldError, Orphan, Reservation};
+use crate::models::balance::{BalanceEntry, EntryKind};
 use crate::models::common::Page;
 use crate::models::ids::{MessageId, StreamId, UserId};
 use crate::models::money::Money;
 use crate::utils::database::DatabaseError;
-
-pub use crate::models::balance::EntryKind;
 
 /// Something that changes a balance, to be written down.
 #[derive(Debug, Clone)]
@@ -74,7 +72,7 @@ pub trait AccountRecords: Send + Sync + 'static {
     ///
     /// # Errors
     /// Why the user may not have the answer, or a failing database; nothing is held back then.
-    async fn hold(&self, reservation: Reservation) -> Result<Hold, BillingError>;
+    async fn hold(&self, reservation: Reservation) -> Result<Hold, HoldError>;
 
     /// The account of a user.
     ///
@@ -104,10 +102,10 @@ pub trait AccountRecords: Send + Sync + 'static {
     ///
     /// # Errors
     /// `NoBudget` for a credit without one, `OutOfRange`, or a failing database.
-    async fn change(&self, user: UserId, change: AccountChange) -> Result<Account, BillingError>;
+    async fn change(&self, user: UserId, change: AccountChange) -> Result<Account, AccountError>;
 
     /// Reservations of this instance from before then, but for those of these streams and of answers that are recorded as
-    /// running or wait in the outbox. Bounded per call.
+    /// running or are in the outbox, dead letters included. Bounded per call.
     ///
     /// # Errors
     /// A failing database.

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, Datelike as _, NaiveTime, Utc};
 use tokio_util::sync::CancellationToken;
 
+use super::error::unavailable;
 use super::standing::Standing;
 use super::{
-    Account, AccountRecords, AnswerUsage, BillingError, Hold, HoldTerms, InputSize, PriceList, Rates,
-    Refusal, Reservation,
+    Account, AccountRecords, AnswerUsage, Hold, HoldError, HoldTerms, InputSize, PriceList, Rates, Refusal,
+    Reservation,
 };
 use crate::config::{BusinessSettings, ModelSettings};
 use crate::models::balance::{Balance, BalanceEntry};
@@ -82,6 +83,8 @@ pub struct Wish<'a> {
     pub choices: u64,
     /// What is sent beside the messages.
     pub beside: InputSize,
+    /// A field of the request that makes it cost something else than its tokens.
+    pub unbounded_by: Option<&'static str>,
 }
 
 /// Whose answers somebody here is at work on, and what stops them.
@@ -133,12 +136,7 @@ impl Billing {
     pub async fn terms(&self, wish: Wish<'_>) -> HoldTerms {
         self.parts.prices.ready().await;
         let settings = self.parts.settings;
-        let rates = |model: &str| self.parts.prices.rates(model).unwrap_or_default();
-        let fallbacks = self.parts.model.fallbacks(wish.model);
-        let dearest = fallbacks
-            .iter()
-            .map(|fallback| rates(fallback))
-            .fold(rates(wish.model), Rates::dearest);
+        let dearest = self.dearest(wish.model);
         let limit = wish.max_tokens.or(dearest.max_output_tokens);
         HoldTerms {
             prices: Some(dearest.prices).filter(TokenPrices::are_known),
@@ -150,6 +148,58 @@ impl Billing {
             max_tokens: limit.unwrap_or(settings.max_output_tokens),
             assumed_limit: limit.is_none().then_some(settings.max_output_tokens),
             choices: wish.choices.max(1),
+            unbounded_by: wish.unbounded_by,
+        }
+    }
+
+    /// On which terms a model can be asked that reads and writes no tokens: what writing costs does not matter.
+    pub async fn input_terms(&self, model: &Arc<str>, unbounded_by: Option<&'static str>) -> HoldTerms {
+        self.parts.prices.ready().await;
+        let settings = self.parts.settings;
+        let dearest = self.dearest(model);
+        HoldTerms {
+            prices: dearest.prices.of_input(),
+            allow_unpriced: settings.allow_unpriced,
+            threshold: settings.threshold,
+            image_tokens: 0,
+            context_window: None,
+            beside: InputSize::default(),
+            max_tokens: 0,
+            assumed_limit: None,
+            choices: 1,
+            unbounded_by,
+        }
+    }
+
+    /// What holds whichever of the model and those that may answer in its place is asked.
+    fn dearest(&self, model: &str) -> Rates {
+        let rates = |model: &str| self.parts.prices.rates(model).unwrap_or_default();
+        let fallbacks = self.parts.model.fallbacks(model);
+        fallbacks
+            .iter()
+            .map(|fallback| rates(fallback))
+            .fold(rates(model), Rates::dearest)
+    }
+
+    /// Counts what a model was paid, and whether that was more than was held back for it.
+    pub fn count(&self, model: &str, usage: &AnswerUsage, held: Option<Money>) {
+        let metrics = &self.parts.metrics;
+        if held.zip(usage.cost).is_some_and(|(held, cost)| cost > held) {
+            metrics.reservation_overruns.inc();
+        }
+        match usage.cost {
+            Some(cost) => {
+                #[expect(
+                    clippy::cast_precision_loss,
+                    reason = "a metric, not an account: the ledger is exact"
+                )]
+                let dollars = cost.nano() as f64 / 1e9;
+                let model = metrics.model_label(model);
+                metrics.revenue_usd.with_label_values(&[model]).inc_by(dollars);
+            }
+            // Nothing was used, so nothing is missing its price.
+            None if usage.total_tokens() == 0 => {}
+            None => metrics.unpriced_completions.inc(),
         }
     }
 
@@ -176,7 +226,7 @@ impl Billing {
                 Ok(open)
             }
             Err(error) => {
-                if let BillingError::Refused(refusal) = &error {
+                if let HoldError::Refused(refusal) = &error {
                     self.refused(user, refusal);
                 }
                 Err(error.into())
@@ -202,6 +252,10 @@ impl Billing {
             Refusal::Unpriced(model) => {
                 rejections.with_label_values(&["unpriced"]).inc();
                 tracing::info!(event = "unpriced_model_refused", user_id = %user, model = &**model, "business_event");
+            }
+            Refusal::Unbounded(field) => {
+                rejections.with_label_values(&["unpriced"]).inc();
+                tracing::info!(event = "unbounded_request_refused", user_id = %user, field, "business_event");
             }
             Refusal::Suspended => rejections.with_label_values(&["suspended"]).inc(),
         }
@@ -246,7 +300,7 @@ impl Billing {
     /// A failing database.
     pub async fn account(&self, user: UserId) -> Result<Account, ApiError> {
         let account = self.parts.records.account(user).await;
-        Ok(account.map_err(BillingError::from)?)
+        account.map_err(unavailable)
     }
 
     /// What a user may spend, and has spent.
@@ -257,10 +311,7 @@ impl Billing {
         let records = &self.parts.records;
         let account = self.account(user).await?;
         let month = beginning_of_month(self.parts.clock.now());
-        let period_spend = records
-            .spent_since(user, month)
-            .await
-            .map_err(BillingError::from)?;
+        let period_spend = records.spent_since(user, month).await.map_err(unavailable)?;
         let threshold = self.parts.settings.threshold;
         let available = account.available();
         let is_covered = available.is_none_or(|available| available > Money::ZERO && available >= threshold);
@@ -281,7 +332,7 @@ impl Billing {
     /// A failing database.
     pub async fn history(&self, user: UserId, page: Page) -> Result<(Vec<BalanceEntry>, u64), ApiError> {
         let history = self.parts.records.history(user, page).await;
-        Ok(history.map_err(BillingError::from)?)
+        history.map_err(unavailable)
     }
 }
 

@@ -26,6 +26,8 @@ pub struct HoldTerms {
     pub assumed_limit: Option<u64>,
     /// How many answers are asked for.
     pub choices: u64,
+    /// A field of the request that makes it cost something else than its tokens at these prices.
+    pub unbounded_by: Option<&'static str>,
 }
 
 impl HoldTerms {
@@ -81,6 +83,7 @@ mod tests {
             max_tokens,
             assumed_limit: None,
             choices,
+            unbounded_by: None,
         }
     }
 

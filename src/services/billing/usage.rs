@@ -31,14 +31,13 @@ pub struct AnswerUsage {
 }
 
 /// Bytes of text that make a token, about, in English and with the tokenisers of 2026.
-const BYTES_PER_TOKEN: usize = 4;
+pub const BYTES_PER_TOKEN: usize = 4;
 
 impl AnswerUsage {
     /// What was used: as the model says, and where it does not, estimated from the bytes that went to and fro.
     #[must_use]
     pub fn reported_or_estimated(reported: Option<Usage>, sent_bytes: usize, written_bytes: usize) -> Self {
         let reported = reported.unwrap_or_default();
-        let estimate = |bytes: usize| bytes.div_ceil(BYTES_PER_TOKEN) as u64;
         Self {
             prompt_tokens: reported.prompt_tokens.unwrap_or_else(|| estimate(sent_bytes)),
             completion_tokens: reported
@@ -51,10 +50,36 @@ impl AnswerUsage {
         }
     }
 
+    /// What was used by a model that writes no tokens: as it says, and where it does not, estimated from the bytes that it
+    /// was sent. Nothing is ever read in no tokens, so a zero says nothing.
+    #[must_use]
+    pub fn of_input(reported: Option<Usage>, sent_bytes: usize) -> Self {
+        let reported = reported.unwrap_or_default();
+        // Some servers tell the total alone.
+        let counts = [reported.prompt_tokens, reported.total_tokens];
+        let counted = counts.into_iter().flatten().find(|tokens| *tokens > 0);
+        Self {
+            prompt_tokens: counted.unwrap_or_else(|| estimate(sent_bytes)),
+            completion_tokens: 0,
+            cached_tokens: reported.cached_tokens,
+            reasoning_tokens: None,
+            estimated: counted.is_none(),
+            cost: reported.cost,
+        }
+    }
+
     /// Both kinds together.
     #[must_use]
     pub const fn total_tokens(&self) -> u64 {
         self.prompt_tokens.saturating_add(self.completion_tokens)
+    }
+
+    /// Lowers a cost that was only estimated to what was held back for it: nobody pays for our guesses what they had not agreed
+    /// to.
+    pub fn cap_estimate(&mut self, held: Option<Money>) {
+        if let (true, Some(cost), Some(held)) = (self.estimated, self.cost, held) {
+            self.cost = Some(cost.min(held));
+        }
     }
 
     /// What it costs at these prices.
@@ -66,6 +91,10 @@ impl AnswerUsage {
             output: self.completion_tokens,
         })
     }
+}
+
+const fn estimate(bytes: usize) -> u64 {
+    bytes.div_ceil(BYTES_PER_TOKEN) as u64
 }
 
 /// One entry of the ledger: an answer that a model gave, or a part of one.

@@ -81,6 +81,7 @@ pub(super) fn model(gathered: &Gathered, today: NaiveDate) -> ModelInfo {
             priced_by,
             hosts: facts.hosts.clone(),
             deprecated_on: facts.deprecated_on,
+            has_larger_limits: facts.has_larger_limits,
             wildcard: None,
         },
     }

@@ -258,14 +258,16 @@ impl PriceList for Catalog {
             Some(model) => model,
             None => Cow::Owned(snapshot::unlisted(model, self.clock.now())),
         };
+        let is_bound = !model.metadata.has_larger_limits;
         Some(Rates {
             prices: TokenPrices {
                 input: model.pricing.input_per_1m,
                 output: model.pricing.output_per_1m,
                 cached_input: model.pricing.cached_input_per_1m,
             },
-            context_window: model.limits.context_window,
-            max_output_tokens: model.limits.max_output_tokens,
+            // Whichever deployment answers may go further than the smaller of their limits.
+            context_window: model.limits.context_window.filter(|_| is_bound),
+            max_output_tokens: model.limits.max_output_tokens.filter(|_| is_bound),
             image_tokens: image_tokens(model.provider, &model.id),
         })
     }

@@ -14,8 +14,8 @@ use tokio_util::task::TaskTracker;
 use super::{Catalog, CatalogParts};
 use crate::models::model::ModelSource;
 use crate::services::llm::{
-    ChatCall, Completion, Listing, Model, ModelError, ModelErrorKind, ModelFacts, ModelStream, SourceOutcome,
-    SourceReport,
+    Completion, Listing, Model, ModelCall, ModelError, ModelErrorKind, ModelFacts, ModelStream,
+    SourceOutcome, SourceReport,
 };
 use crate::utils::clock::Clock;
 use crate::utils::metrics::Metrics;
@@ -40,11 +40,19 @@ impl Model for Server {
         false
     }
 
-    async fn stream(&self, _call: &ChatCall) -> Result<ModelStream, ModelError> {
+    async fn stream(&self, _call: &ModelCall) -> Result<ModelStream, ModelError> {
         Err(ModelError::new(ModelErrorKind::Unavailable, ""))
     }
 
-    async fn complete(&self, _call: &ChatCall) -> Result<Completion, ModelError> {
+    async fn complete(&self, _call: &ModelCall) -> Result<Completion, ModelError> {
+        Err(ModelError::new(ModelErrorKind::Unavailable, ""))
+    }
+
+    fn may_embed(&self, _model: &str) -> bool {
+        false
+    }
+
+    async fn embed(&self, _call: &ModelCall) -> Result<Completion, ModelError> {
         Err(ModelError::new(ModelErrorKind::Unavailable, ""))
     }
 

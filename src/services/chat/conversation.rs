@@ -12,7 +12,7 @@ use crate::models::ids::StreamId;
 use crate::models::message::Role;
 use crate::services::analytics::Feature;
 use crate::services::auth::Caller;
-use crate::services::billing::{InputSize, Wish};
+use crate::services::billing::{InputSize, Wish, has_tools_of_servers};
 use crate::services::conversations::{
     ContextMessage, NewTurn, StoreError, Turn, TurnInput, TurnTarget, model_messages,
 };
@@ -20,7 +20,7 @@ use crate::services::generation::{
     Admission, DisconnectPolicy, JobHold, Kind, ModelJob, Reader, Shorten, StartGeneration, Subscription,
     TurnIds,
 };
-use crate::services::llm::{AttemptLog, ChatCall};
+use crate::services::llm::{AttemptLog, ModelCall};
 use crate::services::users::AnswerDefaults;
 use crate::utils::errors::ApiError;
 use crate::utils::json::RawObject;
@@ -103,6 +103,11 @@ impl ChatService {
                 max_tokens: Some(self.max_tokens(&request)),
                 choices: 1,
                 beside: size_beside_messages(&request, &admitted.defaults),
+                unbounded_by: request
+                    .tools
+                    .as_deref()
+                    .is_some_and(has_tools_of_servers)
+                    .then_some("tools"),
             })
             .await;
         let turn = NewTurn {
@@ -190,7 +195,7 @@ impl ChatService {
             max_tokens: turn.hold.max_tokens.unwrap_or_else(|| self.max_tokens(&request)),
             request,
         };
-        let call = ChatCall {
+        let call = ModelCall {
             request_id: context.request_id,
             user: caller.user_id,
             model,

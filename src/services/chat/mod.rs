@@ -4,8 +4,9 @@
 //! - `regenerate`: a stored message is answered anew
 //! - `openai`: OpenAI's stateless request, passed through
 //!
-//! What a request may hold is decided in `validation`, whether it came before in `repeats`; the answer itself is the generation engine's business.
+//! What a request may cost is read by `bounds`; what it may hold is decided in `validation`, whether it came before in `repeats`; the answer itself is the generation engine's business.
 
+mod bounds;
 mod conversation;
 mod openai;
 mod regenerate;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::models::ids::StreamId;
-use crate::services::billing::{BillingError, Refusal};
+use crate::services::billing::{HoldError, Refusal};
 use crate::utils::database::DatabaseError;
 use crate::utils::errors::{ApiError, ErrorCode};
 
@@ -64,13 +64,11 @@ pub enum StoreError {
     Database(#[from] DatabaseError),
 }
 
-impl From<BillingError> for StoreError {
-    fn from(error: BillingError) -> Self {
+impl From<HoldError> for StoreError {
+    fn from(error: HoldError) -> Self {
         match error {
-            BillingError::Refused(refusal) => Self::Refused(refusal),
-            BillingError::NoBudget => Self::Conflict("The account has no budget."),
-            BillingError::OutOfRange => Self::Conflict("The budget would be out of range."),
-            BillingError::Database(error) => Self::Database(error),
+            HoldError::Refused(refusal) => Self::Refused(refusal),
+            HoldError::Database(error) => Self::Database(error),
         }
     }
 }

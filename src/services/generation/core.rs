@@ -176,26 +176,7 @@ impl EngineCore {
                 .with_label_values(&[model, kind])
                 .inc_by(tokens);
         }
-        if answer
-            .held
-            .zip(usage.cost)
-            .is_some_and(|(held, cost)| cost > held)
-        {
-            metrics.reservation_overruns.inc();
-        }
-        match usage.cost {
-            Some(cost) => {
-                #[expect(
-                    clippy::cast_precision_loss,
-                    reason = "a metric, not an account: the ledger is exact"
-                )]
-                let dollars = cost.nano() as f64 / 1e9;
-                metrics.revenue_usd.with_label_values(&[model]).inc_by(dollars);
-            }
-            // Nothing was used, so nothing is missing its price.
-            None if usage.total_tokens() == 0 => {}
-            None => metrics.unpriced_completions.inc(),
-        }
+        self.billing.count(answer.model, usage, answer.held);
     }
 
     /// Forgets ended answers and idempotency keys whose time is over.

@@ -23,7 +23,7 @@ use crate::utils::errors::ApiError;
 use crate::utils::json::RawObject;
 
 /// How long storing may take when the process is being stopped; what is not stored then goes to the journal.
-const LAST_SAVE: Duration = Duration::from_secs(1);
+pub const LAST_SAVE: Duration = Duration::from_secs(1);
 
 /// How the model's part ended.
 pub(super) struct Produced {
@@ -43,6 +43,8 @@ pub(super) struct Produced {
     pub(super) attempts: Vec<FailedAttempt>,
     /// What was held back for it.
     pub(super) held: Option<Money>,
+    /// Whether the model had been at work when it failed.
+    pub(super) has_worked: bool,
 }
 
 pub(super) async fn finish(
@@ -93,10 +95,11 @@ pub(super) async fn finish(
     });
 }
 
-/// What was used. A model that failed without a word used nothing, as far as anybody knows.
+/// What was used. A model that failed without a word used nothing, as far as anybody knows, unless it was stopped at work.
 fn usage(engine: &EngineCore, generation: &Generation, produced: &Produced) -> AnswerUsage {
     let draft = generation.draft();
-    let mut usage = if produced.status == MessageStatus::Failed && draft.is_empty() && draft.usage.is_none() {
+    let has_said_nothing = draft.is_empty() && draft.usage.is_none();
+    let mut usage = if produced.status == MessageStatus::Failed && has_said_nothing && !produced.has_worked {
         AnswerUsage::default()
     } else {
         AnswerUsage::reported_or_estimated(draft.usage, produced.sent_bytes, draft.written_bytes())
@@ -107,6 +110,7 @@ fn usage(engine: &EngineCore, generation: &Generation, produced: &Produced) -> A
         .filter(|cost| *cost > Money::ZERO)
         .or(produced.header_cost)
         .or_else(|| engine.billing.cost(&produced.model, &usage));
+    usage.cap_estimate(produced.held);
     usage
 }
 
@@ -170,13 +174,7 @@ async fn store_answer(
     }
     let answer = Arc::new(answer);
     let saving = engine.store.save_answer(answer.clone());
-    // A process that must end waits no longer than it has time: saving twice is the same as once.
-    let limit = if engine.lifecycle.hard().is_cancelled() {
-        LAST_SAVE
-    } else {
-        Duration::MAX
-    };
-    let saved = tokio::time::timeout(limit, saving).await;
+    let saved = tokio::time::timeout(time_to_save(engine), saving).await;
     match saved.unwrap_or(Err(StoreError::Database(DatabaseError::QueueFull))) {
         Ok(()) => false,
         Err(error) => {
@@ -204,7 +202,15 @@ async fn record_usage(engine: &EngineCore, generation: &Generation, produced: &P
         provisional: false,
         created_at: engine.clock.now(),
     };
-    engine.outbox.record_usage(event).await;
+    engine.outbox.record_usage(event, time_to_save(engine)).await;
+}
+
+/// A process that must end waits no longer than it has time: saving twice is the same as once.
+fn time_to_save(engine: &EngineCore) -> Duration {
+    match engine.lifecycle.hard().is_cancelled() {
+        true => LAST_SAVE,
+        false => Duration::MAX,
+    }
 }
 
 /// Puts the last events into the log; whoever waits for the response to begin is told afterwards.

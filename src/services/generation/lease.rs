@@ -13,8 +13,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::core::{EngineCore, unavailable};
+use super::orphans::{self, Asked};
 use super::records::{ABANDONED_BATCH, UnfinishedGeneration};
-use super::{orphans, recovery};
+use super::recovery;
 use crate::models::ids::{InstanceId, StreamId};
 use crate::utils::database::DatabaseError;
 use crate::utils::errors::ApiError;
@@ -40,9 +41,13 @@ pub(super) async fn begin(engine: &EngineCore, waiting: &HashSet<StreamId>) -> R
     let left = engine.records.unfinished_here(None, &[]).await;
     let left = left.map_err(unavailable)?;
     let waits = |generation: &UnfinishedGeneration| waiting.contains(&generation.answer.stream_id);
-    recovery::close(engine, left.into_iter().filter(|left| !waits(left))).await?;
-    let waiting: Vec<StreamId> = waiting.iter().copied().collect();
-    orphans::settle_left(engine, &waiting).await.map_err(unavailable)
+    recovery::close(
+        engine,
+        left.into_iter().filter(|left| !waits(left)),
+        Asked::Perhaps,
+    )
+    .await?;
+    orphans::settle_left(engine, waiting).await.map_err(unavailable)
 }
 
 /// Renews the lease until `stop` is cancelled, whatever else there is to do.
@@ -85,7 +90,7 @@ pub(super) async fn close_abandoned(engine: &EngineCore) {
             }
         };
         let is_last = abandoned.len() < ABANDONED_BATCH as usize;
-        match recovery::close(engine, abandoned.into_iter()).await {
+        match recovery::close(engine, abandoned.into_iter(), Asked::Perhaps).await {
             // Those that cannot be closed now come again.
             Ok(closed) if is_last || closed == 0 => return,
             Ok(_) => {}
@@ -121,7 +126,7 @@ pub(super) async fn close_lost(engine: &EngineCore) {
         Ok(lost) => lost,
         Err(error) => return best_effort(engine, "lost answers cannot be looked for", &error),
     };
-    if let Err(error) = recovery::close(engine, lost.into_iter()).await {
+    if let Err(error) = recovery::close(engine, lost.into_iter(), Asked::No).await {
         best_effort(engine, "a lost answer cannot be closed", &error);
     }
 }

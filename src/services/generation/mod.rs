@@ -38,6 +38,7 @@ mod users;
 pub(crate) use core::AnswerReport;
 pub use core::EngineSettings;
 pub use engine::{Engine, EngineParts, Found, StartGeneration};
+pub use finish::LAST_SAVE;
 pub use handle::{DisconnectPolicy, Ending, Generation, Next, Subscription};
 pub use places::Admission;
 pub use reader::Reader;

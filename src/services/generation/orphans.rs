@@ -3,6 +3,9 @@
 //! What is recorded as running is closed, and settled with that, by [`recovery`](super::recovery); this is about what is
 //! recorded nowhere else (OpenAI-compatible chat), and about what lost its record (a conversation that was deleted).
 
+use std::collections::HashSet;
+use std::time::Duration;
+
 use chrono::TimeDelta;
 
 use super::core::EngineCore;
@@ -17,21 +20,27 @@ const ORPHANED_AFTER: TimeDelta = TimeDelta::seconds(30);
 
 /// Whether a model was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asked {
+pub(super) enum Asked {
     /// Nobody could have: the reply of the database was lost.
     No,
     /// Whoever died may have asked it, and then it has read what it was sent.
     Perhaps,
 }
 
-/// Settles what the last process of this instance left, but for the streams that wait in the outbox.
-pub(super) async fn settle_left(engine: &EngineCore, waiting: &[StreamId]) -> Result<(), DatabaseError> {
-    let records = engine.billing.records();
+/// Settles what the last process of this instance left, but for the streams that wait in the outbox. Each is tried once.
+pub(super) async fn settle_left(
+    engine: &EngineCore,
+    waiting: &HashSet<StreamId>,
+) -> Result<(), DatabaseError> {
+    let mut known: Vec<StreamId> = waiting.iter().copied().collect();
     loop {
-        let orphans = records.orphans_here(engine.clock.now(), waiting).await?;
-        if settle(engine, orphans, Asked::Perhaps).await == 0 {
+        let records = engine.billing.records();
+        let orphans = records.orphans_here(engine.clock.now(), &known).await?;
+        if orphans.is_empty() {
             return Ok(());
         }
+        known.extend(orphans.iter().map(|orphan| orphan.id));
+        settle(engine, orphans, Asked::Perhaps).await;
     }
 }
 
@@ -45,9 +54,7 @@ pub(super) async fn settle_here(engine: &EngineCore) {
         .collect();
     let before = engine.clock.now() - ORPHANED_AFTER;
     match engine.billing.records().orphans_here(before, &known).await {
-        Ok(orphans) => {
-            settle(engine, orphans, Asked::No).await;
-        }
+        Ok(orphans) => settle(engine, orphans, Asked::No).await,
         Err(error) => tracing::warn!(%error, "reservations without an owner cannot be looked for"),
     }
     if let Ok(open) = engine.billing.records().open_reservations().await {
@@ -59,22 +66,18 @@ pub(super) async fn settle_here(engine: &EngineCore) {
 /// Settles what instances left that are gone.
 pub(super) async fn settle_of_others(engine: &EngineCore) {
     match engine.billing.records().orphans_of_others(lease::LEASE).await {
-        Ok(orphans) => {
-            settle(engine, orphans, Asked::Perhaps).await;
-        }
+        Ok(orphans) => settle(engine, orphans, Asked::Perhaps).await,
         Err(error) => tracing::warn!(%error, "reservations of silent instances cannot be looked for"),
     }
 }
 
-/// Tells how many there were.
-async fn settle(engine: &EngineCore, orphans: Vec<Orphan>, asked: Asked) -> usize {
-    let found = orphans.len();
+async fn settle(engine: &EngineCore, orphans: Vec<Orphan>, asked: Asked) {
     for orphan in orphans {
         tracing::warn!(stream_id = %orphan.id, user_id = %orphan.user_id, "settled a reservation without an owner");
         engine.metrics.reservation_leaks.inc();
-        engine.outbox.record_usage(event(engine, orphan, asked)).await;
+        let event = event(engine, orphan, asked);
+        engine.outbox.record_usage(event, Duration::MAX).await;
     }
-    found
 }
 
 fn event(engine: &EngineCore, orphan: Orphan, asked: Asked) -> UsageEvent {

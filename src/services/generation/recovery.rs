@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::core::{EngineCore, unavailable};
 use super::draft::Draft;
 use super::frames;
+use super::orphans::Asked;
 use super::records::{Checkpoint, UnfinishedGeneration};
 use super::shared::{LogName, LogPage, MIN_RETENTION, Newest, Sharing};
 use crate::services::billing::AnswerUsage;
@@ -40,9 +41,10 @@ const READ_PAUSE: Duration = Duration::from_millis(100);
 pub(super) async fn close(
     engine: &EngineCore,
     unfinished: impl Iterator<Item = UnfinishedGeneration> + Send,
+    asked: Asked,
 ) -> Result<usize, ApiError> {
     let deadline = Instant::now() + LOGS_WITHIN;
-    let closing = unfinished.map(async |generation| close_one(engine, &generation, deadline).await);
+    let closing = unfinished.map(async |generation| close_one(engine, &generation, asked, deadline).await);
     let mut closing = stream::iter(closing).buffer_unordered(AT_ONCE);
     let (mut closed, mut failure) = (0, None);
     while let Some(outcome) = closing.next().await {
@@ -59,6 +61,7 @@ pub(super) async fn close(
 async fn close_one(
     engine: &EngineCore,
     generation: &UnfinishedGeneration,
+    asked: Asked,
     deadline: Instant,
 ) -> Result<bool, ApiError> {
     let stream_id = generation.answer.stream_id;
@@ -84,7 +87,7 @@ async fn close_one(
         }
         None => None,
     };
-    let answer = Arc::new(answer(generation, draft));
+    let answer = Arc::new(answer(generation, draft, asked));
     match engine.store.close_abandoned(answer.clone()).await {
         Ok(true) => {}
         Ok(false) => return Ok(false),
@@ -200,11 +203,14 @@ const fn name(answer: &FinishedAnswer) -> LogName {
     }
 }
 
-fn answer(generation: &UnfinishedGeneration, mut draft: Draft) -> FinishedAnswer {
+fn answer(generation: &UnfinishedGeneration, mut draft: Draft, asked: Asked) -> FinishedAnswer {
     let mut answer = generation.answer.clone();
     answer.tool_calls = draft.tool_calls();
     let sent_bytes = usize::try_from(generation.sent_bytes).unwrap_or_default();
-    answer.usage = AnswerUsage::reported_or_estimated(draft.usage, sent_bytes, draft.written_bytes());
+    answer.usage = match asked {
+        Asked::No => AnswerUsage::default(),
+        Asked::Perhaps => AnswerUsage::reported_or_estimated(draft.usage, sent_bytes, draft.written_bytes()),
+    };
     let (content, reasoning) = draft.take_text();
     answer.content = content;
     answer.reasoning = (!reasoning.is_empty()).then_some(reasoning);

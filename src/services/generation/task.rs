@@ -18,9 +18,9 @@ use super::places::Admission;
 use super::turn::Kind;
 use crate::models::message::MessageStatus;
 use crate::models::money::Money;
-use crate::services::billing::{Hold, OpenHold};
+use crate::services::billing::{Hold, InputSize, OpenHold};
 use crate::services::llm::{
-    ChatCall, Chunk, Completion, Model, ModelError, ModelErrorKind, ModelEvent, ModelStream, TimeoutStage,
+    Chunk, Completion, Model, ModelCall, ModelError, ModelErrorKind, ModelEvent, ModelStream, TimeoutStage,
     is_usage_only,
 };
 use crate::utils::errors::{ApiError, ErrorCode};
@@ -33,7 +33,7 @@ pub type Shorten = Box<dyn FnOnce() -> Option<RawObject> + Send>;
 /// What the model is to be asked.
 pub struct ModelJob {
     /// The call.
-    pub call: ChatCall,
+    pub call: ModelCall,
     /// The second try, if the messages are too long for the model.
     pub shorten: Option<Shorten>,
     /// When the request arrived.
@@ -104,6 +104,7 @@ pub(super) async fn run(
         usage_chunk: None,
         completion: None,
         opened: false,
+        has_worked: false,
     };
     // A fault of ours in the middle of an answer must not leave its readers waiting and its branch locked.
     let produced = AssertUnwindSafe(task.produce(job.call, job.shorten))
@@ -122,6 +123,7 @@ pub(super) async fn run(
         completion: task.completion,
         attempts: attempts.take(),
         held: job.hold.amount(),
+        has_worked: task.has_worked,
     };
     finish(&engine, &generation, produced, admission).await;
     drop((running, job.hold));
@@ -170,13 +172,15 @@ struct Task<'a> {
     usage_chunk: Option<Bytes>,
     completion: Option<Bytes>,
     opened: bool,
+    /// Whether the model had been at work when it failed.
+    has_worked: bool,
 }
 
 type Outcome = (MessageStatus, Option<ApiError>);
 
 impl Task<'_> {
     /// Has the answer produced in the way that the client wants it.
-    async fn produce(&mut self, call: ChatCall, shorten: Option<Shorten>) -> Outcome {
+    async fn produce(&mut self, call: ModelCall, shorten: Option<Shorten>) -> Outcome {
         let stop = stopped(self.engine, self.generation, self.hold);
         tokio::pin!(stop);
         if self.generation.streamed {
@@ -205,15 +209,12 @@ impl Task<'_> {
     /// Asks the model, and once more with a shorter context if the messages are too long for it.
     async fn ask<T>(
         &mut self,
-        mut call: ChatCall,
+        mut call: ModelCall,
         shorten: Option<Shorten>,
-        how: for<'a> fn(&'a dyn Model, &'a ChatCall) -> BoxFuture<'a, Result<T, ModelError>>,
+        how: for<'a> fn(&'a dyn Model, &'a ModelCall) -> BoxFuture<'a, Result<T, ModelError>>,
     ) -> Result<T, ModelError> {
         let model = &*self.engine.model;
-        self.sent_bytes = call
-            .body
-            .get("messages")
-            .map_or(0, |messages| messages.get().len());
+        self.sent_bytes = sent_bytes(&call);
         let asked = Instant::now();
         match how(model, &call).await {
             Err(error) if error.kind() == ModelErrorKind::ContextLength => {
@@ -223,10 +224,7 @@ impl Task<'_> {
                 tracing::info!("the context is too long for the model, trying once with a shorter one");
                 call.attempts.note(&call.model, &error, asked.elapsed());
                 call.body = shorter;
-                self.sent_bytes = call
-                    .body
-                    .get("messages")
-                    .map_or(0, |messages| messages.get().len());
+                self.sent_bytes = sent_bytes(&call);
                 how(model, &call).await
             }
             other => other,
@@ -354,7 +352,8 @@ impl Task<'_> {
         metrics.chat_overhead.observe(overhead.as_secs_f64());
     }
 
-    fn failed(&self, error: ModelError) -> Outcome {
+    fn failed(&mut self, error: ModelError) -> Outcome {
+        self.has_worked = error.came_after_work();
         let kind = error.kind();
         tracing::warn!(%error, kind = kind.as_str(), "the model did not finish its answer");
         self.failed_by(ApiError::from(error))
@@ -384,7 +383,7 @@ impl Task<'_> {
         }
     }
 
-    fn stopped(&self, why: Stop) -> Outcome {
+    fn stopped(&mut self, why: Stop) -> Outcome {
         match why {
             Stop::Cancelled => (MessageStatus::Cancelled, None),
             Stop::TooLong => self.failed(ModelError::timeout(TimeoutStage::Total)),
@@ -397,6 +396,14 @@ impl Task<'_> {
             }
         }
     }
+}
+
+/// How much the model is sent, in bytes of text.
+fn sent_bytes(call: &ModelCall) -> usize {
+    let messages = call.body.get("messages").map(InputSize::of_messages);
+    messages.map_or(0, |messages| {
+        usize::try_from(messages.usual_bytes()).unwrap_or(usize::MAX)
+    })
 }
 
 /// Completes when the answer must stop.

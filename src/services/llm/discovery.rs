@@ -69,6 +69,8 @@ pub struct ModelFacts {
     pub context_window: Option<u64>,
     /// Tokens that it can write.
     pub max_output_tokens: Option<u64>,
+    /// Whether some of its deployments have other limits than these, which are the smaller ones.
+    pub has_larger_limits: bool,
     /// What its tokens cost. A zero is unknown here, unless it is known to be free.
     pub prices: TokenPrices,
     /// What it can do, or cannot.
@@ -92,6 +94,7 @@ impl ModelFacts {
         fill(&mut self.mode, &other.mode);
         fill(&mut self.context_window, &other.context_window);
         fill(&mut self.max_output_tokens, &other.max_output_tokens);
+        self.has_larger_limits |= other.has_larger_limits;
         fill(&mut self.prices.input, &other.prices.input);
         fill(&mut self.prices.output, &other.prices.output);
         fill(&mut self.prices.cached_input, &other.prices.cached_input);
@@ -111,6 +114,9 @@ impl ModelFacts {
     /// both and nobody should be charged too little, so limits are the smaller and prices the dearer ones; a capability
     /// is there if one has it, as LiteLLM says of its groups.
     pub fn join_deployment(&mut self, other: &Self) {
+        self.has_larger_limits |= other.has_larger_limits
+            || self.context_window != other.context_window
+            || self.max_output_tokens != other.max_output_tokens;
         combine(&mut self.context_window, other.context_window, u64::min);
         combine(&mut self.max_output_tokens, other.max_output_tokens, u64::min);
         combine(&mut self.prices.input, other.prices.input, Ord::max);

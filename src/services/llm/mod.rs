@@ -3,8 +3,8 @@
 //! - [`litellm_client`]: LiteLLM or any other OpenAI-compatible server, over HTTP
 //! - [`demo`]: the built-in model of a development installation
 //!
-//! A model is asked for an answer ([`ChatCall`]) and gives either a stream of chunks, still in the bytes the
-//! model sent, or one whole completion. Retries and fallbacks happen inside, and only before the first chunk.
+//! A model is asked for an answer ([`ModelCall`]) and gives either a stream of chunks, still in the bytes the
+//! model sent, or one whole completion; or for embeddings, which are always whole. Retries and fallbacks happen inside, and only before the first chunk.
 //! What a chunk means is read by [`chunk`]; what becomes of an answer is the generation engine's business. What a
 //! server says of its models is reported as [`ModelFacts`]; what models there are is the catalog's business.
 
@@ -13,6 +13,7 @@ pub mod demo;
 mod discovery;
 mod error;
 pub mod litellm_client;
+pub mod token_limit;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -33,17 +34,17 @@ use crate::models::ids::UserId;
 use crate::models::money::Money;
 use crate::utils::json::RawObject;
 
-/// One answer that is wanted from a model.
+/// One answer that is wanted from a model, or the embeddings of some inputs.
 #[derive(Debug, Clone)]
-pub struct ChatCall {
+pub struct ModelCall {
     /// The id of the request that asks, for the upstream's logs.
     pub request_id: Arc<str>,
     /// On whose behalf.
     pub user: UserId,
     /// The model that is asked for.
     pub model: Arc<str>,
-    /// OpenAI's chat-completions request. The client sets `model`, `user`, `stream` and `stream_options` in it
-    /// and passes everything else on as it stands.
+    /// OpenAI's chat-completions or embeddings request. The client sets `model` and `user` in it, for chats also
+    /// `stream` and `stream_options`, and passes everything else on as it stands.
     pub body: RawObject,
     /// The trace that the call belongs to.
     pub traceparent: Option<HeaderValue>,
@@ -116,7 +117,7 @@ pub enum ModelEvent {
 pub struct Completion {
     /// The model that answered: the one asked for, or a fallback.
     pub model: Arc<str>,
-    /// The `chat.completion` object in the bytes that the model sent, cleaned by [`chunk::clean`] where they
+    /// The `chat.completion` object, or the list of embeddings, in the bytes that the model sent, cleaned by [`chunk::clean`] where they
     /// could not be stored.
     pub body: Bytes,
     /// What the model says it used.
@@ -140,17 +141,26 @@ pub trait Model: Send + Sync + 'static {
     /// Whether it is known without asking that there is no such model.
     fn surely_lacks(&self, model: &str) -> bool;
 
+    /// Whether the model may make embeddings: false where it is known without asking that it makes none.
+    fn may_embed(&self, model: &str) -> bool;
+
     /// Asks for an answer and returns once its first chunk is there.
     ///
     /// # Errors
     /// What the last attempt failed with, none of it having shown a chunk.
-    async fn stream(&self, call: &ChatCall) -> Result<ModelStream, ModelError>;
+    async fn stream(&self, call: &ModelCall) -> Result<ModelStream, ModelError>;
 
     /// Asks for a whole answer.
     ///
     /// # Errors
     /// What the last attempt failed with.
-    async fn complete(&self, call: &ChatCall) -> Result<Completion, ModelError>;
+    async fn complete(&self, call: &ModelCall) -> Result<Completion, ModelError>;
+
+    /// Asks for embeddings.
+    ///
+    /// # Errors
+    /// What the last attempt failed with.
+    async fn embed(&self, call: &ModelCall) -> Result<Completion, ModelError>;
 
     /// Asks which models there are, and what is known of them: a report for each list that the server may have. None of
     /// them is asked for longer than some seconds, and no model is asked.

@@ -149,9 +149,10 @@ impl Outbox {
         inner.show();
     }
 
-    /// Enters a charge into the ledger, or keeps it.
-    pub async fn record_usage(&self, event: UsageEvent) {
-        if let Err(error) = self.0.ledger.record(event.clone()).await {
+    /// Enters a charge into the ledger, or keeps it, where that takes longer than `limit`, too.
+    pub async fn record_usage(&self, event: UsageEvent, limit: Duration) {
+        let recording = tokio::time::timeout(limit, self.0.ledger.record(event.clone())).await;
+        if let Err(error) = recording.unwrap_or(Err(DatabaseError::QueueFull)) {
             tracing::error!(%error, "a charge could not be entered and goes to the outbox");
             let entry = OutboxEntry::Usage(Arc::new(event));
             self.keep(entry, &StoreError::from(error)).await;

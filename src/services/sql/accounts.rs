@@ -13,8 +13,8 @@ use crate::models::common::Page;
 use crate::models::ids::{StreamId, UserId};
 use crate::models::money::Money;
 use crate::services::billing::{
-    Account, AccountChange, AccountRecords, BillingError, Hold, Orphan, Reservation, UsageEvent, UsageLedger,
-    UsageTotal,
+    Account, AccountChange, AccountError, AccountRecords, Hold, HoldError, Orphan, Reservation, UsageEvent,
+    UsageLedger, UsageTotal,
 };
 use crate::services::conversations::StoreLimits;
 use crate::services::privacy::TombstoneId;
@@ -53,7 +53,7 @@ impl<D: SqlDatabase> UsageLedger for SqlAccounts<D> {
 
 #[async_trait]
 impl<D: SqlDatabase> AccountRecords for SqlAccounts<D> {
-    async fn hold(&self, reservation: Reservation) -> Result<Hold, BillingError> {
+    async fn hold(&self, reservation: Reservation) -> Result<Hold, HoldError> {
         let environment = self.environment.clone();
         self.database
             .write(move |rows| {
@@ -92,7 +92,7 @@ impl<D: SqlDatabase> AccountRecords for SqlAccounts<D> {
         self.database.snapshot().await?.entries(user, page).await
     }
 
-    async fn change(&self, user: UserId, change: AccountChange) -> Result<Account, BillingError> {
+    async fn change(&self, user: UserId, change: AccountChange) -> Result<Account, AccountError> {
         let environment = self.environment.clone();
         self.database
             .write(move |rows| {

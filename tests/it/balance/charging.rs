@@ -12,6 +12,9 @@ on_each_store!(
     while_an_answer_is_written_its_worst_case_is_reserved,
     a_refused_answer_costs_nothing,
     a_partial_answer_is_charged_for_what_was_produced,
+    what_is_only_estimated_costs_no_more_than_was_reserved,
+    an_answer_whose_model_has_left_the_catalog_is_charged,
+    a_whole_answer_that_breaks_off_is_charged_for_what_was_sent,
     attempts_are_entered_one_by_one,
     without_a_budget_everything_is_charged_and_nothing_reserved,
     an_upstream_that_names_a_nonsensical_cost_is_not_believed,
@@ -136,6 +139,62 @@ async fn a_partial_answer_is_charged_for_what_was_produced(store: Store) {
             .expect("an entry");
         assert!(entry.estimated && entry.cost == Some(spent), "{entry:?}");
         assert_eq!(entry.status, "cancelled");
+    }
+}
+
+async fn what_is_only_estimated_costs_no_more_than_was_reserved(store: Store) {
+    let server = server(store, "0.0003").await;
+    // A model that says nothing of tokens, and writes far more than it may.
+    let long = Reply::stream()
+        .text(&"word ".repeat(2_000))
+        .event(chunk::finish("stop"));
+    server.upstream.script(MODEL, [long.done()]);
+    for body in [message(true), messages(true)] {
+        let user = server.user();
+        user.chat_stream(&body).await.finish().await;
+        let balance = settled(&user).await;
+        let left = nano(&balance["available_balance"]);
+        assert!((0..90_000).contains(&left), "{balance}");
+    }
+}
+
+async fn an_answer_whose_model_has_left_the_catalog_is_charged(store: Store) {
+    let server = server(store, "1").await;
+    let gate = Gate::new();
+    for body in [message(true), messages(true)] {
+        super::script_prices(&server.upstream, &[MODEL]);
+        let user = server.user();
+        user.post("/v1/models/refresh", &json!({})).await.data(200);
+        let reply = Reply::stream().text("one").wait(&gate);
+        let reply = reply
+            .event(chunk::finish("stop"))
+            .event(chunk::usage(7, 20))
+            .done();
+        server.upstream.script(MODEL, [reply]);
+        let mut stream = user.chat_stream(&body).await;
+        stream.until_text("one").await;
+        super::script_prices(&server.upstream, &["another"]);
+        user.post("/v1/models/refresh", &json!({})).await.data(200);
+        gate.open();
+        stream.finish().await;
+        assert_eq!(
+            settled(&user).await["spend"],
+            0.000_047,
+            "at the prices that it was begun at"
+        );
+    }
+}
+
+async fn a_whole_answer_that_breaks_off_is_charged_for_what_was_sent(store: Store) {
+    let server = server(store, "1").await;
+    let cut = Reply::head(200, "application/json").bytes("{\"id\":").cut();
+    server.upstream.script(MODEL, [cut]);
+    for body in [message(false), messages(false)] {
+        let user = server.user();
+        let answer = user.chat(&body).await;
+        assert!([502, 503].contains(&answer.status), "{answer:?}");
+        let spent = nano(&settled(&user).await["spend"]);
+        assert!((1_000..20_000).contains(&spent), "{spent}");
     }
 }
 

@@ -58,11 +58,11 @@ async fn two_hundred_at_once_spend_no_more_than_the_budget(store: Store) {
     for expected in ["reservation_overruns_total 0", "reservation_leaks_total 0"] {
         assert!(metrics.contains(expected), "{expected}");
     }
-    // What is left can still be spent: nothing is locked up.
-    let answer = user
-        .chat(&json!({"model": "failing", "message": "Hi", "max_tokens": 1, "stream": false}))
-        .await;
-    assert!([402, 502].contains(&answer.status), "{answer:?}");
+    // Nothing is locked up: what is left covers another answer, or there is not enough left for one.
+    let left = 10 * WORST - spend;
+    let body = json!({"model": "whole", "message": "Hi", "max_tokens": 1, "stream": false});
+    let expected = if left >= 20_000 { 200 } else { 402 };
+    assert_eq!(user.chat(&body).await.status, expected, "{left}");
 }
 
 fn script(server: &TestServer) {

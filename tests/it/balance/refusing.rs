@@ -8,6 +8,7 @@ use crate::support::{MODEL, Store, on_each_store};
 on_each_store!(
     who_has_nothing_left_is_refused_and_nothing_is_stored,
     a_model_without_a_price_is_refused_to_who_has_a_budget,
+    a_request_whose_cost_has_no_bound_is_refused_to_who_has_a_budget,
     a_free_model_answers_whoever_has_nothing_left,
     pages_of_the_history_are_checked,
 );
@@ -73,6 +74,34 @@ async fn a_model_without_a_price_is_refused_to_who_has_a_budget(store: Store) {
     assert!(
         metrics.contains(r#"balance_rejections_total{reason="unpriced"} 2"#),
         "{metrics}"
+    );
+}
+
+async fn a_request_whose_cost_has_no_bound_is_refused_to_who_has_a_budget(store: Store) {
+    let budgeted = server(store, "5").await;
+    for (name, value) in [
+        ("fallbacks", json!(["dearer"])),
+        ("service_tier", json!("priority")),
+        ("tools", json!([{"type": "web_search"}])),
+    ] {
+        let mut body = messages(false);
+        body[name] = value;
+        let answer = budgeted.user().post(CHAT, &body).await;
+        assert_eq!(answer.status, 402, "{answer:?}");
+        let error = &answer.json()["error"];
+        assert_eq!(
+            (&error["code"], &error["param"]),
+            (&json!("UNPRICED_MODEL"), &json!(name))
+        );
+    }
+    assert_eq!(budgeted.upstream.chats().len(), 0);
+    let free = server(store, "unlimited").await;
+    let mut body = messages(true);
+    body["fallbacks"] = json!(["dearer"]);
+    assert_eq!(
+        free.user().chat(&body).await.status,
+        200,
+        "nobody's budget is passed"
     );
 }
 

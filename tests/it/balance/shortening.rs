@@ -11,6 +11,8 @@ on_each_store!(
     both_names_of_the_limit_are_heeded,
     several_choices_share_what_is_left,
     with_enough_nothing_is_changed,
+    what_is_no_limit_is_refused,
+    a_limit_that_is_null_is_none,
 );
 
 /// The request that the model got while it holds back its answer.
@@ -101,10 +103,35 @@ async fn with_enough_nothing_is_changed(store: Store) {
     let (request, reserved) = sent(&server, &user, &hi(&json!({"max_tokens": 7, "n": 3}))).await;
     assert_eq!(request["max_tokens"], 7);
     assert_eq!(reserved, INPUT * 1_000 + 3 * 7 * 2_000);
-    server.upstream.script(MODEL, [Reply::completion("Hi")]);
+}
+
+async fn what_is_no_limit_is_refused(store: Store) {
+    let server = server(store, "5").await;
+    let user = server.user();
+    for (name, value) in [
+        ("max_tokens", json!("many")),
+        ("max_tokens", json!(0)),
+        ("max_completion_tokens", json!(100.5)),
+        ("n", json!(-1)),
+        ("n", json!(129)),
+    ] {
+        let answer = user.post(CHAT, &hi(&json!({name: value}))).await;
+        assert_eq!(answer.status, 400, "{name}: {answer:?}");
+        assert_eq!(answer.json()["error"]["param"], name);
+    }
+    assert_eq!(server.upstream.chats().len(), 0);
+}
+
+async fn a_limit_that_is_null_is_none(store: Store) {
+    let server = server(store, &covering(20)).await;
+    let nothing = hi(&json!({"max_completion_tokens": null, "n": null}));
+    let (request, _) = sent(&server, &server.user(), &nothing).await;
+    let fields = request.as_object().expect("an object");
     assert_eq!(
-        user.post(CHAT, &hi(&json!({"max_tokens": "many"}))).await.status,
-        200,
-        "for the model to refuse"
+        (
+            &request["max_tokens"],
+            fields.contains_key("max_completion_tokens")
+        ),
+        (&json!(20), false)
     );
 }

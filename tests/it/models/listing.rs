@@ -41,7 +41,7 @@ async fn a_model_has_everything_that_litellm_knows() {
             "pricing": {"input_per_1m": 3, "output_per_1m": 15, "cached_input_per_1m": 0.3, "currency": "USD"},
             "description": null,
             "metadata": {"sources": ["model_group_info", "model_info"], "priced_by": "model_group_info",
-                "hosts": ["anthropic"], "deprecated_on": "2030-01-31", "wildcard": null},
+                "hosts": ["anthropic"], "deprecated_on": "2030-01-31", "has_larger_limits": false, "wildcard": null},
         }])
     );
     assert!(
@@ -154,9 +154,13 @@ async fn without_a_model_server_there_is_the_demo() {
     let server = TestServer::with([("LITELLM_URL", "")]).await;
     let user = server.user();
     let body = list(&user, "").await;
-    let [demo] = body["data"].as_array().expect("models").as_slice() else {
-        panic!("one model: {body}")
+    let [embedding, demo] = body["data"].as_array().expect("models").as_slice() else {
+        panic!("two models: {body}")
     };
+    assert_eq!(
+        (&embedding["id"], &embedding["mode"]),
+        (&json!("demo/embedding"), &json!("embedding"))
+    );
     assert_eq!(
         (&demo["id"], &demo["mode"]),
         (&json!("demo/echo"), &json!("chat"))
@@ -164,7 +168,7 @@ async fn without_a_model_server_there_is_the_demo() {
     assert_eq!(demo["pricing"]["output_per_1m"], 0, "it is known to be free");
     assert_eq!(
         refresh(&user).await,
-        json!({"models": 1, "added": 0, "removed": 0})
+        json!({"models": 2, "added": 0, "removed": 0})
     );
 }
 

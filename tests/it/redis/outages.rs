@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use ai_chat_orchestrator::services::redis::RedisFailure;
 use redis::{Cmd, Script};
 
+use crate::support::eventually;
 use crate::support::process::free_port;
 use crate::support::redis::{RedisClient, RedisServer, url_on};
 
@@ -51,6 +52,24 @@ async fn one_that_is_slow_with_logs_is_asked_for_all_else() {
     let failure = bulk.query::<()>(&Cmd::get("a")).await;
     assert_eq!(failure, Err(RedisFailure::Doubted));
     assert_eq!(client.redis.query::<()>(&Cmd::get("a")).await, Ok(()));
+    client.close().await;
+}
+
+/// Twelve heartbeats wait behind a reply to which a connection for other requests would be given five.
+#[tokio::test]
+async fn a_reply_of_logs_may_hold_up_heartbeats_for_longer() {
+    let server = RedisServer::start().await;
+    let client = RedisClient::with(&server.url(), &[("REDIS_TIMEOUT_MS", "100")]);
+    client.is_up().await;
+    let bulk = client.redis.bulk();
+    let mut blocking = redis::cmd("BLPOP");
+    blocking.arg("nothing").arg(1.2);
+    assert_eq!(bulk.query::<()>(&blocking).await, Err(RedisFailure::TimedOut));
+    eventually("the connection to be trusted again", async || {
+        bulk.query::<()>(&Cmd::get("a")).await.ok()
+    })
+    .await;
+    assert_eq!(client.losses(), 0, "it was the same connection all the time");
     client.close().await;
 }
 

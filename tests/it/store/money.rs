@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ai_chat_orchestrator::models::balance::EntryKind;
 use ai_chat_orchestrator::models::common::Page;
@@ -11,14 +12,16 @@ use ai_chat_orchestrator::models::message::MessageStatus;
 use ai_chat_orchestrator::models::money::Money;
 use ai_chat_orchestrator::models::price::TokenPrices;
 use ai_chat_orchestrator::services::billing::{
-    AccountChange, AnswerUsage, BillingError, HoldTerms, InputSize, Refusal, Reservation, UsageEvent,
+    AccountChange, AccountError, AnswerUsage, HoldError, HoldTerms, InputSize, Refusal, Reservation,
+    UsageEvent,
 };
 use ai_chat_orchestrator::services::conversations::StoreLimits;
+use ai_chat_orchestrator::services::outbox::OutboxEntry;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tokio::runtime::Runtime;
 
-use super::databases::{LIMITS, TestStore};
+use super::databases::{LIMITS, TestStore, keep};
 use super::properties::cases;
 use crate::support::within;
 
@@ -125,7 +128,22 @@ struct Run<'s> {
     model: Model,
 }
 
-impl Run<'_> {
+impl<'s> Run<'s> {
+    fn new(store: &'s TestStore) -> Self {
+        Self {
+            store,
+            user: UserId(store.clock.uuid()),
+            ids: (0..STREAMS).map(|_| StreamId::new(&store.clock)).collect(),
+            model: Model {
+                budget: Some(BUDGET),
+                spend: 0,
+                suspended: false,
+                streams: HashMap::new(),
+                entries: Vec::new(),
+            },
+        }
+    }
+
     async fn step(&mut self, step: &Step) {
         match *step {
             Step::Hold {
@@ -155,7 +173,7 @@ impl Run<'_> {
                         credited.expect("a credit");
                         self.rebudget(Some(budget + amount));
                     }
-                    None => assert!(matches!(credited, Err(BillingError::NoBudget)), "{credited:?}"),
+                    None => assert!(matches!(credited, Err(AccountError::NoBudget)), "{credited:?}"),
                 }
             }
             Step::Suspend(suspended) => {
@@ -196,12 +214,12 @@ impl Run<'_> {
         match (self.model.suspended, self.model.available()) {
             (true, _) => {
                 assert!(
-                    matches!(held, Err(BillingError::Refused(Refusal::Suspended))),
+                    matches!(held, Err(HoldError::Refused(Refusal::Suspended))),
                     "{held:?}"
                 );
             }
             (false, Some(available)) if available < least => {
-                let Err(BillingError::Refused(Refusal::Insufficient(refused))) = held else {
+                let Err(HoldError::Refused(Refusal::Insufficient(refused))) = held else {
                     panic!("{held:?}")
                 };
                 assert_eq!(
@@ -239,6 +257,7 @@ impl Run<'_> {
                 max_tokens: output,
                 assumed_limit: None,
                 choices: 1,
+                unbounded_by: None,
             },
         }
     }
@@ -297,7 +316,7 @@ impl Run<'_> {
         }
     }
 
-    async fn compare(&self, never_lowered: bool) {
+    async fn compare(&self, is_kept: bool) {
         let account = self.store.accounts.account(self.user).await.expect("an account");
         let model = &self.model;
         assert_eq!(account.max_budget.map(Money::nano), model.budget);
@@ -306,7 +325,7 @@ impl Run<'_> {
             (model.spend, model.reserved())
         );
         assert_eq!(account.is_suspended, model.suspended);
-        if let Some(budget) = model.budget.filter(|_| never_lowered) {
+        if let Some(budget) = model.budget.filter(|_| is_kept) {
             assert!(
                 account.spend.nano() + account.reserved.nano() <= budget,
                 "{account:?}"
@@ -347,32 +366,13 @@ impl Run<'_> {
 }
 
 async fn run(store: &TestStore, steps: &[Step]) {
-    let mut run = Run {
-        store,
-        user: UserId(store.clock.uuid()),
-        ids: (0..STREAMS).map(|_| StreamId::new(&store.clock)).collect(),
-        model: Model {
-            budget: Some(BUDGET),
-            spend: 0,
-            suspended: false,
-            streams: HashMap::new(),
-            entries: Vec::new(),
-        },
-    };
-    // A budget that was lowered may be below what was spent before, and so may one that replaces none.
-    let mut never_lowered = true;
+    let mut run = Run::new(store);
+    let mut is_kept = true;
     for step in steps {
-        never_lowered &= !matches!(step, Step::SetBudget(_));
-        // Whoever comes late with more than was thought costs what it costs.
-        never_lowered &= !matches!(
-            step,
-            Step::Settle {
-                provisional: true,
-                ..
-            }
-        );
         run.step(step).await;
-        run.compare(never_lowered).await;
+        // A budget that is set may be below what was spent before, and what was begun without one was not held back.
+        is_kept &= !matches!(step, Step::SetBudget(_));
+        run.compare(is_kept).await;
     }
     run.compare_history().await;
 }
@@ -406,4 +406,65 @@ fn sqlite_keeps_accounts_as_the_model_does() {
 #[test]
 fn postgres_keeps_accounts_as_the_model_does() {
     check(TestStore::postgres(BUDGETED));
+}
+
+/// Reservations without an owner are those that nobody is known to be at work on, and that are nowhere else.
+async fn orphans_are_found(store: &TestStore) {
+    let run = Run::new(store);
+    let [held, working, waiting, late] = [0, 1, 2, 3];
+    for stream in [held, working, waiting] {
+        store
+            .accounts
+            .hold(run.reservation(stream, 1, 1))
+            .await
+            .expect("held");
+    }
+    let before = store.clock.now();
+    store
+        .accounts
+        .hold(run.reservation(late, 1, 1))
+        .await
+        .expect("held");
+    let entry = OutboxEntry::Usage(Arc::new(run.event(waiting, 1, false)));
+    store.outbox.keep(&entry).await.expect("kept");
+    let known = [run.ids[usize::from(working)]];
+    let found = store
+        .accounts
+        .orphans_here(before, &known)
+        .await
+        .expect("orphans");
+    let ids: Vec<_> = found.iter().map(|orphan| orphan.id).collect();
+    assert_eq!(ids, [run.ids[usize::from(held)]]);
+    assert_eq!(
+        (found[0].user_id, found[0].prices, found[0].sent_bytes),
+        (run.user, PRICES, 1)
+    );
+    assert_eq!(store.accounts.open_reservations().await.expect("a count"), 4);
+    let others = store
+        .accounts
+        .orphans_of_others(Duration::ZERO)
+        .await
+        .expect("orphans");
+    assert!(others.is_empty(), "all of it is of this instance: {others:?}");
+    store
+        .ledger
+        .record(run.event(held, 1, true))
+        .await
+        .expect("settled");
+    let found = store
+        .accounts
+        .orphans_here(before, &known)
+        .await
+        .expect("orphans");
+    assert!(found.is_empty(), "{found:?}");
+}
+
+#[tokio::test]
+async fn sqlite_finds_reservations_without_an_owner() {
+    keep(TestStore::sqlite(BUDGETED), orphans_are_found).await;
+}
+
+#[tokio::test]
+async fn postgres_finds_reservations_without_an_owner() {
+    keep(TestStore::postgres(BUDGETED), orphans_are_found).await;
 }

@@ -1,8 +1,9 @@
-//! The built-in model of a development installation: it repeats what it is told.
+//! The built-in models of a development installation: one repeats what it is told, one makes embeddings of words.
 //!
-//! It lets a stranger see the whole service work without a key or a network. It is no language model, says so in
-//! every answer, and is refused in production. Its answers have the form and the pace of a real model's.
+//! They let a stranger see the whole service work without a key or a network. Neither is a language model; the one that
+//! answers says so every time, and both are refused in production. Its answers have the form and the pace of a real model's.
 
+mod embedding;
 mod text;
 
 use std::sync::Arc;
@@ -16,16 +17,19 @@ use tokio::time::sleep;
 
 use self::text::{echo, text_of, tokens};
 use super::{
-    ChatCall, Chunk, Completion, Dropped, Listing, Model, ModelError, ModelErrorKind, ModelEvent, ModelFacts,
-    ModelStream, SourceOutcome, SourceReport,
+    Chunk, Completion, Dropped, Listing, Model, ModelCall, ModelError, ModelErrorKind, ModelEvent,
+    ModelFacts, ModelStream, SourceOutcome, SourceReport,
 };
 use crate::models::model::{ModelMode, ModelSource};
 use crate::models::money::Money;
 use crate::models::price::TokenPrices;
 use crate::utils::clock::Clock;
 
-/// The name of the only model.
+/// The name of the model that answers.
 pub const DEMO_MODEL: &str = "demo/echo";
+
+/// The name of the model that makes embeddings.
+pub const DEMO_EMBEDDING: &str = "demo/embedding";
 
 /// About 35 tokens a second.
 const TOKEN_INTERVAL: Duration = Duration::from_millis(28);
@@ -33,7 +37,7 @@ const TOKEN_INTERVAL: Duration = Duration::from_millis(28);
 /// Before the first token.
 const FIRST_TOKEN_DELAY: Duration = Duration::from_millis(120);
 
-/// The model `demo/echo`.
+/// The models `demo/echo` and `demo/embedding`.
 #[derive(Debug, Clone)]
 pub struct DemoModel {
     clock: Clock,
@@ -48,18 +52,17 @@ struct Answer {
 }
 
 impl DemoModel {
-    /// The model. The clock dates its answers and makes their ids.
+    /// The models. The clock dates its answers and makes their ids.
     #[must_use]
     pub const fn new(clock: Clock) -> Self {
         Self { clock }
     }
 
-    fn answer(&self, call: &ChatCall) -> Result<Answer, ModelError> {
-        if self.surely_lacks(&call.model) {
-            return Err(ModelError::new(
-                ModelErrorKind::ModelNotFound,
-                "only demo/echo is built in",
-            ));
+    fn answer(&self, call: &ModelCall) -> Result<Answer, ModelError> {
+        match &*call.model {
+            DEMO_MODEL => {}
+            DEMO_EMBEDDING => return Err(rejected("demo/embedding makes embeddings; ask demo/echo")),
+            _ => return Err(unknown()),
         }
         let messages = call.body.get("messages").map_or("[]", |messages| messages.get());
         let messages: Vec<Value> = serde_json::from_str(messages).unwrap_or_default();
@@ -76,6 +79,17 @@ impl DemoModel {
     }
 }
 
+fn unknown() -> ModelError {
+    ModelError::new(
+        ModelErrorKind::ModelNotFound,
+        "only demo/echo and demo/embedding are built in",
+    )
+}
+
+fn rejected(why: &str) -> ModelError {
+    ModelError::new(ModelErrorKind::Rejected, why)
+}
+
 #[async_trait]
 impl Model for DemoModel {
     fn name(&self) -> &'static str {
@@ -87,10 +101,14 @@ impl Model for DemoModel {
     }
 
     fn surely_lacks(&self, model: &str) -> bool {
-        model != DEMO_MODEL
+        model != DEMO_MODEL && model != DEMO_EMBEDDING
     }
 
-    async fn stream(&self, call: &ChatCall) -> Result<ModelStream, ModelError> {
+    fn may_embed(&self, model: &str) -> bool {
+        model == DEMO_EMBEDDING
+    }
+
+    async fn stream(&self, call: &ModelCall) -> Result<ModelStream, ModelError> {
         let answer = self.answer(call)?;
         sleep(FIRST_TOKEN_DELAY).await;
         let events = stream::iter(answer.events().into_iter().enumerate()).then(|(at, event)| async move {
@@ -107,7 +125,7 @@ impl Model for DemoModel {
         })
     }
 
-    async fn complete(&self, call: &ChatCall) -> Result<Completion, ModelError> {
+    async fn complete(&self, call: &ModelCall) -> Result<Completion, ModelError> {
         let answer = self.answer(call)?;
         sleep(FIRST_TOKEN_DELAY).await;
         let body = answer.completion();
@@ -121,6 +139,23 @@ impl Model for DemoModel {
         })
     }
 
+    async fn embed(&self, call: &ModelCall) -> Result<Completion, ModelError> {
+        match &*call.model {
+            DEMO_EMBEDDING => {}
+            DEMO_MODEL => return Err(rejected("demo/echo makes no embeddings; ask demo/embedding")),
+            _ => return Err(unknown()),
+        }
+        let body = Bytes::from(embedding::answer(&call.body).map_err(rejected)?.to_string());
+        let usage = Chunk::parse(&body).ok().and_then(|answer| answer.usage);
+        Ok(Completion {
+            model: Arc::from(DEMO_EMBEDDING),
+            usage,
+            cost: Some(Money::ZERO),
+            waited: Duration::ZERO,
+            body,
+        })
+    }
+
     async fn discover(&self) -> Vec<SourceReport> {
         let echo = ModelFacts {
             id: DEMO_MODEL.to_owned(),
@@ -130,11 +165,19 @@ impl Model for DemoModel {
             prices: TokenPrices::FREE,
             ..ModelFacts::default()
         };
+        let embedding = ModelFacts {
+            id: DEMO_EMBEDDING.to_owned(),
+            name: Some("Demo embedding".to_owned()),
+            description: Some("Texts that share words are near each other.".to_owned()),
+            mode: Some(ModelMode::Embedding),
+            prices: TokenPrices::FREE,
+            ..ModelFacts::default()
+        };
         vec![SourceReport {
             server: self.name(),
             list: ModelSource::BuiltIn,
             outcome: SourceOutcome::Listed(Listing {
-                models: vec![echo],
+                models: vec![echo, embedding],
                 dropped: Dropped::default(),
             }),
         }]

@@ -3,13 +3,13 @@ use super::*;
 use crate::models::ids::UserId;
 use crate::services::llm::chunk::is_usage_only;
 
-fn call(model: &str, content: &Value) -> ChatCall {
+fn call(model: &str, content: &Value) -> ModelCall {
     let body = json!({"messages": [
         {"role": "system", "content": "be kind"},
         {"role": "user", "content": content},
         {"role": "assistant", "content": "x"},
     ]});
-    ChatCall {
+    ModelCall {
         request_id: "r".into(),
         user: UserId(uuid::Uuid::nil()),
         model: model.into(),
@@ -82,4 +82,14 @@ async fn knows_no_other_model() {
         .await
         .expect_err("no such model");
     assert_eq!(error.kind(), ModelErrorKind::ModelNotFound);
+}
+
+#[tokio::test]
+async fn each_does_what_it_is_for() {
+    assert!(model().may_embed(DEMO_EMBEDDING) && !model().may_embed(DEMO_MODEL));
+    let refused = |error: ModelError| error.kind() == ModelErrorKind::Rejected;
+    let chat = model().complete(&call(DEMO_EMBEDDING, &json!("hi"))).await;
+    assert!(chat.is_err_and(refused));
+    let embedding = model().embed(&call(DEMO_MODEL, &json!("hi"))).await;
+    assert!(embedding.is_err_and(refused));
 }

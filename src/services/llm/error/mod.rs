@@ -196,6 +196,20 @@ impl ModelError {
         self.kind
     }
 
+    /// Whether the model had been at work, so that its provider asks for money: it was cut off, or said too much or for too
+    /// long.
+    #[must_use]
+    pub const fn came_after_work(&self) -> bool {
+        self.is_final
+            || matches!(
+                self.kind,
+                ModelErrorKind::Interrupted
+                    | ModelErrorKind::Garbled
+                    | ModelErrorKind::TooLarge
+                    | ModelErrorKind::Timeout(TimeoutStage::Idle | TimeoutStage::Total)
+            )
+    }
+
     /// When the model server says that asking again may help.
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {

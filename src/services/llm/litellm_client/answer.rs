@@ -1,4 +1,4 @@
-//! Bodies that are read whole and within bounds: completions and errors. And what the headers beside them say.
+//! Bodies that are read whole and within bounds: completions, embeddings and errors. And what the headers beside them say.
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -13,7 +13,11 @@ use crate::models::money::Money;
 use crate::services::llm::{Chunk, ModelError, ModelErrorKind, TimeoutStage, Usage, chunk};
 
 /// The largest completion that is read.
-const MAX_COMPLETION_BYTES: usize = 32 * 1024 * 1024;
+pub(super) const MAX_COMPLETION_BYTES: usize = 32 * 1024 * 1024;
+
+/// The largest list of embeddings that is read: the most inputs of a request, each of 4,096 dimensions, take 43 MiB in
+/// base64. As decimal numbers they take up to four times as much.
+pub(super) const MAX_EMBEDDINGS_BYTES: usize = 64 * 1024 * 1024;
 
 /// As much of an error's body as is read.
 const MAX_ERROR_BYTES: usize = 64 * 1024;
@@ -27,7 +31,7 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(86_400);
 const RETRY_AFTER_MS: &str = "retry-after-ms";
 const RESPONSE_COST: &str = "x-litellm-response-cost";
 
-/// A completion, with what it used and cost as far as the server says.
+/// A completion or a list of embeddings, with what it used and cost as far as the server says.
 #[derive(Debug)]
 pub(super) struct WholeAnswer {
     pub(super) body: Bytes,
@@ -35,19 +39,20 @@ pub(super) struct WholeAnswer {
     pub(super) cost: Option<Money>,
 }
 
-/// Reads the body of a successful answer that is not streamed.
+/// Reads the body of a successful answer that is not streamed, and has at most so many bytes.
 ///
 /// # Errors
 /// If it is cut, too large, empty, no JSON object, or an error in spite of its status.
-pub(super) async fn read_completion(
+pub(super) async fn read_whole(
     mut response: reqwest::Response,
     model: &str,
+    max_bytes: usize,
 ) -> Result<WholeAnswer, ModelError> {
     let fault = |kind, message: &str| ModelError::new(kind, message).with_status(200);
     let mut body = BytesMut::new();
-    match read_up_to(MAX_COMPLETION_BYTES, &mut response, &mut body).await {
+    match read_up_to(max_bytes, &mut response, &mut body).await {
         Ok(true) => {}
-        Ok(false) => return Err(fault(ModelErrorKind::TooLarge, "the completion is too large")),
+        Ok(false) => return Err(fault(ModelErrorKind::TooLarge, "the answer is too large")),
         // What has begun to arrive was paid for: it is not asked for again.
         Err(error) if !body.is_empty() => {
             return Err(ModelError::new(ModelErrorKind::Failed, &root_cause(&error)).too_late());

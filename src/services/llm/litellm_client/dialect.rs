@@ -3,13 +3,9 @@
 //! LiteLLM takes everything and translates it. Providers refuse whole requests for one field that they do not know, so
 //! what they refuse is left out, and what they call otherwise is renamed. Nothing is added.
 
-use serde_json::value::RawValue;
-
 use crate::config::DirectProvider;
+use crate::services::llm::token_limit;
 use crate::utils::json::RawObject;
-
-/// OpenAI's two names for the most tokens that an answer may have.
-const TOKEN_LIMITS: [&str; 2] = ["max_tokens", "max_completion_tokens"];
 
 /// What OpenAI's reasoning models refuse, and what the names of these models begin with.
 const SAMPLING: &[&str] = &[
@@ -34,6 +30,8 @@ pub(super) struct Dialect {
     renamed: &'static [(&'static str, &'static str)],
     /// The beginnings of names of models that refuse [`SAMPLING`], too.
     reasoning: &'static [&'static str],
+    /// Whether it has embeddings.
+    pub(super) has_embeddings: bool,
     /// The query of the list of models.
     pub(super) list_query: Option<&'static str>,
     /// The version of Anthropic's own API, which the list of its models belongs to.
@@ -46,6 +44,7 @@ const PROXY: Dialect = Dialect {
     refused: &[],
     renamed: &[],
     reasoning: &[],
+    has_embeddings: true,
     list_query: None,
     list_version: None,
 };
@@ -58,6 +57,7 @@ const OPENAI: Dialect = Dialect {
 
 const ANTHROPIC: Dialect = Dialect {
     token_limit: Some("max_tokens"),
+    has_embeddings: false,
     list_query: Some("limit=1000"),
     list_version: Some("2023-06-01"),
     ..PROXY
@@ -72,13 +72,14 @@ const GEMINI: Dialect = Dialect {
 const MISTRAL: Dialect = Dialect {
     token_limit: Some("max_tokens"),
     refused: &["user", "stream_options", "logit_bias", "logprobs", "top_logprobs"],
-    renamed: &[("seed", "random_seed")],
+    renamed: &[("seed", "random_seed"), ("dimensions", "output_dimension")],
     ..PROXY
 };
 
 const GROQ: Dialect = Dialect {
     token_limit: Some("max_completion_tokens"),
     refused: &["logit_bias", "logprobs", "top_logprobs"],
+    has_embeddings: false,
     ..PROXY
 };
 
@@ -108,7 +109,7 @@ impl Dialect {
     /// Makes a request for this model one that the server takes.
     pub(super) fn adapt(&self, body: &mut RawObject, model: &str) {
         if let Some(name) = self.token_limit {
-            rename_limit(body, name);
+            token_limit::rename(body, name);
         }
         for (from, to) in self.renamed {
             if let Some(value) = body.remove(from) {
@@ -120,17 +121,6 @@ impl Dialect {
         for name in self.refused.iter().chain(sampling) {
             body.remove(name);
         }
-    }
-}
-
-/// Gives the token limit under this name alone. Where both names are given, the wanted one's value counts.
-fn rename_limit(body: &mut RawObject, wanted: &'static str) {
-    let other = TOKEN_LIMITS.into_iter().find(|name| *name != wanted);
-    let given: Option<Box<RawValue>> = other.and_then(|other| body.remove(other));
-    if let Some(value) = given
-        && body.get(wanted).is_none()
-    {
-        body.set(wanted, value);
     }
 }
 
@@ -183,6 +173,14 @@ mod tests {
         assert_eq!(
             adapted(DirectProvider::Gemini, "gemini-2.5-pro", body),
             r#"{"stream_options":{},"temperature":0.5,"tools":[1]}"#
+        );
+        assert_eq!(
+            adapted(
+                DirectProvider::Mistral,
+                "codestral-embed",
+                r#"{"input":"x","user":"u","dimensions":256}"#
+            ),
+            r#"{"input":"x","output_dimension":256}"#
         );
         assert_eq!(adapted(DirectProvider::OpenAi, "gpt-4o", body), body);
         assert_eq!(

@@ -5,7 +5,7 @@
 //! - `attempts`: which model is asked next and when, after a failure before the first chunk
 //! - `breakers`: a circuit breaker for each model
 //! - `events`: from the bytes of a stream to [`ModelEvent`]s
-//! - `answer`: bodies that are read whole: completions and errors
+//! - `answer`: bodies that are read whole: completions, embeddings and errors
 //! - `health`: whether the server could answer
 //! - `discovery`: which models it has
 //!
@@ -38,9 +38,10 @@ use self::answer::WholeAnswer;
 use self::attempts::AttemptPlan;
 use self::breakers::Breakers;
 use self::events::EventReader;
+use self::request::Ask;
 use self::servers::Servers;
 use super::{
-    ChatCall, Completion, Model, ModelError, ModelErrorKind, ModelEvent, ModelStream, SourceReport,
+    Completion, Model, ModelCall, ModelError, ModelErrorKind, ModelEvent, ModelStream, SourceReport,
     TimeoutStage,
 };
 use crate::config::{LoadSettings, ModelSettings};
@@ -127,7 +128,12 @@ impl LiteLlmClient {
     }
 
     /// Makes attempts until one succeeds or the plan ends. Gives the model that answered, and its answer.
-    async fn with_retries<T, F, Fut>(&self, call: &ChatCall, run: F) -> Result<(Arc<str>, T), ModelError>
+    async fn with_retries<T, F, Fut>(
+        &self,
+        call: &ModelCall,
+        ask: Ask,
+        run: F,
+    ) -> Result<(Arc<str>, T), ModelError>
     where
         F: Fn(Arc<str>) -> Fut + Send + Sync,
         Fut: Future<Output = Result<T, ModelError>> + Send,
@@ -142,7 +148,7 @@ impl LiteLlmClient {
         loop {
             let model = plan.model();
             let started = Instant::now();
-            let error = match self.attempt(&model, run(Arc::clone(&model))).await {
+            let error = match self.attempt(&model, ask, run(Arc::clone(&model))).await {
                 Ok(answer) => return Ok((model, answer)),
                 Err(error) => error,
             };
@@ -159,7 +165,7 @@ impl LiteLlmClient {
             );
             self.metrics
                 .upstream_retries
-                .with_label_values(&[UPSTREAM, "chat"])
+                .with_label_values(&[UPSTREAM, ask.operation()])
                 .inc();
             sleep(pause).await;
         }
@@ -169,6 +175,7 @@ impl LiteLlmClient {
     async fn attempt<T>(
         &self,
         model: &Arc<str>,
+        ask: Ask,
         run: impl Future<Output = Result<T, ModelError>> + Send,
     ) -> Result<T, ModelError> {
         let permit = self.breakers.acquire(model, Instant::now())?;
@@ -177,14 +184,14 @@ impl LiteLlmClient {
         let error = result.as_ref().err();
         let label = error.map_or("ok", |error| error.kind().as_str());
         self.metrics
-            .upstream_call(UPSTREAM, "chat", label, started.elapsed());
+            .upstream_call(UPSTREAM, ask.operation(), label, started.elapsed());
         self.breakers.settle(permit, error, Instant::now());
         result
     }
 
-    async fn open_stream(&self, call: &ChatCall, model: Arc<str>) -> Result<OpenedStream, ModelError> {
+    async fn open_stream(&self, call: &ModelCall, model: Arc<str>) -> Result<OpenedStream, ModelError> {
         let opening = async {
-            let response = self.send(call, &model, true).await?;
+            let response = self.send(call, &model, Ask::Stream).await?;
             let header_cost = answer::header_cost(response.headers());
             let mut rest = EventReader::new(response, Arc::clone(&model), self.idle_timeout);
             let first = rest.first().await?;
@@ -199,10 +206,34 @@ impl LiteLlmClient {
             .unwrap_or_else(|_| Err(ModelError::timeout(TimeoutStage::FirstToken)))
     }
 
-    async fn fetch_answer(&self, call: &ChatCall, model: Arc<str>) -> Result<WholeAnswer, ModelError> {
+    /// Asks for what is not streamed.
+    async fn fetch(&self, call: &ModelCall, ask: Ask) -> Result<Completion, ModelError> {
+        let started = Instant::now();
+        let (model, answer) = self
+            .with_retries(call, ask, |model| self.fetch_answer(call, model, ask))
+            .await?;
+        Ok(Completion {
+            model,
+            body: answer.body,
+            usage: answer.usage,
+            cost: answer.cost,
+            waited: started.elapsed(),
+        })
+    }
+
+    async fn fetch_answer(
+        &self,
+        call: &ModelCall,
+        model: Arc<str>,
+        ask: Ask,
+    ) -> Result<WholeAnswer, ModelError> {
+        let max_bytes = match ask {
+            Ask::Stream | Ask::Whole => answer::MAX_COMPLETION_BYTES,
+            Ask::Embeddings => answer::MAX_EMBEDDINGS_BYTES,
+        };
         let fetching = async {
-            let response = self.send(call, &model, false).await?;
-            answer::read_completion(response, &model).await
+            let response = self.send(call, &model, ask).await?;
+            answer::read_whole(response, &model, max_bytes).await
         };
         timeout(self.idle_timeout, fetching)
             .await
@@ -210,22 +241,21 @@ impl LiteLlmClient {
     }
 
     /// Sends the call and waits for the head of a successful answer.
-    async fn send(
-        &self,
-        call: &ChatCall,
-        model: &str,
-        streamed: bool,
-    ) -> Result<reqwest::Response, ModelError> {
+    async fn send(&self, call: &ModelCall, model: &str, ask: Ask) -> Result<reqwest::Response, ModelError> {
         let (server, name) = self
             .servers
             .of(model)
             .ok_or_else(|| ModelError::new(ModelErrorKind::ModelNotFound, "no server has such a model"))?;
-        let body = request::body(call, name, streamed, server.dialect)
+        let body = request::body(call, name, ask, server.dialect)
             .map_err(|_| ModelError::new(ModelErrorKind::Failed, "the request cannot be written as JSON"))?;
+        let url = match ask {
+            Ask::Stream | Ask::Whole => &server.endpoints.chat,
+            Ask::Embeddings => &server.endpoints.embeddings,
+        };
         let response = self
             .http
-            .post(server.endpoints.chat.clone())
-            .headers(request::headers(call, server, streamed))
+            .post(url.clone())
+            .headers(request::headers(call, server, ask))
             .body(body)
             .send()
             .await
@@ -233,10 +263,9 @@ impl LiteLlmClient {
         if response.status().is_success() {
             return Ok(response);
         }
-        let stage = if streamed {
-            TimeoutStage::FirstToken
-        } else {
-            TimeoutStage::Total
+        let stage = match ask {
+            Ask::Stream => TimeoutStage::FirstToken,
+            Ask::Whole | Ask::Embeddings => TimeoutStage::Total,
         };
         Err(answer::read_error(response, model, stage, self.clock.now()).await)
     }
@@ -260,10 +289,16 @@ impl Model for LiteLlmClient {
         self.servers.of(model).is_none()
     }
 
-    async fn stream(&self, call: &ChatCall) -> Result<ModelStream, ModelError> {
+    fn may_embed(&self, model: &str) -> bool {
+        self.servers
+            .of(model)
+            .is_some_and(|(server, _)| server.dialect.has_embeddings)
+    }
+
+    async fn stream(&self, call: &ModelCall) -> Result<ModelStream, ModelError> {
         let started = Instant::now();
         let (model, opened) = self
-            .with_retries(call, |model| self.open_stream(call, model))
+            .with_retries(call, Ask::Stream, |model| self.open_stream(call, model))
             .await?;
         Ok(ModelStream {
             model,
@@ -273,18 +308,12 @@ impl Model for LiteLlmClient {
         })
     }
 
-    async fn complete(&self, call: &ChatCall) -> Result<Completion, ModelError> {
-        let started = Instant::now();
-        let (model, answer) = self
-            .with_retries(call, |model| self.fetch_answer(call, model))
-            .await?;
-        Ok(Completion {
-            model,
-            body: answer.body,
-            usage: answer.usage,
-            cost: answer.cost,
-            waited: started.elapsed(),
-        })
+    async fn complete(&self, call: &ModelCall) -> Result<Completion, ModelError> {
+        self.fetch(call, Ask::Whole).await
+    }
+
+    async fn embed(&self, call: &ModelCall) -> Result<Completion, ModelError> {
+        self.fetch(call, Ask::Embeddings).await
     }
 
     async fn discover(&self) -> Vec<SourceReport> {

@@ -6,18 +6,41 @@ use reqwest::Url;
 
 use super::dialect::Dialect;
 use super::servers::Server;
-use crate::services::llm::ChatCall;
+use crate::services::llm::ModelCall;
 use crate::utils::json::RawObject;
 
 const CALL_ID: HeaderName = HeaderName::from_static("x-litellm-call-id");
 const NUM_RETRIES: HeaderName = HeaderName::from_static("x-litellm-num-retries");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
+/// What is asked of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ask {
+    /// An answer, chunk by chunk.
+    Stream,
+    /// An answer, whole.
+    Whole,
+    /// Embeddings.
+    Embeddings,
+}
+
+impl Ask {
+    /// The label `operation` of metrics.
+    pub(super) const fn operation(self) -> &'static str {
+        match self {
+            Self::Stream | Self::Whole => "chat",
+            Self::Embeddings => "embeddings",
+        }
+    }
+}
+
 /// The addresses of a model server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Endpoints {
     /// `POST`: an answer.
     pub(super) chat: Url,
+    /// `POST`: embeddings.
+    pub(super) embeddings: Url,
     /// `GET`: the models that there are.
     pub(super) models: Url,
     /// `GET`, LiteLLM only: what it knows of the names that it takes.
@@ -52,6 +75,7 @@ impl Endpoints {
         let root = api.strip_suffix("/v1").unwrap_or(&api);
         Some(Self {
             chat: at(format!("{api}/chat/completions")),
+            embeddings: at(format!("{api}/embeddings")),
             models: at(format!("{api}/models")),
             model_groups: at(format!("{root}/model_group/info")),
             deployments: at(format!("{root}/model/info")),
@@ -70,9 +94,9 @@ fn is_version(segment: &str) -> bool {
 }
 
 /// The headers of a call. LiteLLM is told not to repeat it, because this client does.
-pub(super) fn headers(call: &ChatCall, server: &Server, streamed: bool) -> HeaderMap {
+pub(super) fn headers(call: &ModelCall, server: &Server, ask: Ask) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(8);
-    let accept = if streamed {
+    let accept = if ask == Ask::Stream {
         "text/event-stream"
     } else {
         "application/json"
@@ -95,22 +119,24 @@ pub(super) fn headers(call: &ChatCall, server: &Server, streamed: bool) -> Heade
     headers
 }
 
-/// The body of a call: the request with `model`, `user`, `stream` and (streamed) `stream_options.include_usage`
-/// set, and everything else byte for byte as it was, but for what the server wants otherwise.
+/// The body of a call: the request with `model`, `user` and, for chats, `stream` and (streamed)
+/// `stream_options.include_usage` set, and everything else byte for byte as it was, but for what the server wants otherwise.
 ///
 /// # Errors
 /// If it cannot be written as JSON, which no request that was read from JSON causes.
 pub(super) fn body(
-    call: &ChatCall,
+    call: &ModelCall,
     model: &str,
-    streamed: bool,
+    ask: Ask,
     dialect: &Dialect,
 ) -> Result<Vec<u8>, serde_json::Error> {
     let mut body = call.body.clone();
     body.set_value("model", model)?;
     body.set_value("user", &call.user.to_string())?;
-    body.set_value("stream", &streamed)?;
-    if streamed {
+    if ask != Ask::Embeddings {
+        body.set_value("stream", &(ask == Ask::Stream))?;
+    }
+    if ask == Ask::Stream {
         let given = body
             .get("stream_options")
             .map(|options| serde_json::from_str(options.get()));
@@ -159,6 +185,10 @@ mod tests {
         ] {
             let endpoints = Endpoints::parse(base).expect("a URL");
             assert_eq!(
+                endpoints.embeddings.as_str(),
+                chat.replace("chat/completions", "embeddings")
+            );
+            assert_eq!(
                 (endpoints.chat.as_str(), endpoints.health[0].as_str()),
                 (chat, live)
             );
@@ -168,8 +198,8 @@ mod tests {
         }
     }
 
-    fn call(body: &str) -> ChatCall {
-        ChatCall {
+    fn call(body: &str) -> ModelCall {
+        ModelCall {
             request_id: "req-1".into(),
             user: UserId(Uuid::nil()),
             model: "gpt".into(),
@@ -179,9 +209,8 @@ mod tests {
         }
     }
 
-    fn sent(given: &str, streamed: bool) -> String {
-        String::from_utf8(body(&call(given), "other", streamed, Dialect::of_proxy()).expect("json"))
-            .expect("text")
+    fn sent(given: &str, ask: Ask) -> String {
+        String::from_utf8(body(&call(given), "other", ask, Dialect::of_proxy()).expect("json")).expect("text")
     }
 
     #[test]
@@ -190,11 +219,18 @@ mod tests {
         assert_eq!(
             sent(
                 r#"{"model":"gpt","temperature":1.50,"messages":[ {"role":"user"}],"x":{"b": 1e2}}"#,
-                false
+                Ask::Whole
             ),
             format!(
                 r#"{{"model":"other","temperature":1.50,"messages":[ {{"role":"user"}}],"x":{{"b": 1e2}},"user":"{user}","stream":false}}"#
             )
+        );
+        assert_eq!(
+            sent(
+                r#"{"input":["\u00e4"],"model":"gpt","dimensions":8}"#,
+                Ask::Embeddings
+            ),
+            format!(r#"{{"input":["\u00e4"],"model":"other","dimensions":8,"user":"{user}"}}"#)
         );
         for (options, expected) in [
             (
@@ -207,7 +243,7 @@ mod tests {
             let given = format!(r#"{{"user":"me","stream_options":{options}}}"#);
             let expected =
                 format!(r#"{{"user":"{user}","stream_options":{expected},"model":"other","stream":true}}"#);
-            assert_eq!(sent(&given, true), expected);
+            assert_eq!(sent(&given, Ask::Stream), expected);
         }
     }
 
@@ -221,7 +257,7 @@ mod tests {
             list_headers: HeaderMap::new(),
             dialect: Dialect::of_proxy(),
         };
-        let to_proxy = headers(&call("{}"), &server, true);
+        let to_proxy = headers(&call("{}"), &server, Ask::Stream);
         for (name, value) in [
             ("x-litellm-call-id", "req-1"),
             ("x-litellm-num-retries", "0"),
@@ -235,7 +271,7 @@ mod tests {
         }
         assert_eq!(to_proxy.len(), 7);
         server.is_direct = true;
-        let to_provider = headers(&call("{}"), &server, false);
+        let to_provider = headers(&call("{}"), &server, Ask::Whole);
         assert!(to_provider.keys().all(|name| !name.as_str().contains("litellm")));
         assert_eq!(to_provider["traceparent"], "00-1-2-01");
     }

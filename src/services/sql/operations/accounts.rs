@@ -1,12 +1,14 @@
 //! What is held back, charged and given back. An account is locked after everything else that a transaction locks.
 
+use std::borrow::Cow;
+
 use super::Environment;
 use super::late::settle_late;
 use crate::models::balance::EntryKind;
 use crate::models::ids::UserId;
 use crate::models::money::Money;
 use crate::services::billing::{
-    Account, AccountChange, BillingError, Hold, NewEntry, Refusal, Reservation, UsageEvent,
+    Account, AccountChange, AccountError, Hold, HoldError, NewEntry, Refusal, Reservation, UsageEvent,
 };
 use crate::services::privacy::TombstoneId;
 use crate::services::sql::rows::{ReservationRow, Rows, RowsResult};
@@ -17,12 +19,18 @@ pub async fn hold(
     rows: &mut dyn Rows,
     environment: &Environment,
     reservation: &Reservation,
-) -> Result<Hold, BillingError> {
+) -> Result<Hold, HoldError> {
     let mut account = lock(rows, environment, reservation.user_id).await?;
     if account.is_suspended {
         return Err(Refusal::Suspended.into());
     }
     let terms = &reservation.terms;
+    if account.max_budget.is_some()
+        && !terms.allow_unpriced
+        && let Some(field) = terms.unbounded_by
+    {
+        return Err(Refusal::Unbounded(field).into());
+    }
     let is_low = account.is_low(terms.threshold);
     let amount = match terms.need(reservation.input_tokens) {
         Some(need) => account.reserve(need).map_err(Refusal::from)?,
@@ -73,9 +81,15 @@ pub async fn settle(rows: &mut dyn Rows, environment: &Environment, event: &Usag
         Some(account) => account,
         None => lock(rows, environment, user).await?,
     };
-    if let Some(held) = held {
+    if let Some(held) = &held {
         account.release(held.amount);
     }
+    // At the prices that it was begun at, if nobody has said what it cost: the model may have left the catalog since.
+    let mut event = Cow::Borrowed(event);
+    if let (None, Some(held)) = (event.usage.cost, &held) {
+        event.to_mut().usage.cost = event.usage.cost_at(&held.prices);
+    }
+    let event = &*event;
     if let Some(before) = before {
         if !before.provisional || event.provisional {
             return rows.save_account(user, &account, now).await;
@@ -107,13 +121,13 @@ pub async fn change_account(
     environment: &Environment,
     user: UserId,
     change: AccountChange,
-) -> Result<Account, BillingError> {
+) -> Result<Account, AccountError> {
     let mut account = lock(rows, environment, user).await?;
     let before = account;
     match change {
         AccountChange::Credit(amount) => {
-            let budget = account.max_budget.ok_or(BillingError::NoBudget)?;
-            let raised = budget.checked_add(amount).ok_or(BillingError::OutOfRange)?;
+            let budget = account.max_budget.ok_or(AccountError::NoBudget)?;
+            let raised = budget.checked_add(amount).ok_or(AccountError::OutOfRange)?;
             account.max_budget = Some(raised);
         }
         AccountChange::SetBudget(budget) => account.max_budget = budget,

@@ -23,6 +23,7 @@ pub async fn save_answer(
         .await?;
     let claim = rows.claim(answer.stream_id).await?;
     let taken_over = claim.is_some_and(|claim| claim.taken_over);
+    let answer = &*priced(rows, answer).await?;
     if let Some(mut conversation) = conversation {
         let changed = match answer.outcome {
             AnswerOutcome::Withdrawn => {
@@ -86,8 +87,8 @@ pub async fn close_abandoned(
     Ok(true)
 }
 
-/// The answer with what it costs at the prices that it was begun at, if nobody has said that yet: whoever closes it may
-/// not know them any more.
+/// The answer with what it costs at the prices that it was begun at, if nobody has said that: its model may have left the
+/// catalog since, and whoever closes it for another may not have read one yet.
 async fn priced<'a>(
     rows: &mut dyn Rows,
     answer: &'a FinishedAnswer,

@@ -73,7 +73,7 @@ pub async fn append_turn(
         model: turn.model.clone(),
         request_id: turn.request_id.clone(),
         streamed: turn.streamed,
-        sent_bytes: sent.bytes,
+        sent_bytes: sent.usual_bytes(),
         started_at: now,
     })
     .await?;
@@ -85,7 +85,7 @@ pub async fn append_turn(
                 request_id: turn.request_id.clone(),
                 model: turn.model.clone(),
                 streamed: turn.streamed,
-                sent_bytes: sent.bytes,
+                sent_bytes: sent.usual_bytes(),
                 input_tokens: terms.input_tokens(sent.and(instructions(&conversation))),
                 terms: terms.clone(),
             };

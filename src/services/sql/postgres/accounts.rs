@@ -19,6 +19,20 @@ use crate::services::sql::records::{
 use crate::services::sql::rows::{AccountRows, Entered, Held, ReservationRow, RowsResult};
 use crate::services::sql::values::{count, stored};
 
+/// What is held back for an answer that is neither recorded as running nor in the outbox.
+macro_rules! orphans {
+    ($condition:literal) => {
+        concat!(
+            "SELECT r.id, r.user_id, r.request_id, r.model, r.streamed, r.sent_bytes, r.created_at, r.amount,
+             r.input_price, r.output_price, r.cached_input_price
+             FROM reservations r
+             WHERE NOT EXISTS (SELECT FROM generations g WHERE g.id = r.id AND g.status = 'streaming')
+             AND NOT EXISTS (SELECT FROM outbox o WHERE o.id = r.id) AND ",
+            $condition
+        )
+    };
+}
+
 const LOCK: &str =
     "SELECT max_budget, spend, reserved, suspended FROM accounts WHERE user_id = $1 FOR UPDATE";
 
@@ -72,21 +86,17 @@ const ENTRIES: &str = "SELECT id, kind, amount, balance_after, message_id, model
 
 const COUNT_ENTRIES: &str = "SELECT count(*) FROM balance_entries WHERE user_id = $1";
 
-const ORPHANS_HERE: &str = "SELECT r.id, r.user_id, r.request_id, r.model, r.streamed, r.sent_bytes, r.created_at, r.amount,
-                 r.input_price, r.output_price, r.cached_input_price
-             FROM reservations r
-             WHERE NOT EXISTS (SELECT FROM generations g WHERE g.id = r.id AND g.status = 'streaming')
-                 AND NOT EXISTS (SELECT FROM outbox o WHERE o.id = r.id AND o.next_attempt_at < 'infinity') AND r.instance_id = $1 AND r.created_at < $2 AND NOT (r.id = ANY ($3))
-     ORDER BY r.created_at LIMIT $4";
+const ORPHANS_HERE: &str = orphans!(
+    "r.instance_id = $1 AND r.created_at < $2 AND NOT (r.id = ANY ($3))
+     ORDER BY r.created_at LIMIT $4"
+);
 
-const ORPHANS_OF_OTHERS: &str = "SELECT r.id, r.user_id, r.request_id, r.model, r.streamed, r.sent_bytes, r.created_at, r.amount,
-                 r.input_price, r.output_price, r.cached_input_price
-             FROM reservations r
-             WHERE NOT EXISTS (SELECT FROM generations g WHERE g.id = r.id AND g.status = 'streaming')
-                 AND NOT EXISTS (SELECT FROM outbox o WHERE o.id = r.id AND o.next_attempt_at < 'infinity') AND r.instance_id <> $1
+const ORPHANS_OF_OTHERS: &str = orphans!(
+    "r.instance_id <> $1
          AND NOT EXISTS (SELECT FROM instances i
              WHERE i.id = r.instance_id AND i.heard_at > now() - make_interval(secs => $2))
-     ORDER BY r.created_at LIMIT $3";
+     ORDER BY r.created_at LIMIT $3"
+);
 
 const COUNT_RESERVATIONS: &str = "SELECT count(*) FROM reservations";
 

@@ -9,7 +9,6 @@ use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 use super::SqliteRows;
-use super::outbox::NEVER;
 use super::values::{count, id_list, millis, stored};
 use crate::models::balance::BalanceEntry;
 use crate::models::common::Page;
@@ -20,6 +19,20 @@ use crate::services::sql::records::{
     AccountRecord, EnteredRecord, EntryRecord, HeldRecord, OrphanRecord, UsageTotalRecord,
 };
 use crate::services::sql::rows::{AccountRows, Entered, Held, ReservationRow, RowsResult};
+
+/// What is held back for an answer that is neither recorded as running nor in the outbox.
+macro_rules! orphans {
+    ($condition:literal) => {
+        concat!(
+            "SELECT r.id, r.user_id, r.request_id, r.model, r.streamed, r.sent_bytes, r.created_at, r.amount,
+             r.input_price, r.output_price, r.cached_input_price
+             FROM reservations r
+             WHERE NOT EXISTS (SELECT 1 FROM generations g WHERE g.id = r.id AND g.status = 'streaming')
+             AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.id = r.id) AND ",
+            $condition
+        )
+    };
+}
 
 statements! {
     ACCOUNT = "SELECT max_budget, spend, reserved, suspended FROM accounts WHERE user_id = ?1";
@@ -69,22 +82,18 @@ statements! {
 
     COUNT_ENTRIES = "SELECT count(*) FROM balance_entries WHERE user_id = ?1";
 
-    ORPHANS_HERE = "SELECT r.id, r.user_id, r.request_id, r.model, r.streamed, r.sent_bytes, r.created_at, r.amount,
-                 r.input_price, r.output_price, r.cached_input_price
-             FROM reservations r
-             WHERE NOT EXISTS (SELECT 1 FROM generations g WHERE g.id = r.id AND g.status = 'streaming')
-                 AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.id = r.id AND o.next_attempt_at < ?5) AND r.instance_id = ?1 AND r.created_at < ?2
+    ORPHANS_HERE = orphans!(
+        "r.instance_id = ?1 AND r.created_at < ?2
                  AND r.id NOT IN (SELECT unhex(value) FROM json_each(?3))
-             ORDER BY r.created_at LIMIT ?4";
+             ORDER BY r.created_at LIMIT ?4"
+    );
 }
 
 /// No other instance serves from this file. There are few open reservations, and all of them are looked at.
-const ORPHANS_OF_OTHERS: &str = "SELECT r.id, r.user_id, r.request_id, r.model, r.streamed, r.sent_bytes, r.created_at, r.amount,
-                 r.input_price, r.output_price, r.cached_input_price
-             FROM reservations r
-             WHERE NOT EXISTS (SELECT 1 FROM generations g WHERE g.id = r.id AND g.status = 'streaming')
-                 AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.id = r.id AND o.next_attempt_at < ?3) AND r.instance_id <> ?1
-             ORDER BY r.created_at LIMIT ?2";
+const ORPHANS_OF_OTHERS: &str = orphans!(
+    "r.instance_id <> ?1
+             ORDER BY r.created_at LIMIT ?2"
+);
 
 const COUNT_RESERVATIONS: &str = "SELECT count(*) FROM reservations";
 
@@ -287,7 +296,6 @@ where
             .bind(millis(before))
             .bind(id_list(known.iter().map(|id| id.0)))
             .bind(i64::from(limit))
-            .bind(NEVER)
             .fetch_all(self.connection())
             .await?;
         Ok(records.into_iter().map(Orphan::from).collect())
@@ -302,7 +310,6 @@ where
         let records: Vec<OrphanRecord> = sqlx::query_as(ORPHANS_OF_OTHERS)
             .bind(instance)
             .bind(i64::from(limit))
-            .bind(NEVER)
             .fetch_all(self.connection())
             .await?;
         Ok(records.into_iter().map(Orphan::from).collect())

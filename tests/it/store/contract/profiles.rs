@@ -79,7 +79,9 @@ pub async fn changes_at_once_lose_nothing(store: &TestStore) {
     for changed in join_all(changed).await {
         changed.expect("a user");
     }
-    let found = find(&user).await.map(|user| whole(&user)).expect("a user");
+    let found = find(&user).await.expect("a user");
+    assert!(found.updated_at > found.created_at);
+    let found = whole(&found);
     for (field, value) in [
         ("display_name", json!("Ada")),
         ("metadata", json!({"a": 1.0})),

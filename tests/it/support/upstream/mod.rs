@@ -5,10 +5,12 @@
 //! model with [`Reply`]; a test holds a reply at a [`Gate`] instead of sleeping.
 //!
 //! - [`chunk`]: the JSON of stream chunks and completions
+//! - [`embedding`]: the JSON of embeddings
 //! - [`reply`]: what to answer, step by step
 //! - [`request`]: what was asked
 
 pub mod chunk;
+pub mod embedding;
 mod reply;
 mod request;
 mod tests;
@@ -39,7 +41,7 @@ pub struct Upstream {
 
 struct Shared {
     scripts: Mutex<HashMap<String, VecDeque<Reply>>>,
-    /// Answers to paths that are not chat, by what follows the base URL.
+    /// Answers to other paths, by what follows the base URL.
     paths: Mutex<HashMap<String, Reply>>,
     requests: watch::Sender<Vec<Request>>,
     hang_ups: Semaphore,
@@ -70,8 +72,8 @@ impl Upstream {
         format!("http://{}", self.addr)
     }
 
-    /// Answers chats with this model by these replies in turn; the last is repeated. Without a script the
-    /// answer is "Hello there!".
+    /// Answers chats with this model, and its embeddings, by these replies in turn; the last is repeated. Without a
+    /// script the answer is "Hello there!", or an embedding of each input.
     pub fn script(&self, model: &str, replies: impl IntoIterator<Item = Reply>) {
         let mut scripts = self.shared.scripts.lock().expect("no test panicked here");
         scripts.insert(model.to_owned(), replies.into_iter().collect());
@@ -96,6 +98,23 @@ impl Upstream {
     /// The newest chat.
     pub fn last_chat(&self) -> Request {
         self.chats().pop().expect("a chat")
+    }
+
+    /// The embeddings that were asked for so far.
+    pub fn embeddings(&self) -> Vec<Request> {
+        self.requests()
+            .into_iter()
+            .filter(Request::is_embeddings)
+            .collect()
+    }
+
+    /// Waits until this many embeddings were asked for.
+    pub async fn wait_for_embeddings(&self, count: usize) {
+        let enough =
+            |all: &Vec<Request>| all.iter().filter(|request| request.is_embeddings()).count() >= count;
+        let mut requests = self.shared.requests.subscribe();
+        let seen = within("embeddings at the model server", requests.wait_for(enough)).await;
+        drop(seen.expect("the double lives"));
     }
 
     /// Waits until this many chats were asked for.
@@ -175,6 +194,9 @@ impl Shared {
                     Reply::completion("Hello there!")
                 }
             }),
+            "/embeddings" => self
+                .scripted(&request.model())
+                .unwrap_or_else(|| Reply::embeddings(&request.json(), 5)),
             "/models" => Reply::json(200, &self.model_list()),
             "/health/liveliness" => Reply::raw(200, "application/json", "\"I'm alive!\""),
             "/health/readiness" => Reply::raw(200, "application/json", r#"{"status":"healthy"}"#),

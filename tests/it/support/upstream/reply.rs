@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::Semaphore;
 
-use super::{Request, chunk};
+use super::{Request, chunk, embedding};
 
 /// Holds replies back until the test lets them go on.
 #[derive(Debug, Clone)]
@@ -92,6 +92,11 @@ impl Reply {
     /// A whole answer that is not streamed.
     pub fn completion(text: &str) -> Self {
         Self::raw(200, "application/json", chunk::completion(text))
+    }
+
+    /// An embedding of each input of this request, which the model counts as so many tokens.
+    pub fn embeddings(request: &Value, tokens: u64) -> Self {
+        Self::raw(200, "application/json", embedding::embeddings(request, tokens))
     }
 
     /// An answer in JSON.

@@ -43,6 +43,11 @@ impl Request {
             .collect()
     }
 
+    /// Whether a model is asked for embeddings.
+    pub(super) fn is_embeddings(&self) -> bool {
+        self.path.ends_with("/embeddings")
+    }
+
     /// Whether a model is asked for an answer.
     pub(super) fn is_chat(&self) -> bool {
         self.path.ends_with("/chat/completions")

@@ -81,8 +81,8 @@ fn impatient_client(upstream: &Upstream) -> LiteLlmClient {
     })
 }
 
-fn call() -> ChatCall {
-    ChatCall {
+fn call() -> ModelCall {
+    ModelCall {
         request_id: "req-1".into(),
         user: UserId(Uuid::nil()),
         model: "asked".into(),

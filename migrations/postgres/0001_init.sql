@@ -374,9 +374,13 @@ CREATE TABLE tombstones (
 -- Answers that were being written when their user was erased: who brings one is charged for it, once.
 CREATE TABLE late_answers (
     -- The stream.
-    id        uuid        PRIMARY KEY,
-    user_hash bytea       NOT NULL,
-    noted_at  timestamptz NOT NULL
+    id                 uuid        PRIMARY KEY,
+    user_hash          bytea       NOT NULL,
+    -- As reserved.
+    input_price        bigint,
+    output_price       bigint,
+    cached_input_price bigint,
+    noted_at           timestamptz NOT NULL
 );
 
 CREATE INDEX late_answers_by_age ON late_answers (noted_at);

@@ -354,9 +354,13 @@ CREATE INDEX tombstones_to_scrub ON tombstones (scrubbed) WHERE scrubbed = 0;
 -- Answers that were being written when their user was erased: who brings one is charged for it, once.
 CREATE TABLE late_answers (
     -- The stream.
-    id        BLOB    NOT NULL PRIMARY KEY,
-    user_hash BLOB    NOT NULL,
-    noted_at  INTEGER NOT NULL
+    id                 BLOB    NOT NULL PRIMARY KEY,
+    user_hash          BLOB    NOT NULL,
+    -- As reserved.
+    input_price        INTEGER,
+    output_price       INTEGER,
+    cached_input_price INTEGER,
+    noted_at           INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX late_answers_by_age ON late_answers (noted_at);

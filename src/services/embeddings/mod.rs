@@ -174,6 +174,7 @@ impl Task {
         let (status, result, has_worked) = tokio::select! {
             biased;
             () = self.hard.cancelled() => (MessageStatus::Interrupted, Err(interrupted()), true),
+            () = open.stopped.cancelled() => (MessageStatus::Cancelled, Err(interrupted()), true),
             () = tokio::time::sleep(parts.limit) => failed(ModelError::timeout(TimeoutStage::Total)),
             answer = parts.model.embed(call) => match answer {
                 Ok(answer) => (MessageStatus::Completed, Ok(answer), true),

@@ -17,11 +17,12 @@ pub async fn settle_late(
     account: Option<Account>,
     event: &UsageEvent,
 ) -> RowsResult<()> {
-    if !rows.take_late(event.id, id).await? {
+    let Some(prices) = rows.take_late(event.id, id).await? else {
         return Ok(());
-    }
-    add_up(rows, &used(event)).await?;
-    let Some(cost) = event.usage.cost.filter(|cost| *cost > Money::ZERO) else {
+    };
+    let cost = event.usage.cost.or_else(|| event.usage.cost_at(&prices));
+    add_up(rows, &used(event, cost)).await?;
+    let Some(cost) = cost.filter(|cost| *cost > Money::ZERO) else {
         return Ok(());
     };
     if let Some(account) = account {
@@ -63,13 +64,13 @@ async fn charge(
     rows.save_account(event.user_id, &account, now).await
 }
 
-fn used(event: &UsageEvent) -> Vec<TakenUsage> {
+fn used(event: &UsageEvent, cost: Option<Money>) -> Vec<TakenUsage> {
     let answer = TakenUsage {
         model: event.model.to_string(),
         retried: false,
         prompt_tokens: event.usage.prompt_tokens,
         completion_tokens: event.usage.completion_tokens,
-        cost: event.usage.cost,
+        cost,
         created_at: event.created_at,
     };
     let retried = event.attempts.iter().map(|attempt| TakenUsage {

@@ -6,8 +6,9 @@ use chrono::{DateTime, Utc};
 use super::PostgresRows;
 use super::values::millis;
 use crate::models::ids::{ConversationId, StreamId, UserId};
+use crate::models::price::TokenPrices;
 use crate::services::privacy::{Tombstone, TombstoneId};
-use crate::services::sql::records::{KeptRecord, TakenRecord, TombstoneRecord};
+use crate::services::sql::records::{KeptRecord, PricesRecord, TakenRecord, TombstoneRecord};
 use crate::services::sql::rows::{AnonymousUsage, ErasureRows, KeptEntry, RowsResult, TakenUsage};
 use crate::services::sql::values::stored;
 
@@ -61,10 +62,12 @@ const REMOVE_KEYS: &str = "DELETE FROM idempotency_keys WHERE (user_id, key) IN
 const REMOVE_API_KEYS: &str = "DELETE FROM api_keys WHERE user_id = $1";
 
 /// All that is held back is looked at, of which there is little.
-const NOTE_LATE: &str = "WITH removed AS (DELETE FROM reservations WHERE user_id = $1 RETURNING id)
-     INSERT INTO late_answers (id, user_hash, noted_at) SELECT id, $2, $3 FROM removed";
+const NOTE_LATE: &str = "WITH removed AS (DELETE FROM reservations WHERE user_id = $1 RETURNING *)
+     INSERT INTO late_answers (id, user_hash, input_price, output_price, cached_input_price, noted_at)
+     SELECT id, $2, input_price, output_price, cached_input_price, $3 FROM removed";
 
-const TAKE_LATE: &str = "DELETE FROM late_answers WHERE id = $1 AND user_hash = $2";
+const TAKE_LATE: &str = "DELETE FROM late_answers WHERE id = $1 AND user_hash = $2
+     RETURNING input_price, output_price, cached_input_price";
 
 const FORGET_LATE: &str = "DELETE FROM late_answers WHERE noted_at < $1";
 
@@ -192,9 +195,13 @@ impl ErasureRows for PostgresRows {
         Ok(noted.execute(self.connection()).await?.rows_affected())
     }
 
-    async fn take_late(&mut self, stream: StreamId, id: &TombstoneId) -> RowsResult<bool> {
-        let taken = sqlx::query(TAKE_LATE).bind(stream).bind(id.as_bytes());
-        Ok(taken.execute(self.connection()).await?.rows_affected() > 0)
+    async fn take_late(&mut self, stream: StreamId, id: &TombstoneId) -> RowsResult<Option<TokenPrices>> {
+        let taken: Option<PricesRecord> = sqlx::query_as(TAKE_LATE)
+            .bind(stream)
+            .bind(id.as_bytes())
+            .fetch_optional(self.connection())
+            .await?;
+        Ok(taken.map(TokenPrices::from))
     }
 
     async fn forget_late(&mut self, before: DateTime<Utc>) -> RowsResult<()> {

@@ -5,6 +5,7 @@ use sqlx::FromRow;
 use super::StoredTime;
 use crate::models::ids::StreamId;
 use crate::models::money::Money;
+use crate::models::price::TokenPrices;
 use crate::services::privacy::Tombstone;
 use crate::services::sql::rows::{KeptEntry, TakenUsage};
 use crate::services::sql::values::count;
@@ -25,6 +26,24 @@ impl From<TombstoneRecord> for Tombstone {
             spend: record.spend,
             is_suspended: record.suspended,
             erased_at: record.erased_at.into(),
+        }
+    }
+}
+
+/// The prices of an answer.
+#[derive(Debug, FromRow)]
+pub(in super::super) struct PricesRecord {
+    input_price: Option<Money>,
+    output_price: Option<Money>,
+    cached_input_price: Option<Money>,
+}
+
+impl From<PricesRecord> for TokenPrices {
+    fn from(record: PricesRecord) -> Self {
+        Self {
+            input: record.input_price,
+            output: record.output_price,
+            cached_input: record.cached_input_price,
         }
     }
 }

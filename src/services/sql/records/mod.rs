@@ -25,7 +25,7 @@ pub(super) use account::{
 pub(super) use api_key::{ShownKeyRecord, VerifiedKeyRecord};
 pub(super) use branch::{BranchRecord, ShownBranchRecord};
 pub(super) use conversation::ConversationRecord;
-pub(super) use erasure::{KeptRecord, TakenRecord, TombstoneRecord};
+pub(super) use erasure::{KeptRecord, PricesRecord, TakenRecord, TombstoneRecord};
 pub(super) use generation::{
     CheckpointRecord, ClaimRecord, KeyedRecord, RunningRecord, StateRecord, UnfinishedRecord,
 };

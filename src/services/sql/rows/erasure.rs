@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use super::RowsResult;
 use crate::models::ids::{ConversationId, StreamId, UserId};
 use crate::models::money::Money;
+use crate::models::price::TokenPrices;
 use crate::services::privacy::{Tombstone, TombstoneId};
 
 /// An event that was taken out of the ledger.
@@ -100,8 +101,8 @@ pub trait ErasureRows {
     /// Notes that what is held back for the user belongs to answers that come late, and removes it.
     async fn make_late(&mut self, user: UserId, id: &TombstoneId, now: DateTime<Utc>) -> RowsResult<u64>;
 
-    /// Whether this answer of an erased user was expected; it is not, from now on.
-    async fn take_late(&mut self, stream: StreamId, id: &TombstoneId) -> RowsResult<bool>;
+    /// The prices that this answer of an erased user was begun at, if it was expected; it is not, from now on.
+    async fn take_late(&mut self, stream: StreamId, id: &TombstoneId) -> RowsResult<Option<TokenPrices>>;
 
     /// Forgets late answers that nobody has brought since then.
     async fn forget_late(&mut self, before: DateTime<Utc>) -> RowsResult<()>;

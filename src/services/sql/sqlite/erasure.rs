@@ -9,8 +9,9 @@ use sqlx::SqliteConnection;
 use super::SqliteRows;
 use super::values::{millis, stored};
 use crate::models::ids::{ConversationId, StreamId, UserId};
+use crate::models::price::TokenPrices;
 use crate::services::privacy::{Tombstone, TombstoneId};
-use crate::services::sql::records::{KeptRecord, TakenRecord, TombstoneRecord};
+use crate::services::sql::records::{KeptRecord, PricesRecord, TakenRecord, TombstoneRecord};
 use crate::services::sql::rows::{AnonymousUsage, ErasureRows, KeptEntry, RowsResult, TakenUsage};
 
 statements! {
@@ -41,7 +42,8 @@ statements! {
     REMOVE_KEYS = "DELETE FROM idempotency_keys WHERE (user_id, key) IN
          (SELECT user_id, key FROM idempotency_keys WHERE user_id = ?1 LIMIT ?2)";
     REMOVE_API_KEYS = "DELETE FROM api_keys WHERE user_id = ?1";
-    TAKE_LATE = "DELETE FROM late_answers WHERE id = ?1 AND user_hash = ?2";
+    TAKE_LATE = "DELETE FROM late_answers WHERE id = ?1 AND user_hash = ?2
+     RETURNING input_price, output_price, cached_input_price";
     FORGET_LATE = "DELETE FROM late_answers WHERE noted_at < ?1";
     REMOVE_ACCOUNT = "DELETE FROM accounts WHERE user_id = ?1";
     REMOVE_USER = "DELETE FROM users WHERE id = ?1";
@@ -55,8 +57,9 @@ const KEPT: &str = "SELECT id, CAST(payload AS BLOB) AS payload FROM outbox
      LIMIT ?2";
 
 /// All that is held back is looked at, of which there is little.
-const NOTE_LATE: &str = "INSERT INTO late_answers (id, user_hash, noted_at)
-     SELECT id, ?2, ?3 FROM reservations WHERE user_id = ?1";
+const NOTE_LATE: &str =
+    "INSERT INTO late_answers (id, user_hash, input_price, output_price, cached_input_price, noted_at)
+     SELECT id, ?2, input_price, output_price, cached_input_price, ?3 FROM reservations WHERE user_id = ?1";
 
 const REMOVE_RESERVATIONS: &str = "DELETE FROM reservations WHERE user_id = ?1";
 
@@ -179,9 +182,13 @@ where
         Ok(removed.execute(self.connection()).await?.rows_affected())
     }
 
-    async fn take_late(&mut self, stream: StreamId, id: &TombstoneId) -> RowsResult<bool> {
-        let taken = sqlx::query(TAKE_LATE).bind(stream).bind(id.as_bytes());
-        Ok(taken.execute(self.connection()).await?.rows_affected() > 0)
+    async fn take_late(&mut self, stream: StreamId, id: &TombstoneId) -> RowsResult<Option<TokenPrices>> {
+        let taken: Option<PricesRecord> = sqlx::query_as(TAKE_LATE)
+            .bind(stream)
+            .bind(id.as_bytes())
+            .fetch_optional(self.connection())
+            .await?;
+        Ok(taken.map(TokenPrices::from))
     }
 
     async fn forget_late(&mut self, before: DateTime<Utc>) -> RowsResult<()> {

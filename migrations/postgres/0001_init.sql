@@ -400,9 +400,9 @@ CREATE TABLE anonymous_usage (
 -- What the ledger adds up to, kept by triggers on it: exact in the transaction that writes an event, whoever does. Of
 -- each event there are three sums: those of its model in its quarter of an hour, of all models ('') in its quarter of an
 -- hour, and of its model on its day, all in UTC. Every time zone in use is a multiple of a quarter of an hour away from
--- it, so that sums of quarters are sums of anybody's hours and days; the others keep what is read of a year short. The
--- tokens of an event are bounded where they are read. Its cost counts for a million dollars at most: what a model server
--- makes up cannot make a sum overflow, and with it the ledger fail. Of what was taken back, rows of zeros may be left.
+-- it, so that sums of quarters are sums of anybody's hours and days; the others keep what is read of a year short. Of an
+-- event, a trillion tokens of a kind and a million dollars count at most: what a model server makes up cannot soon make a sum
+-- overflow, and with it the ledger fail. Of what was taken back, rows of zeros may be left.
 -- A request that was tried again counts once.
 CREATE TABLE usage_buckets (
     user_id           uuid        NOT NULL,
@@ -440,8 +440,8 @@ BEGIN
          latency_sum, latency_count, first_token_sum, first_token_count)
     SELECT e.user_id, bucket.minutes, bucket.model, date_bin(bucket.width, e.created_at, timestamptz 'epoch'),
         sign * sum(1), sign * sum((e.status IN ('failed', 'interrupted'))::int), sign * sum(e.streamed::int),
-        sign * sum(e.prompt_tokens), sign * sum(e.completion_tokens), sign * sum(coalesce(e.cached_tokens, 0)),
-        sign * sum(coalesce(e.reasoning_tokens, 0)), sign * sum(least(coalesce(e.cost, 0), 1000000000000000)),
+        sign * sum(least(e.prompt_tokens, 1000000000000)), sign * sum(least(e.completion_tokens, 1000000000000)), sign * sum(least(coalesce(e.cached_tokens, 0), 1000000000000)),
+        sign * sum(least(coalesce(e.reasoning_tokens, 0), 1000000000000)), sign * sum(least(coalesce(e.cost, 0), 1000000000000000)),
         sign * sum(coalesce(e.latency_ms, 0)), sign * sum((e.latency_ms IS NOT NULL)::int),
         sign * sum(coalesce(e.first_token_ms, 0)), sign * sum((e.first_token_ms IS NOT NULL)::int)
     FROM changed e

@@ -380,9 +380,9 @@ CREATE TABLE anonymous_usage (
 -- What the ledger adds up to, kept by triggers on it: exact in the transaction that writes an event, whoever does. Of
 -- each event there are three sums: those of its model in its quarter of an hour, of all models ('') in its quarter of an
 -- hour, and of its model on its day, all in UTC. Every time zone in use is a multiple of a quarter of an hour away from
--- it, so that sums of quarters are sums of anybody's hours and days; the others keep what is read of a year short. The
--- tokens of an event are bounded where they are read. Its cost counts for a million dollars at most: what a model server
--- makes up cannot make a sum overflow, and with it the ledger fail. Of what was taken back, rows of zeros may be left.
+-- it, so that sums of quarters are sums of anybody's hours and days; the others keep what is read of a year short. Of an
+-- event, a trillion tokens of a kind and a million dollars count at most: what a model server makes up cannot soon make a sum
+-- overflow, and with it the ledger fail. Of what was taken back, rows of zeros may be left.
 -- A request that was tried again counts once.
 CREATE TABLE usage_buckets (
     user_id           BLOB    NOT NULL,
@@ -413,9 +413,9 @@ CREATE TRIGGER usage_events_count_insert AFTER INSERT ON usage_events WHEN new.s
          latency_sum, latency_count, first_token_sum, first_token_count)
     SELECT new.user_id, bucket.minutes, bucket.model,
         new.created_at - new.created_at % bucket.width,
-        1, (new.status IN ('failed', 'interrupted')), new.streamed, new.prompt_tokens,
-        new.completion_tokens, coalesce(new.cached_tokens, 0),
-        coalesce(new.reasoning_tokens, 0), min(coalesce(new.cost, 0), 1000000000000000),
+        1, (new.status IN ('failed', 'interrupted')), new.streamed, min(new.prompt_tokens, 1000000000000),
+        min(new.completion_tokens, 1000000000000), min(coalesce(new.cached_tokens, 0), 1000000000000),
+        min(coalesce(new.reasoning_tokens, 0), 1000000000000), min(coalesce(new.cost, 0), 1000000000000000),
         coalesce(new.latency_ms, 0), (new.latency_ms IS NOT NULL),
         coalesce(new.first_token_ms, 0), (new.first_token_ms IS NOT NULL)
     FROM (SELECT 15 AS minutes, 900000 AS width, new.model AS model
@@ -436,10 +436,10 @@ END;
 CREATE TRIGGER usage_events_count_delete AFTER DELETE ON usage_events WHEN old.status <> 'retried' BEGIN
     UPDATE usage_buckets SET
         requests = requests - 1, errors = errors - (old.status IN ('failed', 'interrupted')),
-        streamed = streamed - old.streamed, prompt_tokens = prompt_tokens - old.prompt_tokens,
-        completion_tokens = completion_tokens - old.completion_tokens,
-        cached_tokens = cached_tokens - coalesce(old.cached_tokens, 0),
-        reasoning_tokens = reasoning_tokens - coalesce(old.reasoning_tokens, 0),
+        streamed = streamed - old.streamed, prompt_tokens = prompt_tokens - min(old.prompt_tokens, 1000000000000),
+        completion_tokens = completion_tokens - min(old.completion_tokens, 1000000000000),
+        cached_tokens = cached_tokens - min(coalesce(old.cached_tokens, 0), 1000000000000),
+        reasoning_tokens = reasoning_tokens - min(coalesce(old.reasoning_tokens, 0), 1000000000000),
         cost = cost - min(coalesce(old.cost, 0), 1000000000000000),
         latency_sum = latency_sum - coalesce(old.latency_ms, 0),
         latency_count = latency_count - (old.latency_ms IS NOT NULL),
